@@ -1,0 +1,138 @@
+// Group penalties h(x) = w phi(||x||) for any scalar penalty phi; they are not operators of their
+// own.
+//   one step s for the group:  prox(z) = z phi-prox(||z||) / ||z||
+//   a step s_i per element:    x_i = z_i nu / (nu + s_i), where nu = ||x|| / phi'(||x||) is a root
+// With f(nu) = sqrt(sum z_i^2 / (nu + s_i)^2) the norm of x is r = nu f, and nu is a minimiser of
+// G = (1/2) sum z_i^2 s_i / (nu + s_i)^2 + w phi(r) where w phi'(r) - f crosses zero upwards.
+// The caller supplies the sums over a group; nothing here loops over elements.
+#pragma once
+#include "prox.hpp"
+
+namespace proxstep::op {
+
+template <class T, class P>
+PROXSTEP_FN T group_scale(const P& penalty, T norm, T s, T w) {
+  return norm == T(0) ? T(0) : weighted_prox(penalty, norm, s, w) / norm;
+}
+
+// The element's share of a group with root nu: infinity leaves z alone.
+template <class T>
+PROXSTEP_FN T group_keep(T nu, T s) {
+  return nu == infinity<T>() ? T(1) : nu / (nu + s);
+}
+
+struct GroupSums {
+  double norm;  // ||z||
+  double least_step, most_step;
+  double tolerance;  // relative, of an element of the prox
+};
+
+// w phi'(r) / f - 1 at r = nu f, nearly linear in nu; its sign is the sign of dG / dr.
+template <class P>
+PROXSTEP_FN double group_balance(const P& penalty, double w, double nu, double f) {
+  return w * penalty.slope(nu * f) / f - 1.0;
+}
+
+// nu with the balance there.
+struct Balanced {
+  double nu, balance;
+};
+
+// What a relative error of nu does to an element, at most.
+PROXSTEP_FN double group_effect(double error, double nu, const GroupSums& sums) {
+  return error * sums.most_step / (nu + sums.most_step);
+}
+
+// A root between low (balance < 0) and high (balance > 0), by the Illinois form of regula falsi
+// with bisection wherever a value is not finite or the bracket shrinks slowly.
+template <class P, class Norm>
+PROXSTEP_FN double group_bracketed_root(const P& penalty, double w, const Norm& f, Balanced low,
+                                        Balanced high, const GroupSums& sums) {
+  int side = 0;
+  for (int k = 0; k < 200; ++k) {
+    if (group_effect(high.nu / low.nu - 1.0, low.nu, sums) <= sums.tolerance) break;
+    double nu = (low.nu * high.balance - high.nu * low.balance) / (high.balance - low.balance);
+    if (!(nu > low.nu && nu < high.nu) || k % 8 == 7) nu = 0.5 * (low.nu + high.nu);
+    const double here = group_balance(penalty, w, nu, f(nu));
+    if (group_effect(magnitude(here), nu, sums) <= sums.tolerance) return nu;
+    if (here < 0) {
+      low = {nu, here};
+      if (side == -1) high.balance *= 0.5;
+      side = -1;
+    } else {
+      high = {nu, here};
+      if (side == 1) low.balance *= 0.5;
+      side = 1;
+    }
+  }
+  return 0.5 * (low.nu + high.nu);
+}
+
+// The root where all steps are s: the norm shrinks from ||z|| to its prox r = ||z|| nu / (nu + s).
+template <class P>
+PROXSTEP_FN double group_uniform_root(const P& penalty, double norm, double s, double w) {
+  const double r = penalty.prox(norm, s * w);
+  return r < norm ? r * s / (norm - r) : infinity<double>();
+}
+
+// Convex phi: one root. Zero when ||z / s|| <= w phi'(0+), untouched when phi is flat at ||z||.
+// The roots for the longest and the shortest step enclose it, so closely where phi shrinks little,
+// as it does in training, that no sum is needed.
+template <class P, class Norm>
+PROXSTEP_FN double group_convex_root(const P& penalty, double w, const Norm& f,
+                                     const GroupSums& sums) {
+  if (w * penalty.slope(sums.norm) == 0.0) return infinity<double>();
+  const double least = group_uniform_root(penalty, sums.norm, sums.most_step, w);
+  const double most = group_uniform_root(penalty, sums.norm, sums.least_step, w);
+  if (least == 0.0 && f(0.0) <= w * penalty.slope(0.0)) return 0.0;
+  if (most == infinity<double>() ||
+      group_effect(magnitude(most / least - 1.0), least, sums) <= sums.tolerance) {
+    return 0.5 * (least + most);
+  }
+  const auto at = [&](double nu) { return Balanced{nu, group_balance(penalty, w, nu, f(nu))}; };
+  Balanced low = at(least * (1.0 - 1e-9)), high = at(most * (1.0 + 1e-9));
+  if (low.balance > 0.0) low = at(0.0);
+  while (high.balance < 0.0 && high.nu < 1e300) low = high, high = at(4.0 * high.nu);
+  return group_bracketed_root(penalty, w, f, low, high, sums);
+}
+
+// Other phi: the best of zero, every upward crossing on a grid of quarter octaves in nu (the terms
+// of f turn over a factor of four each, so two crossings do not share a cell), and z itself.
+template <class P, class Norm, class Distance>
+PROXSTEP_FN double group_best_root(const P& penalty, double w, const Norm& f,
+                                   const Distance& distance, const GroupSums& sums) {
+  double best = 0.0, best_cost = distance(0.0);
+  if (w * penalty.slope(sums.norm) == 0.0 && w * penalty.value(sums.norm) < best_cost) {
+    best = infinity<double>();
+    best_cost = w * penalty.value(sums.norm);
+  }
+  Balanced low{0.0, group_balance(penalty, w, 0.0, f(0.0))};
+  double growth = 1.189207115002721;
+  for (double nu = 0.25 * sums.least_step; low.nu < 1e18 * sums.most_step; nu *= growth) {
+    if (low.nu > sums.most_step) {  // from here on there is at most one crossing
+      if (low.balance > 0.0) break;
+      growth = 4.0;
+    }
+    const Balanced here{nu, group_balance(penalty, w, nu, f(nu))};
+    if (low.balance < 0.0 && here.balance > 0.0) {
+      const double root = group_bracketed_root(penalty, w, f, low, here, sums);
+      const double cost = distance(root) + w * penalty.value(root * f(root));
+      if (cost < best_cost) best = root, best_cost = cost;
+    }
+    low = here;
+  }
+  return best;
+}
+
+// The root nu of one group; NaN in, NaN out.
+template <class P, class Norm, class Distance>
+PROXSTEP_FN double group_root(const P& penalty, double w, const Norm& f, const Distance& distance,
+                              const GroupSums& sums) {
+  if (w == 0.0) return infinity<double>();
+  if (!(sums.norm < infinity<double>())) return sums.norm - sums.norm;
+  if (sums.norm == 0.0 || w == infinity<double>()) return 0.0;
+  if (P::convex) return group_convex_root(penalty, w, f, sums);
+  return group_best_root(penalty, w, f, distance, sums);
+}
+
+}  // namespace proxstep::op

@@ -1,0 +1,80 @@
+// Chooses the tables of one instruction set: the best that this processor has, or PROXSTEP_ISA.
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+
+#include "cpu_features.hpp"
+#include "kernels.hpp"
+
+namespace proxstep::cpu {
+
+extern const StepTable table_step_baseline;
+extern const LossTable table_loss_baseline;
+#ifdef PROXSTEP_X86
+extern const StepTable table_step_v3, table_step_v4;
+extern const LossTable table_loss_v3, table_loss_v4;
+#endif
+
+namespace {
+
+constexpr int kMaxIsas = 3;
+
+struct Choices {
+  Tables tables[kMaxIsas];
+  const char* names[kMaxIsas + 1] = {};
+  int count = 0;
+
+  Choices() {
+#ifdef PROXSTEP_X86
+    const Features features = detect_features();
+    if (features.v4) add({&table_step_v4, &table_loss_v4});
+    if (features.v3) add({&table_step_v3, &table_loss_v3});
+#endif
+    add({&table_step_baseline, &table_loss_baseline});
+  }
+  void add(Tables t) {
+    names[count] = t.step->isa;
+    tables[count++] = t;
+  }
+  const Tables* find(const char* name) const {
+    for (int k = 0; k < count; ++k) {
+      if (std::strcmp(names[k], name) == 0) return &tables[k];
+    }
+    return nullptr;
+  }
+};
+
+const Choices& choices() {
+  static const Choices all;
+  return all;
+}
+
+std::atomic<const Tables*>& chosen() {
+  static std::atomic<const Tables*> current = [] {
+    const char* wanted = std::getenv("PROXSTEP_ISA");
+    const Tables* named = wanted ? choices().find(wanted) : nullptr;
+    return named ? named : &choices().tables[0];
+  }();
+  return current;
+}
+
+}  // namespace
+
+const Tables& tables() { return *chosen().load(std::memory_order_relaxed); }
+const char* isa() { return tables().step->isa; }
+const char* const* available_isas() { return choices().names; }
+
+bool set_isa(const char* name) {
+  const Tables* named = choices().find(name);
+  if (named) chosen().store(named, std::memory_order_relaxed);
+  return named != nullptr;
+}
+
+const char* missing_baseline_feature() {
+#ifdef PROXSTEP_X86
+  if (!detect_features().v2) return "x86-64-v2 (SSE4.2 and POPCNT)";
+#endif
+  return nullptr;
+}
+
+}  // namespace proxstep::cpu

@@ -1,0 +1,127 @@
+// The table of loops that every instruction set fills in, and how one is chosen.
+// Plain pointers and numbers only: this header is compiled with every set of flags.
+#pragma once
+#include <cstdint>
+
+#include "../op/step.hpp"
+
+namespace proxstep::cpu {
+
+constexpr int kTile = 512;  // elements whose point, step and prox stay in the L1 cache
+constexpr int kLanes = 16;  // partial sums; fixed, so that sums do not depend on the vector width
+
+// Writes z, and s where it is asked for and differs between elements. z may be x.
+template <class C>
+struct RuleTile {
+  std::int64_t n;
+  const C* x;
+  const C* g;
+  C grad_scale;
+  C* m[op::kMaxSlots];
+  C* z;
+  C* s;
+  const double* constants;
+};
+
+// z becomes its prox. steps and weights may be null.
+template <class C>
+struct ProxTile {
+  std::int64_t n;
+  C* z;
+  C step;
+  const C* steps;
+  const C* weights;
+  const double* settings;
+};
+
+// Consecutive groups in z: group k spans offsets[k]..offsets[k + 1], or length elements where
+// offsets is null. steps and weights (one per group) may be null.
+template <class C>
+struct SegmentTile {
+  std::int64_t groups;
+  std::int64_t length;
+  const std::int64_t* offsets;
+  C* z;
+  C step;
+  const C* steps;
+  const C* weights;
+  const double* settings;
+};
+
+// A matrix whose columns are the groups.
+template <class C>
+struct ColumnTile {
+  std::int64_t rows, width;
+  C* z;
+  C step;
+  const C* weights;
+  double* sums;  // room for width numbers
+  const double* settings;
+};
+
+struct Statistics {
+  double penalty = 0.0;
+  double squared_change = 0.0;
+  std::int64_t nonzeros = 0;
+  std::int64_t not_finite = 0;
+};
+
+template <class C>
+struct StatisticsTile {
+  std::int64_t n;
+  const C* before;  // null: no change wanted
+  const C* after;
+  const C* weights;
+  const double* settings;
+  Statistics* sums;  // added to
+};
+
+// A whole loop for the pairs that are used most: rule, prox and store without scratch.
+template <class C>
+struct DirectRun {
+  std::int64_t n;
+  C* x;
+  const C* g;
+  C grad_scale;
+  C* m[op::kMaxSlots];
+  const double* constants;
+  const double* settings;
+};
+
+template <class C>
+struct Kernels {
+  void (*rule[op::Rules::size])(const RuleTile<C>&);
+  void (*extrapolate)(std::int64_t n, const C* x_old, const C* x_new, C* y,
+                      const double* constants);
+  void (*prox[op::Penalties::size])(const ProxTile<C>&);
+  void (*segments[op::Penalties::size])(const SegmentTile<C>&);
+  void (*columns[op::Penalties::size])(const ColumnTile<C>&);
+  void (*statistics[op::Penalties::size])(const StatisticsTile<C>&);
+  void (*direct[op::Rules::size][op::Penalties::size])(const DirectRun<C>&);  // null: use tiles
+  double (*group_value[op::Penalties::size])(double norm, double weight, const double* settings);
+  double (*sum_of_squares)(std::int64_t n, const C* x);
+};
+
+struct StepTable {
+  const char* isa;
+  Kernels<float> f32;
+  Kernels<double> f64;
+  void (*load_bfloat16)(std::int64_t n, const op::bfloat16* from, float* to);
+  void (*load_float16)(std::int64_t n, const op::float16* from, float* to);
+  void (*pack_bfloat16)(std::int64_t n, const float* from, op::bfloat16* to);
+  void (*pack_float16)(std::int64_t n, const float* from, op::float16* to);
+};
+
+struct LossTable;
+struct Tables {
+  const StepTable* step;
+  const LossTable* loss;
+};
+
+const Tables& tables();                  // in use
+const char* isa();                       // its name
+bool set_isa(const char* name);          // false: unknown, or this processor lacks it
+const char* const* available_isas();     // best first, null-terminated
+const char* missing_baseline_feature();  // null: this processor can run the module
+
+}  // namespace proxstep::cpu

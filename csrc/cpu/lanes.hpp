@@ -1,0 +1,29 @@
+// Sums over fixed lanes: the order of additions does not depend on the vector width.
+#pragma once
+#include <cstdint>
+
+#include "kernels.hpp"
+
+namespace proxstep::cpu {
+
+// Constant trip counts into fresh arrays: a loop that halves in place stays a loop in GCC 12.
+template <class T>
+inline __attribute__((always_inline)) T fold_lanes(const T (&a)[kLanes]) {
+  T b[8], c[4];
+  for (int lane = 0; lane < 8; ++lane) b[lane] = a[lane] + a[lane + 8];
+  for (int lane = 0; lane < 4; ++lane) c[lane] = b[lane] + b[lane + 4];
+  return (c[0] + c[2]) + (c[1] + c[3]);
+}
+
+template <class Term>
+inline __attribute__((always_inline)) double lane_sum(std::int64_t n, const Term& term) {
+  double sum[kLanes] = {};
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) sum[lane] += term(i + lane);
+  }
+  for (int lane = 0; i < n; ++i, ++lane) sum[lane] += term(i);
+  return fold_lanes(sum);
+}
+
+}  // namespace proxstep::cpu

@@ -1,0 +1,172 @@
+// Threads wait on a condition variable; a spinning pool on a busy machine costs milliseconds.
+// The pool is never joined at exit: that deadlocks under dlclose and after fork.
+#include "pool.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace proxstep::cpu {
+namespace {
+
+thread_local bool inside_pool = false;
+
+class Job {
+ public:
+  Job(std::int64_t n, std::int64_t chunk, const ChunkBody& body)
+      : n_(n), chunk_(chunk), chunks_((n + chunk - 1) / chunk), body_(&body) {}
+
+  // Takes chunks until none is left. A late thread finds none and never touches the body.
+  void work() {
+    for (std::int64_t k; (k = next_.fetch_add(1)) < chunks_;) {
+      try {
+        (*body_)(k* chunk_, std::min(n_, (k + 1) * chunk_), k);
+      } catch (...) {
+        std::lock_guard<std::mutex> lock(mutex_);
+        if (!error_) error_ = std::current_exception();
+      }
+      if (done_.fetch_add(1) + 1 == chunks_) {
+        std::lock_guard<std::mutex> lock(mutex_);
+        finished_.notify_all();
+      }
+    }
+  }
+
+  void wait() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    finished_.wait(lock, [this] { return done_.load() == chunks_; });
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  std::int64_t n_, chunk_, chunks_;
+  const ChunkBody* body_;
+  std::atomic<std::int64_t> next_{0}, done_{0};
+  std::mutex mutex_;
+  std::condition_variable finished_;
+  std::exception_ptr error_;
+};
+
+class Pool {
+ public:
+  void submit(const std::shared_ptr<Job>& job, int helpers) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      while (static_cast<int>(threads_.size()) < helpers)
+        threads_.emplace_back([this] { serve(); });
+      for (int k = 0; k < helpers; ++k) queue_.push_back(job);
+    }
+    helpers == 1 ? wake_.notify_one() : wake_.notify_all();
+  }
+
+ private:
+  [[noreturn]] void serve() {
+    inside_pool = true;
+    for (;;) {
+      std::unique_lock<std::mutex> lock(mutex_);
+      wake_.wait(lock, [this] { return !queue_.empty(); });
+      const std::shared_ptr<Job> job = std::move(queue_.front());
+      queue_.pop_front();
+      lock.unlock();
+      job->work();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::shared_ptr<Job>> queue_;
+  std::vector<std::thread> threads_;
+};
+
+std::atomic<Pool*> the_pool{nullptr};
+std::mutex creation;
+
+// A forked child has no threads but its own: it forgets the parent's pool and makes a new one.
+void forget_pool_in_children() {
+#if defined(__unix__) || defined(__APPLE__)
+  static const int registered = pthread_atfork([] { creation.lock(); }, [] { creation.unlock(); },
+                                               [] {
+                                                 the_pool.store(nullptr);
+                                                 inside_pool = false;
+                                                 creation.unlock();
+                                               });
+  (void)registered;
+#endif
+}
+
+Pool& pool() {
+  Pool* existing = the_pool.load();
+  if (existing) return *existing;
+  std::lock_guard<std::mutex> lock(creation);
+  if (!the_pool.load()) {
+    forget_pool_in_children();
+    the_pool.store(new Pool);
+  }
+  return *the_pool.load();
+}
+
+int default_threads() {
+  for (const char* name : {"PROXSTEP_NUM_THREADS", "OMP_NUM_THREADS"}) {
+    const char* text = std::getenv(name);
+    const int n = text ? std::atoi(text) : 0;
+    if (n > 0) return n;
+  }
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+std::atomic<int> threads_wanted{0};
+
+}  // namespace
+
+int num_threads() {
+  int n = threads_wanted.load(std::memory_order_relaxed);
+  if (n == 0) {
+    n = default_threads();
+    threads_wanted.store(n);
+  }
+  return n;
+}
+
+void set_num_threads(int n) { threads_wanted.store(std::max(0, n)); }
+
+bool runs_serially(std::int64_t chunks) { return chunks <= 1 || inside_pool || num_threads() <= 1; }
+
+void run_on_pool(std::int64_t n, std::int64_t chunk, const ChunkBody& body) {
+  const auto job = std::make_shared<Job>(n, chunk, body);
+  const std::int64_t chunks = (n + chunk - 1) / chunk;
+  const auto helpers = std::min<std::int64_t>(num_threads(), chunks) - 1;
+  pool().submit(job, static_cast<int>(helpers));
+  const bool was_inside = inside_pool;
+  inside_pool = true;  // the caller's own chunks nest serially too
+  job->work();
+  inside_pool = was_inside;
+  job->wait();
+}
+
+}  // namespace proxstep::cpu
+
+extern "C" {
+__attribute__((visibility("default"))) int proxstep_get_num_threads() {
+  return proxstep::cpu::num_threads();
+}
+__attribute__((visibility("default"))) void proxstep_set_num_threads(int n) {
+  proxstep::cpu::set_num_threads(n);
+}
+}

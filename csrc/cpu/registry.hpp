@@ -1,0 +1,26 @@
+// Names and settings of the rules and penalties, read off the lists in op/.
+#pragma once
+
+namespace proxstep::cpu {
+
+struct RuleInfo {
+  const char* name;
+  int settings;  // how many the user gives, the learning rate first
+  int slots;     // arrays of moments
+  bool scalar_step;
+  bool extrapolates;
+  void (*constants)(const double* settings, double t, double* constants);
+};
+struct PenaltyInfo {
+  const char* name;
+  int settings;
+};
+
+int rule_count();
+int penalty_count();
+const RuleInfo& rule_info(int kind);
+const PenaltyInfo& penalty_info(int kind);
+int find_rule(const char* name);     // -1: unknown
+int find_penalty(const char* name);  // -1: unknown
+
+}  // namespace proxstep::cpu

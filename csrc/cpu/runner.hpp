@@ -1,0 +1,277 @@
+// One chunk of one task. A tile's point, step and prox stay in the L1 cache; 16-bit arrays are
+// widened tile by tile. Groups are completed before their elements are stored.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <type_traits>
+
+#include "step.hpp"
+
+namespace proxstep::cpu {
+
+template <class S>
+class Runner {
+  using C = op::compute_t<S>;
+  using index = std::int64_t;
+  static constexpr bool kWide = std::is_same_v<S, C>;  // stored as computed
+  static constexpr index kSpan = 8 * kTile;            // small groups are taken this many at a time
+
+ public:
+  Runner(const Task& task, double grad_scale, Statistics* statistics)
+      : t_(task),
+        k_(kernels()),
+        grad_scale_(static_cast<C>(grad_scale)),
+        statistics_(statistics),
+        in_place_(kWide && !statistics && !task.extrapolates) {}
+
+  void elements(index begin, index end) {
+    if (const auto direct = direct_loop()) return direct(direct_arguments(begin, end - begin));
+    C z[kTile], s[kTile];
+    tiles(begin, end - begin, [&](index at, index n) {
+      C* const zs = in_place_ ? x(at) : z;
+      point(at, n, zs, t_.rule_steps ? s : nullptr);
+      if (!in_place_) finish(at, n, zs);
+    });
+  }
+
+  void segments(index first, index last) {
+    for (index group = first; group < last;) {
+      index stop = group + 1;
+      while (stop < last && offset(stop + 1) - offset(group) <= kSpan) ++stop;
+      span(group, stop);
+      group = stop;
+    }
+  }
+
+  void columns(index first, index last) {
+    const index width = last - first, rows = t_.n / t_.groups.count;
+    const auto z = room(rows * width), s = has_steps() ? room(rows * width) : nullptr;
+    for (index r = 0; r < rows; ++r) {
+      const index at = r * t_.groups.count + first;
+      point(at, width, z.get() + r * width, s && !t_.steps ? s.get() + r * width : nullptr);
+      if (s && t_.steps) std::copy_n(steps() + at, width, s.get() + r * width);
+    }
+    scale_columns(first, width, rows, z.get(), s.get());
+    for (index r = 0; r < rows; ++r) {
+      finish(r * t_.groups.count + first, width, z.get() + r * width);
+    }
+    if (statistics_) column_values(first, width, rows);
+  }
+
+  // h over a chunk, added to the statistics.
+  void value(index begin, index end) {
+    const index per_unit = t_.groups.over == Over::columns ? t_.n / t_.groups.count : 1;
+    if (t_.groups.over == Over::columns) {
+      for (index r = 0; r < per_unit; ++r) {
+        element_values(r * t_.groups.count + begin, end - begin);
+      }
+      return column_values(begin, end - begin, per_unit);
+    }
+    if (t_.groups.over == Over::nothing) return element_values(begin, end - begin);
+    element_values(offset(begin), offset(end) - offset(begin));
+    segment_values(begin, end);
+  }
+
+  double sum_of_squares(index begin, index end) const {
+    double sum = 0.0;
+    C buffer[kTile];
+    tiles(begin, end - begin,
+          [&](index at, index n) { sum += k_.sum_of_squares(n, wide(stored(at), n, buffer)); });
+    return sum;
+  }
+
+ private:
+  static const Kernels<C>& kernels() {
+    if constexpr (std::is_same_v<C, double>) {
+      return tables().step->f64;
+    } else {
+      return tables().step->f32;
+    }
+  }
+
+  template <class Body>
+  static void tiles(index begin, index n, const Body& body) {
+    for (index at = begin; at < begin + n; at += kTile) {
+      body(at, std::min<index>(kTile, begin + n - at));
+    }
+  }
+
+  static std::unique_ptr<C[]> room(index n) { return std::unique_ptr<C[]>(new C[n]); }
+
+  // n elements in the compute type: the array itself, or its tile widened into the buffer.
+  static const C* wide(const S* from, index n, C* buffer) {
+    if constexpr (kWide) {
+      return from;
+    } else if constexpr (std::is_same_v<S, op::bfloat16>) {
+      tables().step->load_bfloat16(n, from, buffer);
+      return buffer;
+    } else {
+      tables().step->load_float16(n, from, buffer);
+      return buffer;
+    }
+  }
+  static void narrow(index n, const C* from, S* to) {
+    if constexpr (kWide) {
+      if (from != to) std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(C));
+    } else if constexpr (std::is_same_v<S, op::bfloat16>) {
+      tables().step->pack_bfloat16(n, from, to);
+    } else {
+      tables().step->pack_float16(n, from, to);
+    }
+  }
+
+  S* stored(index at) const { return static_cast<S*>(t_.x) + at; }
+  C* x(index at) const { return static_cast<C*>(t_.x) + at; }  // where kWide
+  C* moment(int slot, index at) const {
+    return t_.m[slot] ? static_cast<C*>(t_.m[slot]) + at : nullptr;
+  }
+  const C* steps() const { return static_cast<const C*>(t_.steps); }
+  const C* element_weights(index at) const {
+    return t_.element.weights ? static_cast<const C*>(t_.element.weights) + at : nullptr;
+  }
+  const C* group_weights(index group) const {
+    return t_.groups.weights ? static_cast<const C*>(t_.groups.weights) + group : nullptr;
+  }
+  bool has_steps() const { return t_.rule_steps || t_.steps; }
+  index offset(index group) const {
+    return t_.groups.offsets ? t_.groups.offsets[group] : group * t_.groups.length;
+  }
+
+  auto direct_loop() const -> void (*)(const DirectRun<C>&) {
+    const bool plain = in_place_ || (kWide && t_.extrapolates && !statistics_);
+    if (!plain || t_.rule == kNoRule || t_.element.weights) return nullptr;
+    return t_.euclidean ? nullptr : k_.direct[t_.rule][t_.element.kind];
+  }
+  DirectRun<C> direct_arguments(index at, index n) const {
+    return {n,
+            x(at),
+            reinterpret_cast<const C*>(static_cast<const S*>(t_.g) + at),
+            grad_scale_,
+            {moment(0, at), moment(1, at)},
+            t_.constants,
+            t_.element.settings};
+  }
+
+  // z and s of one tile: rule, then the penalty of the elements.
+  void point(index at, index n, C* z, C* s) const {
+    C x_buffer[kTile], g_buffer[kTile];
+    const C* const from = wide(static_cast<const S*>(t_.source) + at, n, x_buffer);
+    if (t_.rule == kNoRule) {
+      if (from != z) std::memcpy(z, from, static_cast<std::size_t>(n) * sizeof(C));
+    } else {
+      const C* const g = wide(static_cast<const S*>(t_.g) + at, n, g_buffer);
+      k_.rule[t_.rule](
+          {n, from, g, grad_scale_, {moment(0, at), moment(1, at)}, z, s, t_.constants});
+    }
+    if (t_.element.kind == 0) return;
+    const C* const own_steps = t_.steps ? steps() + at : s;
+    k_.prox[t_.element.kind](
+        {n, z, static_cast<C>(t_.step), own_steps, element_weights(at), t_.element.settings});
+  }
+
+  // Extrapolation, statistics and the store of n <= kTile elements.
+  void finish(index at, index n, const C* z) const {
+    C old_buffer[kTile], new_buffer[kTile];
+    const C* const x_old = wide(stored(at), n, old_buffer);
+    if (t_.extrapolates) k_.extrapolate(n, x_old, z, moment(0, at), t_.constants);
+    if (!kWide) narrow(n, z, stored(at));
+    if (statistics_) {
+      const C* const x_new = kWide ? z : wide(stored(at), n, new_buffer);
+      k_.statistics[t_.element.kind](
+          {n, x_old, x_new, element_weights(at), t_.element.settings, statistics_});
+    }
+    if (kWide) narrow(n, z, stored(at));
+  }
+
+  // Whole groups first..last: few small ones or a single large one.
+  void span(index first, index last) {
+    const index begin = offset(first), n = offset(last) - begin;
+    const auto own = in_place_ ? nullptr : room(n);
+    const auto own_steps = t_.rule_steps ? room(n) : nullptr;
+    C* const z = in_place_ ? x(begin) : own.get();
+    tiles(begin, n, [&](index at, index count) {
+      point(at, count, z + (at - begin), own_steps ? own_steps.get() + (at - begin) : nullptr);
+    });
+    const C* const s = t_.steps ? steps() + begin : own_steps.get();
+    k_.segments[t_.groups.kind](segment_tile(first, last, z, s));
+    if (!in_place_)
+      tiles(begin, n, [&](index at, index count) { finish(at, count, z + (at - begin)); });
+    if (statistics_) segment_values(first, last);
+  }
+
+  SegmentTile<C> segment_tile(index first, index last, C* z, const C* s) const {
+    return {last - first,
+            t_.groups.length,
+            t_.groups.offsets ? t_.groups.offsets + first : nullptr,
+            z,
+            static_cast<C>(t_.step),
+            s,
+            group_weights(first),
+            t_.groups.settings};
+  }
+
+  void scale_columns(index first, index width, index rows, C* z, const C* s) const {
+    if (!s) {
+      const std::unique_ptr<double[]> sums(new double[width]);
+      k_.columns[t_.groups.kind]({rows, width, z, static_cast<C>(t_.step), group_weights(first),
+                                  sums.get(), t_.groups.settings});
+      return;
+    }
+    const auto column = room(2 * rows);  // a column with steps of its own, made contiguous
+    for (index j = 0; j < width; ++j) {
+      for (index r = 0; r < rows; ++r) {
+        column[r] = z[r * width + j];
+        column[rows + r] = s[r * width + j];
+      }
+      k_.segments[t_.groups.kind]({1, rows, nullptr, column.get(), C(0), column.get() + rows,
+                                   group_weights(first + j), t_.groups.settings});
+      for (index r = 0; r < rows; ++r) z[r * width + j] = column[r];
+    }
+  }
+
+  void element_values(index begin, index n) const {
+    C buffer[kTile];
+    tiles(begin, n, [&](index at, index count) {
+      const C* const now = wide(stored(at), count, buffer);
+      k_.statistics[t_.element.kind](
+          {count, nullptr, now, element_weights(at), t_.element.settings, statistics_});
+    });
+  }
+
+  double group_weight(index group) const {
+    return t_.groups.weights ? static_cast<double>(*group_weights(group)) : 1.0;
+  }
+  // A norm that rounding pushed just out of a ball still counts as inside.
+  void add_group_value(double sum, index group) const {
+    constexpr double slack = kWide ? (sizeof(S) == 8 ? 0x1p-48 : 0x1p-20) : 0x1p-7;
+    const auto value = [&](double norm) {
+      return k_.group_value[t_.groups.kind](norm, group_weight(group), t_.groups.settings);
+    };
+    const double exact = value(std::sqrt(sum));
+    statistics_->penalty += std::isinf(exact) ? value(std::sqrt(sum) * (1.0 - slack)) : exact;
+  }
+  void segment_values(index first, index last) const {
+    for (index k = first; k < last; ++k) {
+      add_group_value(sum_of_squares(offset(k), offset(k + 1)), k);
+    }
+  }
+  void column_values(index first, index width, index rows) const {
+    const std::unique_ptr<double[]> sums(new double[width]());
+    C buffer[kTile];
+    for (index r = 0; r < rows; ++r) {
+      const C* const now = wide(stored(r * t_.groups.count + first), width, buffer);
+      for (index j = 0; j < width; ++j) sums[j] += double(now[j]) * double(now[j]);
+    }
+    for (index j = 0; j < width; ++j) add_group_value(sums[j], first + j);
+  }
+
+  const Task& t_;
+  const Kernels<C>& k_;
+  C grad_scale_;
+  Statistics* statistics_;
+  bool in_place_;
+};
+
+}  // namespace proxstep::cpu

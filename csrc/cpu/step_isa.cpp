@@ -1,0 +1,283 @@
+// The loops of the step. Compiled once per instruction set with -DPROXSTEP_ISA=<name>.
+// No library templates, and no external linkage but the table: the linker must not merge a copy
+// compiled for one processor with that of another.
+#include "../op/group.hpp"
+#include "kernels.hpp"
+#include "lanes.hpp"
+
+#define PROXSTEP_JOIN2(a, b) a##b
+#define PROXSTEP_JOIN(a, b) PROXSTEP_JOIN2(a, b)
+#define PROXSTEP_TEXT2(a) #a
+#define PROXSTEP_TEXT(a) PROXSTEP_TEXT2(a)
+
+namespace proxstep::cpu {
+namespace {
+
+using std::int64_t;
+
+// ---- elementwise
+
+template <class C, class Rule, bool in_place, bool with_steps>
+void rule_loop(const RuleTile<C>& t) {
+  const Rule rule(t.constants);
+  const C scale = t.grad_scale;
+  const C* __restrict x = t.x;
+  const C* __restrict g = t.g;
+  C* __restrict m0 = t.m[0];
+  C* __restrict m1 = t.m[1];
+  C* __restrict z = t.z;
+  C* __restrict s = t.s;
+  for (int64_t i = 0; i < t.n; ++i) {
+    C m[op::kMaxSlots] = {};
+    if (Rule::slots > 0) m[0] = m0[i];
+    if (Rule::slots > 1) m[1] = m1[i];
+    const op::Point<C> at = rule(in_place ? z[i] : x[i], g[i] * scale, m);
+    if (Rule::stored > 0) m0[i] = m[0];
+    if (Rule::stored > 1) m1[i] = m[1];
+    z[i] = at.z;
+    if (with_steps) s[i] = at.s;
+  }
+}
+
+template <class C, class Rule>
+void rule_tile(const RuleTile<C>& t) {
+  if (t.z == t.x) {
+    t.s ? rule_loop<C, Rule, true, true>(t) : rule_loop<C, Rule, true, false>(t);
+  } else {
+    t.s ? rule_loop<C, Rule, false, true>(t) : rule_loop<C, Rule, false, false>(t);
+  }
+}
+
+template <class C>
+void extrapolate(int64_t n, const C* __restrict x_old, const C* __restrict x_new, C* __restrict y,
+                 const double* constants) {
+  const op::FISTA<C> rule(constants);
+  for (int64_t i = 0; i < n; ++i) y[i] = rule.extrapolate(x_old[i], x_new[i]);
+}
+
+template <class C, class P>
+void prox_tile(const ProxTile<C>& t) {
+  const P penalty(t.settings);
+  const C step = t.step;
+  C* __restrict z = t.z;
+  const C* __restrict s = t.steps;
+  const C* __restrict w = t.weights;
+  if (s && w) {
+    for (int64_t i = 0; i < t.n; ++i) z[i] = op::weighted_prox(penalty, z[i], s[i], w[i]);
+  } else if (w) {
+    for (int64_t i = 0; i < t.n; ++i) z[i] = op::weighted_prox(penalty, z[i], step, w[i]);
+  } else if (s) {
+    for (int64_t i = 0; i < t.n; ++i) z[i] = penalty.prox(z[i], s[i]);
+  } else {
+    for (int64_t i = 0; i < t.n; ++i) z[i] = penalty.prox(z[i], step);
+  }
+}
+
+template <class C, class Rule, class P>
+void direct_run(const DirectRun<C>& t) {
+  const Rule rule(t.constants);
+  const P penalty(t.settings);
+  const C scale = t.grad_scale;
+  C* __restrict x = t.x;
+  const C* __restrict g = t.g;
+  C* __restrict m0 = t.m[0];
+  C* __restrict m1 = t.m[1];
+  const op::StepArrays<C> arrays{x, g, {m0, m1}};
+#pragma GCC ivdep
+  for (int64_t i = 0; i < t.n; ++i) op::step_one(arrays, i, scale, rule, penalty);
+}
+
+template <class S>
+void load(int64_t n, const S* __restrict from, float* __restrict to) {
+  for (int64_t i = 0; i < n; ++i) to[i] = op::Storage<S>::load(from[i]);
+}
+template <class S>
+void pack(int64_t n, const float* __restrict from, S* __restrict to) {
+  for (int64_t i = 0; i < n; ++i) to[i] = op::Storage<S>::pack(from[i]);
+}
+
+// ---- sums over fixed lanes
+
+template <class C>
+double sum_of_squares(int64_t n, const C* __restrict x) {
+  return lane_sum(n, [=](int64_t i) {
+    const double v = x[i];
+    return v * v;
+  });
+}
+
+template <class C, class P>
+void statistics_tile(const StatisticsTile<C>& t) {
+  const P penalty(t.settings);
+  const C* __restrict x = t.after;
+  const C* __restrict w = t.weights;
+  const C* __restrict before = t.before;
+  Statistics& sums = *t.sums;
+  int64_t nonzeros = 0, not_finite = 0;
+  for (int64_t i = 0; i < t.n; ++i) nonzeros += x[i] != C(0);
+  for (int64_t i = 0; i < t.n; ++i) not_finite += !(x[i] - x[i] == C(0));
+  sums.nonzeros += nonzeros;
+  sums.not_finite += not_finite;
+  sums.penalty +=
+      w ? lane_sum(t.n, [=](int64_t i) { return double(op::weighted_value(penalty, x[i], w[i])); })
+        : lane_sum(t.n, [=](int64_t i) { return double(penalty.value(x[i])); });
+  if (!before) return;
+  sums.squared_change += lane_sum(t.n, [=](int64_t i) {
+    const double change = double(x[i]) - double(before[i]);
+    return change * change;
+  });
+}
+
+// ---- groups
+
+// ||z|| and the range of its steps, in one pass over both.
+template <class C>
+op::GroupSums group_sums(int64_t n, const C* __restrict z, const C* __restrict s) {
+  C least[kLanes], most[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) least[lane] = most[lane] = s[0];
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      least[lane] = op::least(least[lane], s[i + lane]);
+      most[lane] = op::most(most[lane], s[i + lane]);
+    }
+  }
+  for (int lane = 0; i < n; ++i, ++lane) {
+    least[lane] = op::least(least[lane], s[i]);
+    most[lane] = op::most(most[lane], s[i]);
+  }
+  for (int lane = 1; lane < kLanes; ++lane) {
+    least[0] = op::least(least[0], least[lane]);
+    most[0] = op::most(most[0], most[lane]);
+  }
+  return {op::square_root(sum_of_squares(n, z)), double(least[0]), double(most[0]),
+          sizeof(C) == 4 ? 1e-9 : 1e-16};
+}
+
+// One group whose elements have steps of their own. Quotients in the compute type, sums in double.
+template <class C, class P64>
+void scale_diagonal(const P64& penalty, int64_t n, C* __restrict z, const C* __restrict s,
+                    double w) {
+  const auto norm_at = [=](double nu) {
+    const C c = C(nu);
+    return op::square_root(lane_sum(n, [=](int64_t i) {
+      const double v = double(z[i] / (c + s[i]));
+      return v * v;
+    }));
+  };
+  const auto distance_at = [=](double nu) {
+    const C c = C(nu);
+    return 0.5 * lane_sum(n, [=](int64_t i) {
+             const double v = double(z[i] / (c + s[i]));
+             return v * v * double(s[i]);
+           });
+  };
+  const C nu = C(op::group_root(penalty, w, norm_at, distance_at, group_sums(n, z, s)));
+  for (int64_t i = 0; i < n; ++i) {
+    z[i] = nu == C(0) ? z[i] - z[i] : z[i] * op::group_keep(nu, s[i]);
+  }
+}
+
+template <class C, class P>
+void scale_uniform(const P& penalty, int64_t n, C* __restrict z, C step, C w) {
+  const C norm = C(op::square_root(sum_of_squares(n, z)));
+  const C scale = op::group_scale(penalty, norm, step, w);
+  for (int64_t i = 0; i < n; ++i) z[i] = scale == C(0) ? z[i] - z[i] : z[i] * scale;
+}
+
+template <class C, template <class> class P>
+void segments_tile(const SegmentTile<C>& t) {
+  const P<C> penalty(t.settings);
+  const P<double> penalty64(t.settings);
+  const int64_t first = t.offsets ? t.offsets[0] : 0;
+  for (int64_t k = 0; k < t.groups; ++k) {
+    const int64_t begin = t.offsets ? t.offsets[k] - first : k * t.length;
+    const int64_t n = t.offsets ? t.offsets[k + 1] - t.offsets[k] : t.length;
+    if (n == 0) continue;
+    const C w = t.weights ? t.weights[k] : C(1);
+    if (t.steps) {
+      scale_diagonal(penalty64, n, t.z + begin, t.steps + begin, double(w));
+    } else {
+      scale_uniform(penalty, n, t.z + begin, t.step, w);
+    }
+  }
+}
+
+template <class C, class P>
+void columns_tile(const ColumnTile<C>& t) {
+  const P penalty(t.settings);
+  double* __restrict sums = t.sums;
+  for (int64_t j = 0; j < t.width; ++j) sums[j] = 0.0;
+  for (int64_t r = 0; r < t.rows; ++r) {
+    const C* __restrict z = t.z + r * t.width;
+    for (int64_t j = 0; j < t.width; ++j) sums[j] += double(z[j]) * double(z[j]);
+  }
+  for (int64_t j = 0; j < t.width; ++j) {
+    const C norm = C(op::square_root(sums[j]));
+    sums[j] = op::group_scale(penalty, norm, t.step, t.weights ? t.weights[j] : C(1));
+  }
+  for (int64_t r = 0; r < t.rows; ++r) {
+    C* __restrict z = t.z + r * t.width;
+    for (int64_t j = 0; j < t.width; ++j) {
+      z[j] = sums[j] == 0.0 ? z[j] - z[j] : z[j] * C(sums[j]);
+    }
+  }
+}
+
+template <template <class> class P>
+double group_value(double norm, double weight, const double* settings) {
+  return op::weighted_value(P<double>(settings), norm, weight);
+}
+
+// ---- the table
+
+template <class C, class Rule, template <class> class P>
+constexpr bool is_hot = (Rule::slots == 0 || Rule::extrapolates ||
+                         __is_same(Rule, op::Momentum<C>) || __is_same(Rule, op::Adam<C>)) &&
+                        (__is_same(P<C>, op::None<C>) || __is_same(P<C>, op::L1<C>) ||
+                         __is_same(P<C>, op::ElasticNet<C>));
+
+template <class C, class Rule, template <class> class P>
+constexpr auto direct_or_null() -> void (*)(const DirectRun<C>&) {
+  if constexpr (is_hot<C, Rule, P>) {
+    return direct_run<C, Rule, P<C>>;
+  } else {
+    return nullptr;
+  }
+}
+
+template <class C, template <class> class Rule, template <class> class... Ps>
+constexpr void fill_direct(void (*(&row)[sizeof...(Ps)])(const DirectRun<C>&), op::List<Ps...>) {
+  int k = 0;
+  ((row[k++] = direct_or_null<C, Rule<C>, Ps>()), ...);
+}
+
+template <class C, template <class> class... Rs, template <class> class... Ps>
+constexpr Kernels<C> make_kernels(op::List<Rs...>, op::List<Ps...> penalties) {
+  Kernels<C> k{{rule_tile<C, Rs<C>>...},
+               extrapolate<C>,
+               {prox_tile<C, Ps<C>>...},
+               {segments_tile<C, Ps>...},
+               {columns_tile<C, Ps<C>>...},
+               {statistics_tile<C, Ps<C>>...},
+               {},
+               {group_value<Ps>...},
+               sum_of_squares<C>};
+  int row = 0;
+  (fill_direct<C, Rs>(k.direct[row++], penalties), ...);
+  return k;
+}
+
+}  // namespace
+
+extern const StepTable PROXSTEP_JOIN(table_step_, PROXSTEP_ISA);
+constexpr StepTable kTable = {PROXSTEP_TEXT(PROXSTEP_ISA),
+                              make_kernels<float>(op::Rules{}, op::Penalties{}),
+                              make_kernels<double>(op::Rules{}, op::Penalties{}),
+                              load<op::bfloat16>,
+                              load<op::float16>,
+                              pack<op::bfloat16>,
+                              pack<op::float16>};
+const StepTable PROXSTEP_JOIN(table_step_, PROXSTEP_ISA) = kTable;
+
+}  // namespace proxstep::cpu

@@ -1,0 +1,13 @@
+// What the module consists of, a function per file.
+#pragma once
+#include <pybind11/pybind11.h>
+
+namespace proxstep::bind {
+
+void bind_config(pybind11::module_& m);
+void bind_step(pybind11::module_& m);
+void bind_optimizer(pybind11::module_& m);
+void bind_project(pybind11::module_& m);
+void bind_loss(pybind11::module_& m);
+
+}  // namespace proxstep::bind

@@ -1,0 +1,139 @@
+// Many arrays in one native call: checked once, one job for the pool a step.
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bind.hpp"
+#include "task.hpp"
+
+namespace proxstep::bind {
+namespace {
+
+class Plan {
+ public:
+  explicit Plan(py::object dtype) : dtype_(std::move(dtype)) {}
+
+  void add(const py::object& x, const py::tuple& moments, const py::object& rule,
+           const py::object& penalty, bool euclidean) {
+    const auto* const spec = rule.cast<const RuleSpec*>();
+    entries_.emplace_back(x, moments, *spec, penalty.cast<const PenaltySpec*>(), dtype_);
+    metrics_.push_back({spec, euclidean});
+    keep_.append(py::make_tuple(x, moments, rule, penalty));
+  }
+
+  // Arrays of different entries must not share memory; called once all are added.
+  void check_overlaps() {
+    owned_.clear();
+    for (const StepArguments& e : entries_) {
+      own(e.x());
+      for (const Borrowed& m : e.moments()) own(m);
+    }
+    std::sort(owned_.begin(), owned_.end(), starts_before);
+    for (std::size_t k = 1; k < owned_.size(); ++k) check_no_overlap(*owned_[k - 1], *owned_[k]);
+  }
+
+  // lrs: one per entry, or empty for the rules' own. max_norm <= 0: no clipping.
+  // Returns (gradient norm or None, statistics or None).
+  py::tuple step(const py::list& grads, double t, const std::vector<double>& lrs, double grad_scale,
+                 double max_norm, bool statistics) {
+    check_grad_scale(grad_scale);
+    const std::vector<Borrowed> lent = gradients(grads);
+    std::vector<cpu::Task> tasks = prepared(lent, t, lrs);
+    std::optional<double> norm;
+    cpu::Statistics sums;
+    {
+      py::gil_scoped_release released;
+      if (max_norm > 0.0) {
+        norm = std::fabs(grad_scale) * norm_of(lent);
+        if (*norm > max_norm) grad_scale *= max_norm / *norm;
+      }
+      cpu::run(tasks.data(), static_cast<std::int64_t>(tasks.size()), grad_scale,
+               statistics ? &sums : nullptr);
+    }
+    return py::make_tuple(norm, statistics ? py::object(statistics_tuple(sums)) : py::none());
+  }
+
+ private:
+  static bool starts_before(const Borrowed* a, const Borrowed* b) {
+    return a->array.data < b->array.data;
+  }
+  void own(const Borrowed& b) {
+    if (b.array.size()) owned_.push_back(&b);
+  }
+  // The owned arrays lie apart, so only the neighbours of g can touch it.
+  void check_apart_from_owned(const Borrowed& g) const {
+    const auto next = std::upper_bound(owned_.begin(), owned_.end(), &g, starts_before);
+    if (next != owned_.end()) check_no_overlap(g, **next);
+    if (next != owned_.begin()) check_no_overlap(g, **(next - 1));
+  }
+
+  struct RuleInMetric {
+    const RuleSpec* rule;
+    bool euclidean;
+  };
+
+  std::vector<Borrowed> gradients(const py::list& grads) const {
+    if (grads.size() != entries_.size()) {
+      throw py::value_error("there are " + std::to_string(grads.size()) + " gradients for " +
+                            std::to_string(entries_.size()) + " parameters");
+    }
+    std::vector<Borrowed> lent;
+    lent.reserve(entries_.size());
+    for (std::size_t k = 0; k < entries_.size(); ++k) {
+      try {
+        lent.push_back(entries_[k].gradient(grads[k], dtype_));
+        check_apart_from_owned(lent.back());
+      } catch (const py::value_error& error) {
+        throw py::value_error("array " + std::to_string(k) + ": " + error.what());
+      } catch (const py::type_error& error) {
+        throw py::type_error("array " + std::to_string(k) + ": " + error.what());
+      }
+    }
+    return lent;
+  }
+
+  std::vector<cpu::Task> prepared(const std::vector<Borrowed>& grads, double t,
+                                  const std::vector<double>& lrs) const {
+    std::vector<cpu::Task> tasks;
+    tasks.reserve(entries_.size());
+    for (std::size_t k = 0; k < entries_.size(); ++k) {
+      tasks.push_back(entries_[k].task());
+      tasks[k].g = grads[k].array.data;
+      const double lr = lrs.empty() ? std::nan("") : lrs.at(k);
+      check_lr(lr);
+      metrics_[k].rule->apply(t, lr, metrics_[k].euclidean, &tasks[k]);
+    }
+    return tasks;
+  }
+
+  static double norm_of(const std::vector<Borrowed>& grads) {
+    std::vector<Array> plain;
+    plain.reserve(grads.size());
+    for (const Borrowed& g : grads) plain.push_back(g.array);
+    return cpu::global_norm(plain);
+  }
+
+  py::object dtype_;
+  std::vector<RuleInMetric> metrics_;
+  std::vector<StepArguments> entries_;
+  std::vector<const Borrowed*> owned_;  // parameters and moments by address
+  py::list keep_;                       // what all the pointers point into
+};
+
+}  // namespace
+
+void bind_optimizer(py::module_& m) {
+  py::class_<Plan>(m, "Plan", "Arrays, moments, rules and penalties of an optimizer.")
+      .def(py::init<py::object>(), py::arg("dtype") = py::none())
+      .def("add", &Plan::add, py::arg("x"), py::arg("moments"), py::arg("rule"), py::arg("penalty"),
+           py::arg("euclidean"))
+      .def("check_overlaps", &Plan::check_overlaps)
+      .def("step", &Plan::step, py::arg("grads"), py::arg("t"), py::arg("lrs"),
+           py::arg("grad_scale"), py::arg("max_norm"), py::arg("statistics"));
+}
+
+}  // namespace proxstep::bind

@@ -1,0 +1,133 @@
+// soft_threshold, prox, value, step and global_norm on single arrays.
+#include <pybind11/stl.h>
+
+#include <cmath>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../cpu/registry.hpp"
+#include "bind.hpp"
+#include "spec.hpp"
+#include "task.hpp"
+
+namespace proxstep::bind {
+namespace {
+
+void check_step(double step) {
+  if (!(step >= 0.0 && std::isfinite(step))) {
+    throw py::value_error("step is " + number_text(step) + "; it must be finite and not negative");
+  }
+}
+
+// Python's and NumPy's numbers, but no array of one.
+bool is_number(py::handle object) {
+  return PyFloat_Check(object.ptr()) || PyLong_Check(object.ptr()) ||
+         (PyNumber_Check(object.ptr()) && !py::hasattr(object, "__dlpack__"));
+}
+
+// Source and output of a prox, checked.
+struct Pair {
+  Pair(py::handle object, const char* name, py::handle out_object, py::handle dtype)
+      : z(Borrowed::floating(object, name, dtype)),
+        out(Borrowed::output(out_object, "out", dtype)) {
+    check_same_dtype(out, z);
+    check_same_shape(out, z);
+    check_same_or_apart(out, z);
+  }
+  cpu::Task task() const {
+    cpu::Task t;
+    t.dtype = out.array.dtype;
+    t.n = out.array.size();
+    t.source = z.array.data;
+    t.x = out.array.data;
+    return t;
+  }
+  Borrowed z, out;
+};
+
+void soft_threshold(py::handle x, double threshold, py::handle out, py::handle dtype) {
+  if (!(threshold >= 0.0)) {
+    throw py::value_error("threshold is " + number_text(threshold) +
+                          "; it must not be negative or NaN");
+  }
+  static const int l1 = cpu::find_penalty("l1");
+  const Pair pair(x, "x", out, dtype);
+  cpu::Task task = pair.task();
+  task.element.kind = l1;
+  task.element.settings[0] = threshold;
+  run_released(&task, 1, 1.0, nullptr);
+}
+
+void prox(py::handle z, const PenaltySpec& penalty, py::handle step, py::handle out,
+          py::handle dtype) {
+  const Pair pair(z, "z", out, dtype);
+  cpu::Task task = pair.task();
+  std::optional<Borrowed> steps;
+  if (is_number(step)) {
+    task.step = step.cast<double>();
+    check_step(task.step);
+  } else {
+    steps.emplace(Borrowed::floating(step, "step"));
+    check_dtype(*steps, compute_type(task.dtype), pair.out);
+    check_same_shape(*steps, pair.out);
+    check_no_overlap(*steps, pair.out);
+    task.steps = steps->array.data;
+  }
+  penalty.apply(pair.out, &task);
+  run_released(&task, 1, 1.0, nullptr);
+}
+
+double value(py::handle x, const PenaltySpec& penalty, py::handle dtype) {
+  const Borrowed b = Borrowed::floating(x, "x", dtype);
+  cpu::Task task;
+  task.dtype = b.array.dtype;
+  task.n = b.array.size();
+  task.source = task.x = b.array.data;
+  penalty.apply(b, &task);
+  py::gil_scoped_release released;
+  return cpu::penalty_value(task);
+}
+
+py::object step(py::handle x, py::handle g, const RuleSpec& rule, const PenaltySpec* penalty,
+                const py::tuple& moments, double t, double lr, double grad_scale, bool euclidean,
+                bool statistics, py::handle dtype) {
+  check_grad_scale(grad_scale);
+  check_lr(lr);
+  const StepArguments arguments(x, moments, rule, penalty, dtype);
+  const Borrowed gradient = arguments.gradient(g, dtype);
+  cpu::Task task = arguments.task();
+  task.g = gradient.array.data;
+  rule.apply(t, lr, euclidean, &task);
+  cpu::Statistics sums;
+  run_released(&task, 1, grad_scale, statistics ? &sums : nullptr);
+  return statistics ? py::object(statistics_tuple(sums)) : py::none();
+}
+
+double global_norm(const py::list& arrays, py::handle dtype) {
+  std::vector<Borrowed> lent;
+  std::vector<Array> plain;
+  for (const py::handle a : arrays) {
+    lent.push_back(Borrowed::floating(a, "array", dtype));
+    plain.push_back(lent.back().array);
+  }
+  py::gil_scoped_release released;
+  return cpu::global_norm(plain);
+}
+
+}  // namespace
+
+void bind_step(py::module_& m) {
+  bind_specs(m);
+  m.def("soft_threshold", &soft_threshold, py::arg("x"), py::arg("threshold"), py::arg("out"),
+        py::arg("dtype"));
+  m.def("prox", &prox, py::arg("z"), py::arg("penalty"), py::arg("step"), py::arg("out"),
+        py::arg("dtype") = py::none());
+  m.def("value", &value, py::arg("x"), py::arg("penalty"), py::arg("dtype") = py::none());
+  m.def("step", &step, py::arg("x"), py::arg("g"), py::arg("rule"), py::arg("penalty"),
+        py::arg("moments"), py::arg("t"), py::arg("lr"), py::arg("grad_scale"),
+        py::arg("euclidean"), py::arg("statistics"), py::arg("dtype"));
+  m.def("global_norm", &global_norm, py::arg("arrays"), py::arg("dtype") = py::none());
+}
+
+}  // namespace proxstep::bind

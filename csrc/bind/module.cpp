@@ -1,0 +1,21 @@
+// The module proxstep._core: this file only lists.
+#include <pybind11/pybind11.h>
+
+#include <string>
+
+#include "../cpu/kernels.hpp"
+#include "bind.hpp"
+
+PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
+  if (const char* missing = proxstep::cpu::missing_baseline_feature()) {
+    throw pybind11::import_error(std::string("proxstep needs a processor with ") + missing +
+                                 ", which this one lacks");
+  }
+  m.doc() = "The compiled core of proxstep.";
+  m.attr("__version__") = PROXSTEP_VERSION;
+  proxstep::bind::bind_config(m);
+  proxstep::bind::bind_step(m);
+  proxstep::bind::bind_optimizer(m);
+  proxstep::bind::bind_project(m);
+  proxstep::bind::bind_loss(m);
+}

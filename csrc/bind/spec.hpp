@@ -1,0 +1,63 @@
+// Rules and penalties as Python holds them: settings that are checked once and never change.
+#pragma once
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../cpu/step.hpp"
+#include "tensor.hpp"
+
+namespace proxstep::bind {
+
+// Non-negative factors in both compute types.
+class Weights {
+ public:
+  Weights() = default;
+  explicit Weights(py::handle array_or_none);
+  const void* data(DType compute) const;
+  bool given() const { return given_; }
+  const std::vector<std::int64_t>& shape() const { return shape_; }
+  std::int64_t size() const { return static_cast<std::int64_t>(wide_.size()); }
+
+ private:
+  bool given_ = false;
+  std::vector<double> wide_;
+  std::vector<float> narrow_;
+  std::vector<std::int64_t> shape_;
+};
+
+struct RuleSpec {
+  RuleSpec(const std::string& name, const std::vector<double>& settings);
+  int kind;
+  double settings[op::kMaxConstants] = {};
+  int slots() const;
+  // lr NaN: the rule's own.
+  void apply(double t, double lr, bool euclidean, cpu::Task* task) const;
+};
+
+struct PenaltySpec {
+  PenaltySpec(const std::string& name, const std::vector<double>& settings, py::handle weights);
+  // Adds an outer penalty of group norms. over: rows, columns, blocks or segments.
+  void group(const std::string& name, const std::vector<double>& settings, const std::string& over,
+             const std::vector<std::int64_t>& sizes, py::handle weights);
+  void apply(const Borrowed& x, cpu::Task* task) const;
+
+ private:
+  enum class Layout { none, rows, columns, blocks, segments };
+  void apply_groups(const Borrowed& x, cpu::GroupPenalty* groups) const;
+  void apply_axis(const Borrowed& x, cpu::GroupPenalty* groups) const;
+
+  cpu::ElementPenalty element_;
+  cpu::GroupPenalty groups_;
+  Layout layout_ = Layout::none;
+  Weights weights_, group_weights_;
+  std::vector<std::int64_t> offsets_;  // segments
+  std::int64_t block_ = 0;
+};
+
+void bind_specs(py::module_& m);
+
+}  // namespace proxstep::bind

@@ -1,0 +1,74 @@
+#include "task.hpp"
+
+#include <cmath>
+
+#include "../cpu/registry.hpp"
+
+namespace proxstep::bind {
+namespace {
+
+constexpr std::int64_t kReleaseFrom = 4096;  // elements; below, the GIL's round trip costs more
+constexpr const char* kMomentNames[] = {"moments[0]", "moments[1]"};
+
+}  // namespace
+
+std::string number_text(double value) { return py::str(py::float_(value)).cast<std::string>(); }
+
+void check_grad_scale(double grad_scale) {
+  if (!std::isfinite(grad_scale)) {
+    throw py::value_error("grad_scale is " + number_text(grad_scale) + "; it must be finite");
+  }
+}
+
+void check_lr(double lr) {
+  if (lr < 0.0 || std::isinf(lr)) {
+    throw py::value_error("lr is " + number_text(lr) + "; it must be finite and not negative");
+  }
+}
+
+StepArguments::StepArguments(py::handle x, const py::tuple& moments, const RuleSpec& rule,
+                             const PenaltySpec* penalty, py::handle dtype)
+    : x_(Borrowed::output(x, "x", dtype)) {
+  if (static_cast<int>(moments.size()) != rule.slots()) {
+    throw py::value_error(std::string("rule ") + cpu::rule_info(rule.kind).name + " keeps " +
+                          std::to_string(rule.slots()) + " arrays of moments, the state has " +
+                          std::to_string(moments.size()));
+  }
+  for (std::size_t k = 0; k < moments.size(); ++k) {
+    moments_.push_back(Borrowed::output(moments[k], kMomentNames[k]));
+    const Borrowed& m = moments_.back();
+    check_dtype(m, compute_type(x_.array.dtype), x_);
+    check_same_shape(m, x_);
+    check_no_overlap(m, x_);
+    if (k) check_no_overlap(m, moments_[0]);
+    task_.m[k] = m.array.data;
+  }
+  task_.dtype = x_.array.dtype;
+  task_.n = x_.array.size();
+  task_.source = task_.x = x_.array.data;
+  if (penalty) penalty->apply(x_, &task_);
+}
+
+Borrowed StepArguments::gradient(py::handle g, py::handle dtype) const {
+  Borrowed b = Borrowed::floating(g, "g", dtype);
+  check_same_dtype(b, x_);
+  check_same_shape(b, x_);
+  check_no_overlap(b, x_);
+  for (const Borrowed& m : moments_) check_no_overlap(b, m);
+  return b;
+}
+
+void run_released(const cpu::Task* tasks, std::int64_t count, double grad_scale,
+                  cpu::Statistics* statistics) {
+  if (count == 1 && tasks[0].n < kReleaseFrom) {
+    return cpu::run(tasks, count, grad_scale, statistics);
+  }
+  py::gil_scoped_release released;
+  cpu::run(tasks, count, grad_scale, statistics);
+}
+
+py::tuple statistics_tuple(const cpu::Statistics& s) {
+  return py::make_tuple(s.nonzeros, s.penalty, s.squared_change, s.not_finite == 0);
+}
+
+}  // namespace proxstep::bind

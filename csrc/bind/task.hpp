@@ -1,0 +1,35 @@
+// One checked array of a step, and what steps on single arrays and on many share.
+#pragma once
+#include "spec.hpp"
+
+namespace proxstep::bind {
+
+std::string number_text(double value);
+void check_grad_scale(double grad_scale);
+void check_lr(double lr);  // NaN: the rule's own
+
+// x, its moments, its rule and its penalty; made once for an optimizer, per call for ps.step.
+class StepArguments {
+ public:
+  StepArguments(py::handle x, const py::tuple& moments, const RuleSpec& rule,
+                const PenaltySpec* penalty, py::handle dtype);
+  // The gradient that fits, checked against x and the moments.
+  Borrowed gradient(py::handle g, py::handle dtype) const;
+  const cpu::Task& task() const { return task_; }
+  const Borrowed& x() const { return x_; }
+  const std::vector<Borrowed>& moments() const { return moments_; }
+
+ private:
+  Borrowed x_;
+  std::vector<Borrowed> moments_;
+  cpu::Task task_;
+};
+
+// Runs without the GIL where that pays.
+void run_released(const cpu::Task* tasks, std::int64_t count, double grad_scale,
+                  cpu::Statistics* statistics);
+
+// (nonzeros, penalty value, squared change, whether all is finite)
+py::tuple statistics_tuple(const cpu::Statistics& s);
+
+}  // namespace proxstep::bind

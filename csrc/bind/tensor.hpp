@@ -1,0 +1,58 @@
+// The border: a Python object becomes an Array, or an error that names it. NumPy arrays are read
+// through their C struct (a few ns, and bfloat16 works); everything else speaks DLPack.
+// Nothing is ever converted or copied.
+#pragma once
+#include <pybind11/pybind11.h>
+
+#include <initializer_list>
+#include <string>
+
+#include "../array.hpp"
+#include "dlpack_abi.hpp"
+
+namespace proxstep::bind {
+
+namespace py = pybind11;
+
+// An array lent by Python. It gives a DLPack capsule back when it dies, which needs the GIL; a
+// NumPy array's owner must outlive it.
+class Borrowed {
+ public:
+  Borrowed() = default;
+  Borrowed(Borrowed&& other) noexcept { *this = static_cast<Borrowed&&>(other); }
+  Borrowed& operator=(Borrowed&& other) noexcept;
+  ~Borrowed() { release(); }
+
+  // Any array. dtype: what 16-bit integers stand for ("bfloat16", "float16"), or None.
+  static Borrowed any(py::handle object, const char* name, py::handle dtype = py::none());
+  // A dense floating-point array in CPU memory.
+  static Borrowed floating(py::handle object, const char* name, py::handle dtype = py::none());
+  // The same, and writable.
+  static Borrowed output(py::handle object, const char* name, py::handle dtype = py::none());
+
+  const char* name = "";
+  Array array;
+
+ private:
+  void take_dlpack(py::handle object);
+  void release() noexcept;
+  dlpack::ManagedVersioned* versioned_ = nullptr;
+  dlpack::Managed* legacy_ = nullptr;
+};
+
+const char* dtype_name(DType dtype);
+std::string shape_text(const Array& a);
+
+bool is_c_order(const Array& a);
+bool is_f_order(const Array& a);
+
+void check_cpu(const Borrowed& b);
+void check_same_shape(const Borrowed& b, const Borrowed& like);  // and the same layout
+void check_same_dtype(const Borrowed& b, const Borrowed& like);
+void check_dtype(const Borrowed& b, DType wanted, const Borrowed& like);
+bool overlaps(const Array& a, const Array& b);
+void check_no_overlap(const Borrowed& a, const Borrowed& b);
+// An output may be exactly its input, never half of it.
+void check_same_or_apart(const Borrowed& out, const Borrowed& in);
+
+}  // namespace proxstep::bind

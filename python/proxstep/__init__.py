@@ -1,0 +1,99 @@
+"""proxstep: the proximal step (gradient, moments, prox) as one native pass over memory.
+
+>>> import numpy as np, proxstep as ps
+>>> ps.soft_threshold(np.array([-2.0, 0.3, 1.5]), 0.5)
+array([-1.5,  0. ,  1. ])
+"""
+
+from . import schedules
+from ._version import __version__
+from .config import get_config, get_num_threads, join_threadpoolctl, set_num_threads, show_config
+from .history import History
+from .optimizer import Optimizer
+from .penalties import (
+    L0,
+    L1,
+    L1_2,
+    L2_3,
+    MCP,
+    SCAD,
+    Box,
+    ElasticNet,
+    Group,
+    NonNegativeL1,
+    Penalty,
+    SparseGroup,
+    SquaredL2,
+)
+from .problems import LeastSquares, Logistic, Problem, Softmax
+from .projections import L1Ball, LinfBall, Projection, Simplex
+from .rules import (
+    FISTA,
+    FTRL,
+    RDA,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Momentum,
+    Nesterov,
+    Rule,
+    State,
+)
+from .solvers import ConvergenceWarning, Result, solve
+from .step import StepInfo, global_norm, prox, soft_threshold, step
+from .train import train
+
+join_threadpoolctl()
+
+__all__ = [
+    "FISTA",
+    "FTRL",
+    "L0",
+    "L1",
+    "L1_2",
+    "L2_3",
+    "MCP",
+    "RDA",
+    "SCAD",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Box",
+    "ConvergenceWarning",
+    "ElasticNet",
+    "Group",
+    "History",
+    "L1Ball",
+    "LeastSquares",
+    "LinfBall",
+    "Logistic",
+    "Momentum",
+    "Nesterov",
+    "NonNegativeL1",
+    "Optimizer",
+    "Penalty",
+    "Problem",
+    "Projection",
+    "Result",
+    "Rule",
+    "Simplex",
+    "Softmax",
+    "SparseGroup",
+    "SquaredL2",
+    "State",
+    "StepInfo",
+    "__version__",
+    "get_config",
+    "get_num_threads",
+    "global_norm",
+    "prox",
+    "schedules",
+    "set_num_threads",
+    "show_config",
+    "soft_threshold",
+    "solve",
+    "step",
+    "train",
+]

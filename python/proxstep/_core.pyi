@@ -1,0 +1,76 @@
+from collections.abc import Sequence
+from typing import Any
+
+__version__: str
+cuda_status: str
+
+class RuleSpec:
+    def __init__(self, name: str, settings: Sequence[float]) -> None: ...
+    @property
+    def slots(self) -> int: ...
+
+class PenaltySpec:
+    def __init__(self, name: str, settings: Sequence[float], weights: Any = None) -> None: ...
+    def group(
+        self,
+        name: str,
+        settings: Sequence[float],
+        over: str,
+        sizes: Sequence[int],
+        weights: Any = None,
+    ) -> None: ...
+
+class Plan:
+    def __init__(self, dtype: Any = None) -> None: ...
+    def add(
+        self,
+        x: Any,
+        moments: tuple[Any, ...],
+        rule: RuleSpec,
+        penalty: PenaltySpec | None,
+        euclidean: bool,
+    ) -> None: ...
+    def check_overlaps(self) -> None: ...
+    def step(
+        self,
+        grads: list[Any],
+        t: float,
+        lrs: Sequence[float],
+        grad_scale: float,
+        max_norm: float,
+        statistics: bool,
+    ) -> tuple[float | None, tuple[int, float, float, bool] | None]: ...
+
+def isa() -> str: ...
+def isas() -> list[str]: ...
+def set_isa(name: str) -> None: ...
+def get_num_threads() -> int: ...
+def set_num_threads(n: int) -> None: ...
+def rule_names() -> list[str]: ...
+def penalty_names() -> list[str]: ...
+def soft_threshold(x: Any, threshold: float, out: Any, dtype: Any) -> None: ...
+def prox(z: Any, penalty: PenaltySpec, step: Any, out: Any, dtype: Any = None) -> None: ...
+def value(x: Any, penalty: PenaltySpec, dtype: Any = None) -> float: ...
+def step(
+    x: Any,
+    g: Any,
+    rule: RuleSpec,
+    penalty: PenaltySpec | None,
+    moments: tuple[Any, ...],
+    t: float,
+    lr: float,
+    grad_scale: float,
+    euclidean: bool,
+    statistics: bool,
+    dtype: Any,
+) -> tuple[int, float, float, bool] | None: ...
+def global_norm(arrays: list[Any], dtype: Any = None) -> float: ...
+def project(
+    z: Any, out: Any, onto: str, radius: float, by_rows: bool, dtype: Any = None
+) -> None: ...
+def softmax_cross_entropy(
+    logits: Any, targets: Any, grad: Any = None, row_weights: Any = None, scale: float = 1.0
+) -> float: ...
+def logistic_loss(
+    margin: Any, targets: Any, grad: Any = None, row_weights: Any = None, scale: float = 1.0
+) -> float: ...

@@ -1,0 +1,43 @@
+"""Messages about settings, with the values in them."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from typing import Any
+
+
+def non_negative(name: str, value: Any) -> None:
+    """Raise unless value is a finite number >= 0."""
+    _number(name, value)
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} is {value}; it must be finite and not negative")
+
+
+def positive(name: str, value: Any) -> None:
+    """Raise unless value is a finite number > 0."""
+    _number(name, value)
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} is {value}; it must be finite and positive")
+
+
+def fraction(name: str, value: Any) -> None:
+    """Raise unless 0 <= value < 1."""
+    _number(name, value)
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} is {value}; it must be at least 0 and below 1")
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """Words for an unknown name: the nearest known one, or all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(map(repr, names))}"
+
+
+def _number(name: str, value: Any) -> None:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {value!r}; a number is needed") from None

@@ -1,0 +1,218 @@
+"""Many arrays in one native call: one dispatch, one job for the thread pool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import _core
+from .arrays import Array
+from .checks import nearest, positive
+from .penalties import Penalty
+from .rules import Rule, State
+from .step import Metric, StepInfo, check_rule, is_euclidean, rate, steppable
+
+__all__ = ["Optimizer"]
+
+_GROUP_KEYS = ("params", "rule", "penalty", "metric")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One array with what steps it."""
+
+    param: Array
+    rule: Rule
+    state: State
+    group: int
+
+
+class Optimizer:
+    """Steps a list of arrays in place.
+
+    Parameters
+    ----------
+    params : sequence of arrays, or of dicts
+        Every dict is a parameter group: its arrays under "params", and "rule", "penalty" or
+        "metric" where they differ from the defaults that follow. An array that appears twice (tied
+        weights) is stepped once, in the group that names it first.
+    rule : Rule
+    penalty : Penalty, optional
+    metric : {"diagonal", "euclidean"}
+        As for `step`.
+    dtype : str, optional
+        What 16-bit integers stand for: "bfloat16" or "float16".
+
+    Attributes
+    ----------
+    params : list of arrays
+        The unique arrays, in the order in which gradients are expected.
+    points : list of arrays
+        Where the gradients are to be taken: the parameters, but the extrapolated points for FISTA.
+    steps : int
+        Steps taken.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays or settings that do not fit, or that overlap.
+
+    Examples
+    --------
+    >>> import numpy as np, proxstep as ps
+    >>> w, b = np.ones((2, 2)), np.zeros(2)
+    >>> groups = [{"params": [w], "penalty": ps.L1(0.2)}, {"params": [b]}]
+    >>> opt = ps.Optimizer(groups, ps.SGD(lr=0.5))
+    >>> opt.step([np.full((2, 2), 1.8), np.ones(2)])
+    >>> w[0], b
+    (array([0., 0.]), array([-0.5, -0.5]))
+    """
+
+    def __init__(
+        self,
+        params: Sequence[Array] | Sequence[Mapping[str, Any]],
+        rule: Rule,
+        penalty: Penalty | None = None,
+        *,
+        metric: Metric = "diagonal",
+        dtype: str | None = None,
+    ) -> None:
+        defaults = {"rule": rule, "penalty": penalty, "metric": metric}
+        self._plan = _core.Plan(dtype)
+        self._entries: list[_Entry] = []
+        self.groups = [{**defaults, **group} for group in _as_groups(params)]
+        seen: set[int] = set()
+        for index, group in enumerate(self.groups):
+            for param in group["params"]:
+                if id(param) not in seen:
+                    seen.add(id(param))
+                    self._add(param, index, group, dtype)
+        self._plan.check_overlaps()
+        self.steps = 0
+
+    def _add(self, param: Array, index: int, group: Mapping[str, Any], dtype: str | None) -> None:
+        rule: Rule = group["rule"]
+        check_rule(rule)
+        penalty = steppable(group["penalty"])
+        state = rule.init(param, dtype=dtype)
+        moments = tuple(state.moments.values())
+        self._plan.add(param, moments, rule.spec, penalty, is_euclidean(group["metric"]))
+        self._entries.append(_Entry(param, rule, state, index))
+
+    @property
+    def params(self) -> list[Array]:
+        """The unique arrays, in the order in which gradients are expected."""
+        return [entry.param for entry in self._entries]
+
+    @property
+    def points(self) -> list[Array]:
+        """Where the gradients are to be taken."""
+        return [entry.state.moments.get("y", entry.param) for entry in self._entries]
+
+    def step(
+        self,
+        grads: Sequence[Array],
+        *,
+        lr: float | Sequence[float] | None = None,
+        grad_scale: float = 1.0,
+        max_norm: float | None = None,
+        stats: bool = False,
+    ) -> StepInfo | None:
+        """One step of all arrays.
+
+        Parameters
+        ----------
+        grads : sequence of arrays
+            One per array of `params`.
+        lr : float or sequence of float, optional
+            Learning rate of this step instead of the rules', one for all or one per group.
+        grad_scale : float
+            Factor of the gradients.
+        max_norm : float, optional
+            Positive. Scaled gradients whose global norm is larger are scaled down to it, in the
+            pass of the step.
+        stats : bool
+            Whether to return what the pass can tell, over all arrays.
+
+        Returns
+        -------
+        StepInfo or None
+
+        Raises
+        ------
+        TypeError, ValueError
+            For gradients or settings that do not fit; nothing has changed then.
+        """
+        if max_norm is not None:
+            positive("max_norm", max_norm)
+        norm, found = self._plan.step(
+            list(grads),
+            self.steps + 1,
+            self._rates(lr),
+            grad_scale,
+            0.0 if max_norm is None else max_norm,
+            stats,
+        )
+        self.steps += 1
+        for entry in self._entries:
+            entry.state.step = self.steps
+        return None if found is None else StepInfo(*found, norm)
+
+    def _rates(self, lr: float | Sequence[float] | None) -> list[float]:
+        if lr is None:
+            return []
+        if not isinstance(lr, Sequence):
+            return [rate(lr)] * len(self._entries)
+        if len(lr) != len(self.groups):
+            raise ValueError(f"lr has {len(lr)} rates for {len(self.groups)} groups")
+        rates = [rate(value) for value in lr]
+        return [rates[entry.group] for entry in self._entries]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the step count and, as ``"<position>.<moment>"``, the moments (no copies)."""
+        state: dict[str, Any] = {"steps": self.steps}
+        for k, entry in enumerate(self._entries):
+            for name, array in entry.state.moments.items():
+                state[f"{k}.{name}"] = array
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Copy a `state_dict` into this optimizer; its parameters are the caller's to restore.
+
+        Raises
+        ------
+        ValueError
+            Where names, shapes or dtypes differ; nothing has changed then.
+        """
+        own = self.state_dict()
+        if own.keys() != state.keys():
+            differing = sorted(own.keys() ^ state.keys())
+            raise ValueError(f"the state and this optimizer differ in {', '.join(differing)}")
+        for name in own.keys() - {"steps"}:
+            mine, given = own[name], state[name]
+            if tuple(mine.shape) != tuple(given.shape) or mine.dtype != given.dtype:
+                raise ValueError(
+                    f"{name} is {given.dtype} of shape {tuple(given.shape)}, "
+                    f"{mine.dtype} of shape {tuple(mine.shape)} is needed"
+                )
+        for name in own.keys() - {"steps"}:
+            own[name][...] = state[name]
+        self.steps = int(state["steps"])
+        for entry in self._entries:
+            entry.state.step = self.steps
+
+
+def _as_groups(params: Sequence[Any]) -> list[dict[str, Any]]:
+    """Parameter groups, whichever way they were given."""
+    items = list(params)
+    if not any(isinstance(item, Mapping) for item in items):
+        return [{"params": items}]
+    for item in items:
+        if not isinstance(item, Mapping):
+            raise TypeError(f"params mixes groups and {type(item).__name__}; give one or the other")
+        for key in item.keys() - set(_GROUP_KEYS):
+            raise ValueError(f"a group has the key {key!r}; {nearest(key, _GROUP_KEYS)}")
+        if "params" not in item:
+            raise ValueError(f'a group lacks "params"; it has {sorted(item)}')
+    return [{**item, "params": list(item["params"])} for item in items]

@@ -1,0 +1,268 @@
+"""Update rules: (x, g, moments) -> (z, s). The formulas are in csrc/op/update.hpp.
+
+Letters: x parameters, g gradient, m moments, z the point at which the prox is taken, s its step,
+t the number of the step from 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+from . import _core
+from .arrays import Array, widened
+from .checks import fraction, non_negative, positive
+
+__all__ = [
+    "FISTA",
+    "FTRL",
+    "RDA",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Momentum",
+    "Nesterov",
+    "Rule",
+    "State",
+]
+
+
+@dataclass
+class State:
+    """What a rule remembers of one array: the steps taken and its moments.
+
+    The moments are plain arrays of x's library and shape in the compute type (float64 for float64,
+    else float32): look at them, save them, put them back.
+    """
+
+    step: int = 0
+    moments: dict[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What all rules share; not used by itself."""
+
+    lr: float
+    name: ClassVar[str]
+    moments: ClassVar[tuple[str, ...]] = ()
+    starts_at_x: ClassVar[tuple[str, ...]] = ()  # moments that begin as a copy of x, not as zero
+
+    def __post_init__(self) -> None:
+        self._check()
+        object.__setattr__(self, "_spec", _core.RuleSpec(self.name, self.settings()))
+
+    def __reduce__(self) -> tuple[Any, ...]:  # the compiled part is made anew
+        return type(self), tuple(getattr(self, f.name) for f in fields(self))
+
+    def _check(self) -> None:
+        non_negative("lr", self.lr)
+
+    def settings(self) -> list[float]:
+        """Return the numbers that the core takes, in its order."""
+        return [float(getattr(self, f.name)) for f in fields(self)]
+
+    @property
+    def spec(self) -> _core.RuleSpec:
+        """The compiled core's form of this rule."""
+        spec: _core.RuleSpec = self._spec  # type: ignore[attr-defined]
+        return spec
+
+    def init(self, x: Array, *, dtype: str | None = None) -> State:
+        """Make the state before the first step on x.
+
+        Examples
+        --------
+        >>> import numpy as np, proxstep as ps
+        >>> ps.Momentum(lr=0.1).init(np.ones(2))
+        State(step=0, moments={'velocity': array([0., 0.])})
+        """
+        arrays = {name: widened(x, dtype) for name in self.moments}
+        for name, array in arrays.items():
+            if name not in self.starts_at_x:
+                array[...] = 0
+        return State(0, arrays)
+
+
+@dataclass(frozen=True)
+class SGD(Rule):
+    """``z = x - lr g``, ``s = lr``: with a penalty, the proximal gradient step.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate, the length of the step.
+
+    Examples
+    --------
+    >>> import numpy as np, proxstep as ps
+    >>> x = np.array([1.0, -1.0])
+    >>> ps.step(x, np.array([4.0, -9.5]), ps.SGD(lr=0.1), ps.L1(1.0))
+    >>> x
+    array([0.5, 0. ])
+    """
+
+    name: ClassVar[str] = "sgd"
+
+
+@dataclass(frozen=True)
+class Momentum(Rule):
+    """Heavy ball: ``v = momentum v + g``, ``z = x - lr v``, ``s = lr`` (Polyak, 1964)."""
+
+    momentum: float = 0.9
+    name: ClassVar[str] = "momentum"
+    moments: ClassVar[tuple[str, ...]] = ("velocity",)
+
+    def _check(self) -> None:
+        super()._check()
+        fraction("momentum", self.momentum)
+
+
+@dataclass(frozen=True)
+class Nesterov(Momentum):
+    """``v = momentum v + g``, ``z = x - lr (g + momentum v)``, ``s = lr``.
+
+    References
+    ----------
+    Sutskever, Martens, Dahl, Hinton, *On the importance of initialization and momentum*, ICML 2013.
+    """
+
+    name: ClassVar[str] = "nesterov"
+
+
+@dataclass(frozen=True)
+class FISTA(Rule):
+    """Accelerated proximal gradient: ``x+ = prox(y - lr g)``, ``y = x+ + beta (x+ - x)``.
+
+    The gradient belongs to y, the moment of that name, which starts at x. x itself is the iterate
+    with the exact zeros.
+
+    Parameters
+    ----------
+    lr : float
+        At most 1 / L for a gradient with Lipschitz constant L.
+    momentum : float, optional
+        A constant beta; by default ``beta = (t - 1) / (t + 2)``.
+
+    References
+    ----------
+    Beck and Teboulle, SIAM J. Imaging Sci. 2 (2009); Chambolle and Dossal, JOTA 166 (2015).
+    """
+
+    momentum: float | None = None
+    name: ClassVar[str] = "fista"
+    moments: ClassVar[tuple[str, ...]] = ("y",)
+    starts_at_x: ClassVar[tuple[str, ...]] = ("y",)
+
+    def _check(self) -> None:
+        super()._check()
+        if self.momentum is not None:
+            fraction("momentum", self.momentum)
+
+    def settings(self) -> list[float]:
+        """Return the numbers that the core takes; a negative beta asks for the sequence in t."""
+        return [float(self.lr), -1.0 if self.momentum is None else float(self.momentum)]
+
+
+@dataclass(frozen=True)
+class Adagrad(Rule):
+    """``n += g**2``, ``s = lr / (sqrt(n) + eps)``, ``z = x - s g`` (Duchi, Hazan, Singer, 2011)."""
+
+    eps: float = 1e-10
+    name: ClassVar[str] = "adagrad"
+    moments: ClassVar[tuple[str, ...]] = ("sum_sq",)
+
+    def _check(self) -> None:
+        super()._check()
+        non_negative("eps", self.eps)
+
+
+@dataclass(frozen=True)
+class Adam(Rule):
+    """Adam with decoupled weight decay, bias-corrected.
+
+    ``m = b1 m + (1 - b1) g``, ``v = b2 v + (1 - b2) g**2``,
+    ``s = lr / (sqrt(v / (1 - b2**t)) + eps)``, ``z = (1 - lr weight_decay) x - s m / (1 - b1**t)``.
+
+    The decay is decoupled in `Adam` and in `AdamW`, which differ in its default alone. (The decay
+    of ``torch.optim.Adam`` is coupled; use a `SquaredL2` gradient for that.)
+
+    References
+    ----------
+    Kingma and Ba, ICLR 2015; Loshchilov and Hutter, ICLR 2019.
+    """
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    name: ClassVar[str] = "adam"
+    moments: ClassVar[tuple[str, ...]] = ("exp_avg", "exp_avg_sq")
+
+    def _check(self) -> None:
+        super()._check()
+        for k, beta in enumerate(self.betas):
+            fraction(f"betas[{k}]", beta)
+        non_negative("eps", self.eps)
+        non_negative("weight_decay", self.weight_decay)
+
+    def settings(self) -> list[float]:
+        """Return the numbers that the core takes, in its order."""
+        return [float(v) for v in (self.lr, *self.betas, self.eps, self.weight_decay)]
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """`Adam` with a decoupled weight decay of 0.01 by default.
+
+    Examples
+    --------
+    >>> import numpy as np, proxstep as ps
+    >>> rule = ps.AdamW(lr=0.1)
+    >>> x = np.array([1.0, -2.0])
+    >>> state = rule.init(x)
+    >>> ps.step(x, np.array([0.3, 0.4]), rule, ps.L1(0.1), state)
+    >>> x.round(3), state.step
+    (array([ 0.866, -2.073]), 1)
+    """
+
+    weight_decay: float = 0.01
+
+
+@dataclass(frozen=True)
+class RDA(Rule):
+    """Regularised dual averaging: ``G += g``, ``z = x0 - lr G / sqrt(t)``, ``s = lr sqrt(t)``.
+
+    The penalty counts once per step, as in the averaged objective; x0 is where x started.
+
+    References
+    ----------
+    Xiao, *Dual averaging methods for regularized stochastic learning*, JMLR 11 (2010).
+    """
+
+    name: ClassVar[str] = "rda"
+    moments: ClassVar[tuple[str, ...]] = ("sum", "origin")
+    starts_at_x: ClassVar[tuple[str, ...]] = ("origin",)
+
+
+@dataclass(frozen=True)
+class FTRL(Rule):
+    """FTRL-Proximal: the linear term `a` and the squares `n` of the gradients accumulate.
+
+    ``n += g**2``, ``a += g - (sqrt(n) - sqrt(n_old)) / lr * x``,
+    ``s = lr / (beta + sqrt(n))``, ``z = -s a``.
+
+    The penalty counts once in all, as in the paper, so its strength is that of a sum over steps.
+
+    References
+    ----------
+    McMahan et al., *Ad click prediction: a view from the trenches*, KDD 2013.
+    """
+
+    beta: float = 1.0
+    name: ClassVar[str] = "ftrl"
+    moments: ClassVar[tuple[str, ...]] = ("accumulator", "sum_sq")
+
+    def _check(self) -> None:
+        positive("lr", self.lr)
+        non_negative("beta", self.beta)

@@ -1,0 +1,218 @@
+"""Learning-rate schedules: frozen settings that map an update number (0, 1, 2, ...) to a rate.
+
+A schedule has no state, so a resumed run continues exactly. Each takes ``floor`` and ``cap`` by
+keyword and clips its rate to them; settings that are not positive and finite, or a floor above
+the cap, raise ValueError.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .checks import positive
+
+__all__ = ["Constant", "Cosine", "InverseTime", "Schedule", "Step", "WarmUp"]
+
+#: Anything callable on the update number; a user's own function serves as well.
+Schedule = Callable[[int], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Clipped:
+    """Common part: the floor, the cap, and the checks."""
+
+    floor: float = 0.0
+    cap: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.floor <= self.cap:
+            raise ValueError(
+                f"floor is {self.floor}, cap is {self.cap}; 0 <= floor <= cap is needed"
+            )
+
+    def __call__(self, step: int) -> float:
+        """Return the rate of update number ``step``."""
+        if step < 0:
+            raise ValueError(f"step must be at least 0, got {step}")
+        return min(max(self._rate(step), self.floor), self.cap)
+
+    def _rate(self, step: int) -> float:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Constant(_Clipped):
+    """The same rate at every update: ``rate(t) = lr``.
+
+    Parameters
+    ----------
+    lr : float
+        Rate, positive.
+
+    Examples
+    --------
+    >>> from proxstep.schedules import Constant
+    >>> Constant(0.1)(1000)
+    0.1
+    """
+
+    lr: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive("lr", self.lr)
+
+    def _rate(self, step: int) -> float:
+        return self.lr
+
+
+@dataclass(frozen=True)
+class Step(_Clipped):
+    """A staircase: ``rate(t) = lr * factor ** floor(t / every)``.
+
+    Parameters
+    ----------
+    lr : float
+        Rate of the first stair.
+    every : int
+        Updates on one stair.
+    factor : float
+        Ratio of one stair to the one before.
+
+    Examples
+    --------
+    >>> from proxstep.schedules import Step
+    >>> [Step(0.8, every=10, factor=0.5, floor=0.3)(t) for t in (0, 9, 10, 25)]
+    [0.8, 0.8, 0.4, 0.3]
+    """
+
+    lr: float
+    every: int
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("lr", "every", "factor"):
+            positive(name, getattr(self, name))
+
+    def _rate(self, step: int) -> float:
+        return float(self.lr * self.factor ** (step // self.every))
+
+
+@dataclass(frozen=True)
+class InverseTime(_Clipped):
+    """Robbins and Monro's decay: ``rate(t) = lr / (1 + decay * t) ** power``.
+
+    Parameters
+    ----------
+    lr : float
+        Rate of the first update.
+    decay : float
+        Decay per update.
+    power : float
+        1 for strongly convex losses, 1/2 for convex ones.
+
+    References
+    ----------
+    .. [1] Robbins and Monro, "A stochastic approximation method", Ann. Math. Stat. 1951.
+
+    Examples
+    --------
+    >>> from proxstep.schedules import InverseTime
+    >>> [InverseTime(0.5, decay=0.25)(t) for t in (0, 4, 12)]
+    [0.5, 0.25, 0.125]
+    """
+
+    lr: float
+    decay: float
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("lr", "decay", "power"):
+            positive(name, getattr(self, name))
+
+    def _rate(self, step: int) -> float:
+        return float(self.lr / (1.0 + self.decay * step) ** self.power)
+
+
+@dataclass(frozen=True)
+class Cosine(_Clipped):
+    """Half a cosine from ``lr`` down to ``floor`` over ``steps`` updates, then ``floor``.
+
+    ``rate(t) = floor + (lr - floor) * (1 + cos(pi * t / steps)) / 2``.
+
+    Parameters
+    ----------
+    lr : float
+        Rate of the first update.
+    steps : int
+        Updates until the floor is reached.
+
+    References
+    ----------
+    .. [1] Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts",
+       ICLR 2017, equation 5.
+
+    Examples
+    --------
+    >>> from proxstep.schedules import Cosine
+    >>> [round(Cosine(0.5, steps=100, floor=0.1)(t), 6) for t in (0, 50, 100, 900)]
+    [0.5, 0.3, 0.1, 0.1]
+    """
+
+    lr: float
+    steps: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("lr", "steps"):
+            positive(name, getattr(self, name))
+        if self.floor > self.lr:
+            raise ValueError(f"floor {self.floor} exceeds lr {self.lr}")
+
+    def _rate(self, step: int) -> float:
+        share = 0.5 + 0.5 * math.cos(math.pi * min(step / self.steps, 1.0))
+        return self.floor + (self.lr - self.floor) * share
+
+
+@dataclass(frozen=True)
+class WarmUp(_Clipped):
+    """A linear rise over ``steps`` updates, followed by another schedule.
+
+    ``rate(t) = then(0) * (t + 1) / steps`` for ``t < steps``, ``then(t - steps)`` afterwards.
+    The first rate is above zero, so that no update is wasted.
+
+    Parameters
+    ----------
+    then : callable
+        Schedule that follows the rise.
+    steps : int
+        Updates of the rise; 0 for none.
+
+    References
+    ----------
+    .. [1] Goyal et al., "Accurate, large minibatch SGD", 2017, section 2.2.
+
+    Examples
+    --------
+    >>> from proxstep.schedules import Cosine, WarmUp
+    >>> rate = WarmUp(Cosine(0.4, steps=100), steps=4)
+    >>> [round(rate(t), 6) for t in (0, 1, 3, 4, 54, 104)]
+    [0.1, 0.2, 0.4, 0.4, 0.2, 0.0]
+    """
+
+    then: Schedule
+    steps: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.steps < 0:
+            raise ValueError(f"steps must be at least 0, got {self.steps}")
+
+    def _rate(self, step: int) -> float:
+        if step < self.steps:
+            return self.then(0) * (step + 1) / self.steps
+        return self.then(step - self.steps)

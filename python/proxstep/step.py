@@ -1,0 +1,250 @@
+"""The kernels' face for single arrays: soft_threshold, prox and step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from . import _core
+from .arrays import Array, empty_like
+from .checks import nearest, non_negative
+from .penalties import Penalty
+from .projections import Projection
+from .rules import Rule, State
+
+__all__ = ["Metric", "StepInfo", "global_norm", "prox", "soft_threshold", "step"]
+
+Metric = Literal["diagonal", "euclidean"]
+_OWN_LR = math.nan  # how the core is told to take the rule's
+
+
+@dataclass(frozen=True)
+class StepInfo:
+    """What a step found in the same pass.
+
+    Attributes
+    ----------
+    nonzeros : int
+        Elements of x that are not zero after the step.
+    penalty : float
+        h(x) after the step, in float64.
+    squared_change : float
+        Sum of squares of what x changed by.
+    finite : bool
+        Whether all of x is finite after the step.
+    grad_norm : float or None
+        Global norm of the scaled gradients before clipping, where clipping was asked for.
+    """
+
+    nonzeros: int
+    penalty: float
+    squared_change: float
+    finite: bool
+    grad_norm: float | None = None
+
+
+def soft_threshold(
+    x: Array,
+    threshold: float,
+    *,
+    weights: Array = None,
+    out: Array = None,
+    dtype: str | None = None,
+) -> Array:
+    """``sign(x) * max(|x| - threshold * weights, 0)``: the prox of the L1 norm.
+
+    Zeros are exact and NaN stays NaN.
+
+    Parameters
+    ----------
+    x : array
+        Dense, float64, float32, bfloat16 or float16, of any library that speaks DLPack.
+    threshold : float
+        Not negative.
+    weights : array_like, optional
+        Factors of x's shape: 0 leaves an element alone, infinity makes it zero.
+    out : array, optional
+        Like x; may be x itself. A new array by default.
+    dtype : str, optional
+        What 16-bit integers stand for: "bfloat16" or "float16".
+
+    Returns
+    -------
+    array
+        `out`, of x's library, dtype and device.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays that do not fit or a negative threshold; nothing is written then.
+
+    Examples
+    --------
+    >>> import numpy as np, proxstep as ps
+    >>> ps.soft_threshold(np.array([-2.0, 0.3, 1.5]), 0.5)
+    array([-1.5,  0. ,  1. ])
+    """
+    if out is None:
+        out = empty_like(x)
+    if weights is None:
+        _core.soft_threshold(x, threshold, out, dtype)
+    else:
+        _core.prox(x, _core.PenaltySpec("l1", [float(threshold)], weights), 1.0, out, dtype)
+    return out
+
+
+def prox(
+    z: Array,
+    penalty: Penalty | Projection,
+    step: float | Array = 1.0,
+    *,
+    out: Array = None,
+    dtype: str | None = None,
+) -> Array:
+    """Return the prox of ``step * penalty`` at z; see `Penalty.prox`.
+
+    Examples
+    --------
+    >>> import numpy as np, proxstep as ps
+    >>> ps.prox(np.array([3.0, -0.1]), ps.L1(0.5), step=2.0)
+    array([2., 0.])
+    """
+    if not isinstance(penalty, Penalty | Projection):
+        raise TypeError(f"penalty is {penalty!r}; a penalty such as L1(0.1) is needed")
+    return penalty.prox(z, step, out=out, dtype=dtype)
+
+
+def is_euclidean(metric: str) -> bool:
+    """Whether the prox takes the scalar learning rate; raises for an unknown metric."""
+    if metric not in ("diagonal", "euclidean"):
+        raise ValueError(f"metric is {metric!r}; {nearest(metric, ['diagonal', 'euclidean'])}")
+    return metric == "euclidean"
+
+
+def steppable(penalty: Penalty | None) -> _core.PenaltySpec | None:
+    """Return the core's form of a penalty that a step can take."""
+    if penalty is None:
+        return None
+    if isinstance(penalty, Projection):
+        raise TypeError(
+            f"{penalty!r} couples all elements; it serves prox and solve"
+        )
+    if not isinstance(penalty, Penalty):
+        raise TypeError(f"penalty is {penalty!r}; a penalty such as L1(0.1), or None, is needed")
+    return penalty.spec
+
+
+def check_rule(rule: Rule) -> None:
+    """Raise unless rule is one."""
+    if not isinstance(rule, Rule):
+        raise TypeError(f"rule is {rule!r}; a rule such as AdamW(lr=1e-3) is needed")
+
+
+def rate(lr: float | None) -> float:
+    """Put a learning rate in the core's terms."""
+    if lr is None:
+        return _OWN_LR
+    non_negative("lr", lr)
+    return float(lr)
+
+
+def _moments(rule: Rule, state: State | None) -> tuple[Array, ...]:
+    if state is None:
+        if rule.moments:
+            raise ValueError(f"{type(rule).__name__} needs a state: make one by rule.init(x)")
+        return ()
+    if tuple(state.moments) != rule.moments:
+        raise ValueError(
+            f"{type(rule).__name__} keeps the moments {rule.moments}, "
+            f"the state has {tuple(state.moments)}"
+        )
+    return tuple(state.moments.values())
+
+
+def step(
+    x: Array,
+    g: Array,
+    rule: Rule,
+    penalty: Penalty | None = None,
+    state: State | None = None,
+    *,
+    lr: float | None = None,
+    grad_scale: float = 1.0,
+    metric: Metric = "diagonal",
+    stats: bool = False,
+    dtype: str | None = None,
+) -> StepInfo | None:
+    """One proximal step in one pass over memory; x and the state change in place.
+
+    The rule turns x, the gradient and the moments into a point z and a step s; x becomes the prox
+    of ``s * penalty`` at z, bit for bit what the two calls would give.
+
+    Parameters
+    ----------
+    x, g : array
+        Parameters and gradient: one shape, layout and dtype (float64, float32, bfloat16, float16).
+    rule : Rule
+        Such as ``AdamW(lr=1e-3)``.
+    penalty : Penalty, optional
+    state : State, optional
+        Made by ``rule.init(x)``; not needed by a rule without moments.
+    lr : float, optional
+        Learning rate of this call instead of the rule's.
+    grad_scale : float
+        Factor of the gradient, for clipping and loss scaling.
+    metric : {"diagonal", "euclidean"}
+        For adaptive rules: the prox in the rule's own metric, with a step per element, or with the
+        learning rate as the only step.
+    stats : bool
+        Whether to return what the pass can tell.
+    dtype : str, optional
+        What 16-bit integers stand for: "bfloat16" or "float16".
+
+    Returns
+    -------
+    StepInfo or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays or settings that do not fit; nothing has changed then.
+
+    Examples
+    --------
+    >>> import numpy as np, proxstep as ps
+    >>> x = np.array([1.0, -1.0, 0.2])
+    >>> info = ps.step(x, np.zeros(3), ps.SGD(lr=1.0), ps.L1(0.5), stats=True)
+    >>> x, info.nonzeros, info.penalty
+    (array([ 0.5, -0.5,  0. ]), 2, 0.5)
+    """
+    check_rule(rule)
+    t = 1 if state is None else state.step + 1
+    found = _core.step(
+        x,
+        g,
+        rule.spec,
+        steppable(penalty),
+        _moments(rule, state),
+        t,
+        rate(lr),
+        grad_scale,
+        is_euclidean(metric),
+        stats,
+        dtype,
+    )
+    if state is not None:
+        state.step = t
+    return None if found is None else StepInfo(*found)
+
+
+def global_norm(arrays: list[Array], *, dtype: str | None = None) -> float:
+    """Return the square root of the sum of squares of all elements, in float64.
+
+    Examples
+    --------
+    >>> import numpy as np, proxstep as ps
+    >>> ps.global_norm([np.array([3.0]), np.array([[4.0]])])
+    5.0
+    """
+    return _core.global_norm(list(arrays), dtype)

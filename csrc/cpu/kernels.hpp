@@ -48,14 +48,13 @@ struct SegmentTile {
   const double* settings;
 };
 
-// A matrix whose columns are the groups.
+// Groups of which only the sums of squares are known: each sum becomes its group's factor.
 template <class C>
-struct ColumnTile {
-  std::int64_t rows, width;
-  C* z;
+struct ScaleTile {
+  std::int64_t groups;
+  double* sums;
   C step;
   const C* weights;
-  double* sums;  // room for width numbers
   const double* settings;
 };
 
@@ -95,11 +94,13 @@ struct Kernels {
                       const double* constants);
   void (*prox[op::Penalties::size])(const ProxTile<C>&);
   void (*segments[op::Penalties::size])(const SegmentTile<C>&);
-  void (*columns[op::Penalties::size])(const ColumnTile<C>&);
+  void (*scales[op::Penalties::size])(const ScaleTile<C>&);
   void (*statistics[op::Penalties::size])(const StatisticsTile<C>&);
   void (*direct[op::Rules::size][op::Penalties::size])(const DirectRun<C>&);  // null: use tiles
   double (*group_value[op::Penalties::size])(double norm, double weight, const double* settings);
   double (*sum_of_squares)(std::int64_t n, const C* x);
+  void (*add_squares)(std::int64_t n, const C* x, double* sums);  // each to a sum of its own
+  void (*multiply)(std::int64_t n, C* x, const double* factors);  // 0 gives exact zeros
 };
 
 struct StepTable {

@@ -45,18 +45,37 @@ class Runner {
     }
   }
 
+  // Columns first..last of a matrix in C order, row by row.
   void columns(index first, index last) {
     const index width = last - first, rows = t_.n / t_.groups.count;
-    const auto z = room(rows * width), s = has_steps() ? room(rows * width) : nullptr;
-    for (index r = 0; r < rows; ++r) {
-      const index at = r * t_.groups.count + first;
-      point(at, width, z.get() + r * width, s && !t_.steps ? s.get() + r * width : nullptr);
-      if (s && t_.steps) std::copy_n(steps() + at, width, s.get() + r * width);
+    const index ld = in_place_ ? t_.groups.count : width;
+    const auto own = in_place_ ? nullptr : room(rows * width);
+    const auto s = has_steps() ? room(rows * width) : nullptr;
+    const std::unique_ptr<double[]> sums(new double[width]());
+    C* const z = in_place_ ? x(first) : own.get();
+    const auto each_row = [&](const auto& body) {
+      for (index r = 0; r < rows; ++r) {
+        tiles(0, width, [&](index j, index n) { body(r, j, n, z + r * ld + j); });
+      }
+    };
+    each_row([&](index r, index j, index n, C* row) {
+      const index at = r * t_.groups.count + first + j;
+      C* const row_steps = s ? s.get() + r * width + j : nullptr;
+      point(at, n, row, t_.steps ? nullptr : row_steps);
+      if (t_.steps) std::copy_n(steps() + at, n, row_steps);
+      if (!s) k_.add_squares(n, row, sums.get() + j);
+    });
+    if (s) {
+      scale_columns(first, width, rows, z, ld, s.get());
+    } else {
+      k_.scales[t_.groups.kind](
+          {width, sums.get(), static_cast<C>(t_.step), group_weights(first), t_.groups.settings});
     }
-    scale_columns(first, width, rows, z.get(), s.get());
-    for (index r = 0; r < rows; ++r) {
-      finish(r * t_.groups.count + first, width, z.get() + r * width);
-    }
+    if (s && in_place_) return;
+    each_row([&](index r, index j, index n, C* row) {
+      if (!s) k_.multiply(n, row, sums.get() + j);
+      if (!in_place_) finish(r * t_.groups.count + first + j, n, row);
+    });
     if (statistics_) column_values(first, width, rows);
   }
 
@@ -212,22 +231,17 @@ class Runner {
             t_.groups.settings};
   }
 
-  void scale_columns(index first, index width, index rows, C* z, const C* s) const {
-    if (!s) {
-      const std::unique_ptr<double[]> sums(new double[width]);
-      k_.columns[t_.groups.kind]({rows, width, z, static_cast<C>(t_.step), group_weights(first),
-                                  sums.get(), t_.groups.settings});
-      return;
-    }
-    const auto column = room(2 * rows);  // a column with steps of its own, made contiguous
+  // Columns whose elements have steps of their own, each made contiguous for its root.
+  void scale_columns(index first, index width, index rows, C* z, index ld, const C* s) const {
+    const auto column = room(2 * rows);
     for (index j = 0; j < width; ++j) {
       for (index r = 0; r < rows; ++r) {
-        column[r] = z[r * width + j];
+        column[r] = z[r * ld + j];
         column[rows + r] = s[r * width + j];
       }
       k_.segments[t_.groups.kind]({1, rows, nullptr, column.get(), C(0), column.get() + rows,
                                    group_weights(first + j), t_.groups.settings});
-      for (index r = 0; r < rows; ++r) z[r * width + j] = column[r];
+      for (index r = 0; r < rows; ++r) z[r * ld + j] = column[r];
     }
   }
 
@@ -261,8 +275,10 @@ class Runner {
     const std::unique_ptr<double[]> sums(new double[width]());
     C buffer[kTile];
     for (index r = 0; r < rows; ++r) {
-      const C* const now = wide(stored(r * t_.groups.count + first), width, buffer);
-      for (index j = 0; j < width; ++j) sums[j] += double(now[j]) * double(now[j]);
+      tiles(0, width, [&](index j, index n) {
+        const C* const now = wide(stored(r * t_.groups.count + first + j), n, buffer);
+        k_.add_squares(n, now, sums.get() + j);
+      });
     }
     for (index j = 0; j < width; ++j) add_group_value(sums[j], first + j);
   }

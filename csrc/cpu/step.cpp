@@ -16,7 +16,7 @@ namespace {
 constexpr std::int64_t kChunk = 64 * kTile;
 constexpr std::int64_t kSerialBelow = 2 * kChunk;  // waking a thread costs more than it saves
 
-constexpr std::int64_t kColumns = 256;  // at once; fewer would tear up the rows of the arrays
+constexpr std::int64_t kColumns = 1024;  // of float32, a page of memory
 
 // How an array is cut: units are elements, groups or columns.
 struct Cut {
@@ -24,11 +24,17 @@ struct Cut {
   std::int64_t chunks() const { return (units + per_chunk - 1) / per_chunk; }
 };
 
+// Wide stripes keep whole pieces of rows together; a few of them keep the threads busy.
+std::int64_t columns_at_once(std::int64_t columns) {
+  const std::int64_t quarter = (columns + 3) / 4;
+  return std::clamp<std::int64_t>((quarter + 63) / 64 * 64, 64, kColumns);
+}
+
 Cut cut(const Task& t) {
   if (t.groups.over == Over::nothing) return {t.n, kChunk};
   const std::int64_t length =
       std::max<std::int64_t>(1, t.n / std::max<std::int64_t>(1, t.groups.count));
-  if (t.groups.over == Over::columns) return {t.groups.count, kColumns};
+  if (t.groups.over == Over::columns) return {t.groups.count, columns_at_once(t.groups.count)};
   return {t.groups.count, std::max<std::int64_t>(1, kChunk / length)};
 }
 

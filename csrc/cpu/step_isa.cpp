@@ -204,23 +204,23 @@ void segments_tile(const SegmentTile<C>& t) {
 }
 
 template <class C, class P>
-void columns_tile(const ColumnTile<C>& t) {
+void scales_tile(const ScaleTile<C>& t) {
   const P penalty(t.settings);
-  double* __restrict sums = t.sums;
-  for (int64_t j = 0; j < t.width; ++j) sums[j] = 0.0;
-  for (int64_t r = 0; r < t.rows; ++r) {
-    const C* __restrict z = t.z + r * t.width;
-    for (int64_t j = 0; j < t.width; ++j) sums[j] += double(z[j]) * double(z[j]);
+  for (int64_t k = 0; k < t.groups; ++k) {
+    const C norm = C(op::square_root(t.sums[k]));
+    t.sums[k] = op::group_scale(penalty, norm, t.step, t.weights ? t.weights[k] : C(1));
   }
-  for (int64_t j = 0; j < t.width; ++j) {
-    const C norm = C(op::square_root(sums[j]));
-    sums[j] = op::group_scale(penalty, norm, t.step, t.weights ? t.weights[j] : C(1));
-  }
-  for (int64_t r = 0; r < t.rows; ++r) {
-    C* __restrict z = t.z + r * t.width;
-    for (int64_t j = 0; j < t.width; ++j) {
-      z[j] = sums[j] == 0.0 ? z[j] - z[j] : z[j] * C(sums[j]);
-    }
+}
+
+template <class C>
+void add_squares(int64_t n, const C* __restrict x, double* __restrict sums) {
+  for (int64_t i = 0; i < n; ++i) sums[i] += double(x[i]) * double(x[i]);
+}
+
+template <class C>
+void multiply(int64_t n, C* __restrict x, const double* __restrict factors) {
+  for (int64_t i = 0; i < n; ++i) {
+    x[i] = factors[i] == 0.0 ? x[i] - x[i] : x[i] * C(factors[i]);
   }
 }
 
@@ -258,11 +258,13 @@ constexpr Kernels<C> make_kernels(op::List<Rs...>, op::List<Ps...> penalties) {
                extrapolate<C>,
                {prox_tile<C, Ps<C>>...},
                {segments_tile<C, Ps>...},
-               {columns_tile<C, Ps<C>>...},
+               {scales_tile<C, Ps<C>>...},
                {statistics_tile<C, Ps<C>>...},
                {},
                {group_value<Ps>...},
-               sum_of_squares<C>};
+               sum_of_squares<C>,
+               add_squares<C>,
+               multiply<C>};
   int row = 0;
   (fill_direct<C, Rs>(k.direct[row++], penalties), ...);
   return k;

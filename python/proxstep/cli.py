@@ -109,7 +109,9 @@ def _add_train(commands: Any) -> None:
     parser.set_defaults(command=_train, parser=parser)
     parser.add_argument("files", nargs="*", metavar="FILE", help="UTF-8 text; several are joined")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (a new one)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="metrics (DIR/metrics.jsonl)")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="copy of DIR/metrics.jsonl: a line a step"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--overwrite", action="store_true", help="begin anew in a used --out")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

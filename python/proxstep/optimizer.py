@@ -11,7 +11,7 @@ from .arrays import Array
 from .checks import nearest, positive
 from .penalties import Penalty
 from .rules import Rule, State
-from .step import Metric, StepInfo, check_rule, is_euclidean, rate, steppable
+from .step import Metric, StepInfo, check_steppable, is_euclidean, rate
 
 __all__ = ["Optimizer"]
 
@@ -93,11 +93,17 @@ class Optimizer:
 
     def _add(self, param: Array, index: int, group: Mapping[str, Any], dtype: str | None) -> None:
         rule: Rule = group["rule"]
-        check_rule(rule)
-        penalty = steppable(group["penalty"])
+        penalty: Penalty | None = group["penalty"]
+        check_steppable(rule, penalty)
         state = rule.init(param, dtype=dtype)
         moments = tuple(state.moments.values())
-        self._plan.add(param, moments, rule.spec, penalty, is_euclidean(group["metric"]))
+        self._plan.add(
+            param,
+            moments,
+            rule.spec,
+            None if penalty is None else penalty.spec,
+            is_euclidean(group["metric"]),
+        )
         self._entries.append(_Entry(param, rule, state, index))
 
     @property

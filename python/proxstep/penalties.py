@@ -38,20 +38,16 @@ class Penalty:
     A penalty is immutable and checked when it is made. Weights are copied.
     """
 
+    spec: _core.PenaltySpec = field(init=False, repr=False)  # the compiled form
+
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_spec", self._make_spec())
+        object.__setattr__(self, "spec", self._make_spec())
 
     def _make_spec(self) -> _core.PenaltySpec:
         raise TypeError(f"{type(self).__name__} is not a penalty of the core")
 
     def __reduce__(self) -> tuple[Any, ...]:  # the compiled part is made anew
-        return type(self), tuple(getattr(self, f.name) for f in fields(self))
-
-    @property
-    def spec(self) -> _core.PenaltySpec:
-        """The compiled core's form of this penalty."""
-        spec: _core.PenaltySpec = self._spec  # type: ignore[attr-defined]
-        return spec
+        return type(self), tuple(getattr(self, f.name) for f in fields(self) if f.init)
 
     def prox(
         self, z: Array, step: float | Array = 1.0, *, out: Array = None, dtype: str | None = None
@@ -114,13 +110,14 @@ class ElementwisePenalty(Penalty):
 
     def settings(self) -> list[float]:
         """Return the numbers that the core takes, in its order."""
-        names = [f.name for f in fields(self) if f.name != "weights"]
-        return [float(getattr(self, name)) for name in names]
+        return [float(getattr(self, name)) for name in self._numbers()]
+
+    def _numbers(self) -> list[str]:
+        return [f.name for f in fields(self) if f.init and f.name != "weights"]
 
     def _check(self) -> None:
-        for f in fields(self):
-            if f.name != "weights":
-                non_negative(f.name, getattr(self, f.name))
+        for name in self._numbers():
+            non_negative(name, getattr(self, name))
 
     def _make_spec(self) -> _core.PenaltySpec:
         self._check()

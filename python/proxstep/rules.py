@@ -45,29 +45,24 @@ class Rule:
     """What all rules share; not used by itself."""
 
     lr: float
+    spec: _core.RuleSpec = field(init=False, repr=False, compare=False)  # the compiled form
     name: ClassVar[str]
     moments: ClassVar[tuple[str, ...]] = ()
     starts_at_x: ClassVar[tuple[str, ...]] = ()  # moments that begin as a copy of x, not as zero
 
     def __post_init__(self) -> None:
         self._check()
-        object.__setattr__(self, "_spec", _core.RuleSpec(self.name, self.settings()))
+        object.__setattr__(self, "spec", _core.RuleSpec(self.name, self.settings()))
 
     def __reduce__(self) -> tuple[Any, ...]:  # the compiled part is made anew
-        return type(self), tuple(getattr(self, f.name) for f in fields(self))
+        return type(self), tuple(getattr(self, f.name) for f in fields(self) if f.init)
 
     def _check(self) -> None:
         non_negative("lr", self.lr)
 
     def settings(self) -> list[float]:
         """Return the numbers that the core takes, in its order."""
-        return [float(getattr(self, f.name)) for f in fields(self)]
-
-    @property
-    def spec(self) -> _core.RuleSpec:
-        """The compiled core's form of this rule."""
-        spec: _core.RuleSpec = self._spec  # type: ignore[attr-defined]
-        return spec
+        return [float(getattr(self, f.name)) for f in fields(self) if f.init]
 
     def init(self, x: Array, *, dtype: str | None = None) -> State:
         """Make the state before the first step on x.

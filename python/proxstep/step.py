@@ -16,6 +16,7 @@ from .rules import Rule, State
 __all__ = ["Metric", "StepInfo", "global_norm", "prox", "soft_threshold", "step"]
 
 Metric = Literal["diagonal", "euclidean"]
+_EUCLIDEAN = {"diagonal": False, "euclidean": True}
 _OWN_LR = math.nan  # how the core is told to take the rule's
 
 
@@ -117,28 +118,19 @@ def prox(
 
 def is_euclidean(metric: str) -> bool:
     """Whether the prox takes the scalar learning rate; raises for an unknown metric."""
-    if metric not in ("diagonal", "euclidean"):
-        raise ValueError(f"metric is {metric!r}; {nearest(metric, ['diagonal', 'euclidean'])}")
-    return metric == "euclidean"
+    if metric not in _EUCLIDEAN:
+        raise ValueError(f"metric is {metric!r}; {nearest(metric, _EUCLIDEAN)}")
+    return _EUCLIDEAN[metric]
 
 
-def steppable(penalty: Penalty | None) -> _core.PenaltySpec | None:
-    """Return the core's form of a penalty that a step can take."""
-    if penalty is None:
-        return None
-    if isinstance(penalty, Projection):
-        raise TypeError(
-            f"{penalty!r} couples all elements; it serves prox and solve"
-        )
-    if not isinstance(penalty, Penalty):
-        raise TypeError(f"penalty is {penalty!r}; a penalty such as L1(0.1), or None, is needed")
-    return penalty.spec
-
-
-def check_rule(rule: Rule) -> None:
-    """Raise unless rule is one."""
+def check_steppable(rule: Rule, penalty: Penalty | None) -> None:
+    """Raise unless both can take part in a step."""
     if not isinstance(rule, Rule):
         raise TypeError(f"rule is {rule!r}; a rule such as AdamW(lr=1e-3) is needed")
+    if isinstance(penalty, Projection):
+        raise TypeError(f"{penalty!r} couples all elements; it serves prox and solve")
+    if not isinstance(penalty, Penalty | None):
+        raise TypeError(f"penalty is {penalty!r}; a penalty such as L1(0.1), or None, is needed")
 
 
 def rate(lr: float | None) -> float:
@@ -218,18 +210,19 @@ def step(
     >>> x, info.nonzeros, info.penalty
     (array([ 0.5, -0.5,  0. ]), 2, 0.5)
     """
-    check_rule(rule)
+    if not isinstance(rule, Rule) or not (penalty is None or isinstance(penalty, Penalty)):
+        check_steppable(rule, penalty)
     t = 1 if state is None else state.step + 1
     found = _core.step(
         x,
         g,
         rule.spec,
-        steppable(penalty),
+        None if penalty is None else penalty.spec,
         _moments(rule, state),
         t,
-        rate(lr),
+        _OWN_LR if lr is None else rate(lr),
         grad_scale,
-        is_euclidean(metric),
+        _EUCLIDEAN[metric] if metric in _EUCLIDEAN else is_euclidean(metric),
         stats,
         dtype,
     )

@@ -1,6 +1,7 @@
 // Instruction sets, threads, and the names of what the core can do.
 #include <pybind11/stl.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,16 @@ void set_isa(const std::string& name) {
   throw py::value_error("instruction set '" + name + "' is not among " + known);
 }
 
+void obey_environment() {
+  if (const char* name = std::getenv("PROXSTEP_ISA")) {
+    try {
+      set_isa(name);
+    } catch (const py::value_error& error) {
+      throw py::import_error(std::string("PROXSTEP_ISA: ") + error.what());
+    }
+  }
+}
+
 void set_num_threads(int n) {
   if (n < 0) throw py::value_error("n is " + std::to_string(n) + "; it must not be negative");
   cpu::set_num_threads(n);
@@ -47,6 +58,7 @@ std::vector<std::string> penalty_names() {
 }  // namespace
 
 void bind_config(py::module_& m) {
+  obey_environment();
   m.attr("cuda_status") = PROXSTEP_CUDA_STATUS;
   m.def("isa", &cpu::isa, "The instruction set in use.");
   m.def("isas", &isas, "Those this processor has, best first.");

@@ -1,6 +1,5 @@
-// Chooses the tables of one instruction set: the best that this processor has, or PROXSTEP_ISA.
+// Chooses the tables of one instruction set, by default the best that this processor has.
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
 
 #include "cpu_features.hpp"
@@ -50,11 +49,7 @@ const Choices& choices() {
 }
 
 std::atomic<const Tables*>& chosen() {
-  static std::atomic<const Tables*> current = [] {
-    const char* wanted = std::getenv("PROXSTEP_ISA");
-    const Tables* named = wanted ? choices().find(wanted) : nullptr;
-    return named ? named : &choices().tables[0];
-  }();
+  static std::atomic<const Tables*> current{&choices().tables[0]};
   return current;
 }
 

@@ -1,0 +1,51 @@
+"""Markers that skip with a reason, and fixtures that force an instruction set or a thread count."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+
+import proxstep as ps
+import pytest
+from proxstep import _core
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+
+
+def _reason(item: pytest.Item, config: pytest.Config) -> str | None:
+    if "torch" in item.keywords and importlib.util.find_spec("torch") is None:
+        return "PyTorch is not installed"
+    if "gpu" in item.keywords and not ps.get_config().get("devices"):
+        return "no CUDA device"
+    if "slow" in item.keywords and not config.getoption("--slow"):
+        return "slow; run with --slow"
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        reason = _reason(item, config)
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(params=_core.isas())
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Runs the test once per instruction set of this processor."""
+    before = _core.isa()
+    _core.set_isa(request.param)
+    yield request.param
+    _core.set_isa(before)
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """Restores the thread count after a test that changes it."""
+    before = ps.get_num_threads()
+    yield
+    ps.set_num_threads(before)

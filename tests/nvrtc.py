@@ -1,0 +1,81 @@
+"""NVRTC, CUDA's run-time compiler, from its wheel: needs neither a GPU nor a toolkit."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import proxstep as ps
+
+INSTALLED_HEADERS = Path(ps.__file__).parent / "include/proxstep/op"
+SOURCE_HEADERS = Path(__file__).parent.parent / "csrc/op"
+
+
+@cache
+def library() -> Any:
+    """The wheel's library, or None where it is not installed."""
+    for folder in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        for path in Path(folder).glob("nvidia/*/lib/libnvrtc.so.*"):
+            return ctypes.CDLL(str(path))
+    return None
+
+
+@cache
+def headers() -> dict[str, str]:
+    """The text of every header of ``csrc/op``, by the name that an include uses."""
+    folder = INSTALLED_HEADERS if INSTALLED_HEADERS.is_dir() else SOURCE_HEADERS
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.hpp"))}
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What one compilation gave; ``ptx`` is empty where it failed."""
+
+    ok: bool
+    log: str
+    ptx: str
+
+    @property
+    def registers(self) -> list[int]:
+        """Registers a thread, one number a kernel."""
+        return [int(n) for n in re.findall(r"Used (\d+) registers", self.log)]
+
+    @property
+    def spilled_bytes(self) -> int:
+        """Bytes that all kernels together keep in memory for want of registers."""
+        return sum(int(n) for n in re.findall(r"(\d+) bytes spill", self.log))
+
+
+def compile_source(source: str, kernels: Sequence[str], options: Sequence[str]) -> Compiled:
+    """Compile ``source`` with the headers at hand and instantiate ``kernels``."""
+    nvrtc, program = library(), ctypes.c_void_p()
+    names, texts = _strings(list(headers())), _strings(list(headers().values()))
+    created = nvrtc.nvrtcCreateProgram(
+        ctypes.byref(program), source.encode(), b"test.cu", len(names), texts, names
+    )
+    assert created == 0
+    for kernel in kernels:
+        assert nvrtc.nvrtcAddNameExpression(program, kernel.encode()) == 0
+    ok = nvrtc.nvrtcCompileProgram(program, len(options), _strings(options)) == 0
+    log = _fetch(program, "ProgramLog")
+    ptx = _fetch(program, "PTX") if ok else ""
+    nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
+    return Compiled(ok, log, ptx)
+
+
+def _strings(texts: Sequence[str]) -> Any:
+    return (ctypes.c_char_p * len(texts))(*[text.encode() for text in texts])
+
+
+def _fetch(program: ctypes.c_void_p, what: str) -> str:
+    size = ctypes.c_size_t()
+    getattr(library(), f"nvrtcGet{what}Size")(program, ctypes.byref(size))
+    buffer = ctypes.create_string_buffer(size.value)
+    getattr(library(), f"nvrtcGet{what}")(program, buffer)
+    return buffer.value.decode()

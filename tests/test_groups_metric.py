@@ -1,0 +1,161 @@
+"""Group penalties with a step per element, inside a step of a rule, and the sparse group."""
+
+from __future__ import annotations
+
+import numpy as np
+import proxstep as ps
+import pytest
+from cases import (
+    DTYPES,
+    RULE_CASES,
+    assert_same_bits,
+    clone,
+    compute_dtype,
+    normal,
+    prox_step,
+    rule,
+)
+from group_cases import GROUPINGS, NORM_CASES, cost, count, expected, group, split
+
+each_grouping = pytest.mark.parametrize(("shape", "over"), GROUPINGS)
+each_penalty = pytest.mark.parametrize(("name", "p"), NORM_CASES)
+
+
+def steps_for(shape, dtype="float64", spread=1.0, seed=60):
+    """Steps that differ by about 10^(2 spread) within a group."""
+    s = 10 ** np.random.default_rng(seed).uniform(-spread, spread, shape)
+    return s.astype(compute_dtype(dtype))
+
+
+def weights_of(shape, over, dtype="float64"):
+    rng = np.random.default_rng(61)
+    return rng.uniform(0.3, 1.9, count(shape, over)).astype(compute_dtype(dtype))
+
+
+@each_grouping
+@each_penalty
+@pytest.mark.parametrize("spread", [0.3, 1.5])
+def test_minimises_its_objective_in_the_diagonal_metric(shape, over, name, p, spread):
+    z, w, s = normal(shape, seed=62), weights_of(shape, over), steps_for(shape, spread=spread)
+    x = ps.prox(z, group(name, p, over, w), step=s)
+    best = cost(name, p, over, expected(name, p, over, z, s, w), z, s, w)
+    for got, limit in zip(cost(name, p, over, x, z, s, w), best, strict=True):
+        assert got <= limit + 1e-8 * (1 + limit)
+
+
+@each_grouping
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-11), ("float32", 2e-5)])
+@pytest.mark.parametrize("spread", [0.3, 2.5])
+def test_group_lasso_is_stationary(shape, over, dtype, tolerance, spread):
+    """(z - x) / s = w lam x / ||x||, or ||z / s|| <= w lam where the group is zero."""
+    z, w = normal(shape, dtype, seed=63), weights_of(shape, over, dtype)
+    s = steps_for(shape, dtype, spread)
+    x = ps.prox(z, group("L1", {"lam": 1.37}, over, w), step=s)
+    for a, b, c, weight in zip(split(x, over), split(z, over), split(s, over), w, strict=True):
+        pull, limit = (b - a) / c, 1.37 * float(weight)
+        if np.any(a != 0):
+            error = c * (pull - limit * a / np.linalg.norm(a))
+            assert np.max(np.abs(error)) <= tolerance * np.linalg.norm(b)
+        else:
+            assert np.linalg.norm(pull) <= limit * (1 + tolerance)
+
+
+@each_grouping
+@each_penalty
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_equal_steps_agree_with_one_step(shape, over, name, p, dtype):
+    z, w = normal(shape, dtype, seed=64), weights_of(shape, over, dtype)
+    h, s = group(name, p, over, w), np.full(shape, 0.9, compute_dtype(dtype))
+    one = ps.prox(z, h, step=0.9).astype(float)
+    eps = float(np.spacing(np.ones(1, z.dtype))[0])
+    np.testing.assert_allclose(ps.prox(z, h, step=s).astype(float), one, rtol=9 * eps, atol=9 * eps)
+
+
+@each_penalty
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_edges_in_the_diagonal_metric(name, p, dtype):
+    """Rows: free, pinned, zero, NaN, ordinary. Each keeps to itself."""
+    z, s = normal((5, 6), dtype, seed=65), steps_for((5, 6), dtype)
+    z[2], z[3, 4] = 0, np.nan
+    w = np.array([0, np.inf, 1.3, 0.7, 0.9], compute_dtype(dtype))
+    x = ps.prox(z, group(name, p, "rows", w), step=s)
+    assert_same_bits(x[0], z[0])
+    assert np.all(x[1:3].astype(float) == 0)
+    assert np.all(np.isnan(x[3].astype(float)))
+    alone = ps.prox(z[4:].copy(), group(name, p, "rows", w[4:]), step=s[4:].copy())
+    assert_same_bits(x[4:], alone)
+
+
+@pytest.mark.parametrize(("rule_name", "r"), RULE_CASES)
+@each_grouping
+@pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_step_is_rule_then_prox(rule_name, r, shape, over, metric, dtype):
+    w = weights_of(shape, over, dtype)
+    penalties = [group(name, p, over, w) for name, p in NORM_CASES[::3]]
+    penalties.append(ps.SparseGroup(0.31, 0.83, over=over, group_weights=w))
+    x, g = normal(shape, dtype, seed=66), normal(shape, dtype, seed=67)
+    state = rule(rule_name, r).init(x)
+    ps.step(x, g[::-1].copy(), rule(rule_name, r), None, state)
+    z, after = x.copy(), clone(state)
+    ps.step(z, g, rule(rule_name, r), None, after, grad_scale=0.83)
+    s = prox_step(rule_name, r, after.moments, after.step, dtype)
+    if metric == "euclidean" and not isinstance(s, float):
+        s = r["lr"]
+    for h in penalties:
+        got = x.copy()
+        again = clone(state)
+        ps.step(got, g, rule(rule_name, r), h, again, grad_scale=0.83, metric=metric)
+        assert_same_bits(got, ps.prox(z, h, step=s), repr(h))
+
+
+@pytest.mark.parametrize("over", ["rows", "columns", 97, (60_000, 1, 33_119)])
+@pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
+def test_same_bits_for_every_instruction_set_and_thread_count(threads, over, metric):
+    from proxstep import _core
+
+    x, g = normal((960, 97), "float32", seed=68), normal((960, 97), "float32", seed=69)
+    r, results, before = ps.AdamW(0.11, eps=0.017), [], _core.isa()
+    for isa in _core.isas():
+        for number in (1, 2, 3):
+            _core.set_isa(isa)
+            ps.set_num_threads(number)
+            moved = x.copy()
+            h = ps.Group(ps.L1(2.9), over=over)
+            info = ps.step(moved, g, r, h, r.init(x), metric=metric, stats=True)
+            results.append((moved, info))
+    _core.set_isa(before)
+    for moved, info in results[1:]:
+        assert_same_bits(moved, results[0][0])
+        assert info == results[0][1]
+
+
+@each_grouping
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_sparse_group_is_stationary(shape, over, diagonal):
+    """Simon et al. (2013): a subgradient of l1 ||x||_1 + lam w_g ||x_g|| closes every gap."""
+    z, w = normal(shape, seed=71), weights_of(shape, over)
+    s = steps_for(shape) if diagonal else np.full(shape, 0.37)
+    h = ps.SparseGroup(0.41, 0.83, over=over, group_weights=w)
+    x = ps.prox(z, h, step=s if diagonal else 0.37)
+    for a, b, c, weight in zip(split(x, over), split(z, over), split(s, over), w, strict=True):
+        pull = (b - a) / c
+        if np.any(a != 0):
+            rest = pull - 0.83 * weight * a / np.linalg.norm(a)
+            np.testing.assert_allclose(rest[a != 0], 0.41 * np.sign(a[a != 0]), atol=1e-9)
+            assert np.all(np.abs(rest[a == 0]) <= 0.41 + 1e-9)
+        else:
+            left = np.sign(pull) * np.maximum(np.abs(pull) - 0.41, 0)
+            assert np.linalg.norm(left) <= 0.83 * weight + 1e-12
+    norms = sum(wt * np.linalg.norm(a) for a, wt in zip(split(x, over), w, strict=True))
+    assert h.value(x) == pytest.approx(0.41 * np.abs(x).sum() + 0.83 * norms, rel=1e-12)
+
+
+def test_sparse_group_weights_are_per_element():
+    z, w = normal((5, 6), seed=72), np.random.default_rng(73).uniform(0.2, 2, (5, 6))
+    w[1], w[2, 3] = 0.0, np.inf
+    x = ps.prox(z, ps.SparseGroup(0.41, 0.83, over="rows", weights=w), step=0.37)
+    soft = ps.soft_threshold(z, 0.37 * 0.41, weights=w)
+    want = ps.prox(soft, ps.Group(ps.L1(0.83), over="rows"), step=0.37)
+    np.testing.assert_allclose(x, want, rtol=1e-13, atol=1e-14)
+    assert x[2, 3] == 0.0

@@ -1,0 +1,73 @@
+"""What an optimizer offers besides the step: points, learning rates, and refusal of aliases."""
+
+from __future__ import annotations
+
+import numpy as np
+import proxstep as ps
+import pytest
+from cases import NARROW, assert_same_bits, normal
+from refusals import refused
+
+
+def pair(seed):
+    return [normal((3, 5), seed=seed), normal(7, seed=seed + 1)]
+
+
+def test_points_are_where_gradients_are_taken():
+    x = [normal(50, seed=130)]
+    assert ps.Optimizer(x, ps.SGD(0.17)).points[0] is x[0]
+    opt = ps.Optimizer(x, ps.FISTA(0.19), ps.L1(0.011))
+    seen = [x[0].copy()]
+    for _ in range(3):
+        opt.step([opt.points[0] * 0.7 - 0.4])
+        seen.append(x[0].copy())
+    beta = 2 / 5  # (k - 1) / (k + 2) at k = 3
+    want = seen[3] + beta * (seen[3] - seen[2])
+    np.testing.assert_allclose(opt.points[0], want, rtol=1e-14)
+    assert np.max(np.abs(opt.points[0] - x[0])) > 1e-3
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_uint16_with_a_dtype_has_the_bits_of_that_type(dtype):
+    x, g = normal(77, dtype, seed=135), normal(77, dtype, seed=136)
+    bits = x.view(np.uint16).copy()
+    ps.Optimizer([x], ps.RDA(0.09), ps.L1(0.37)).step([g])
+    ps.Optimizer([bits], ps.RDA(0.09), ps.L1(0.37), dtype=dtype).step([g.view(np.uint16)])
+    assert_same_bits(bits.view(x.dtype), x)
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_fista_points_of_narrow_arrays_are_float32(dtype):
+    x = [normal(50, dtype, seed=131)]
+    assert ps.Optimizer(x, ps.FISTA(0.19)).points[0].dtype == np.float32
+
+
+def test_lr_of_a_call_is_for_every_array():
+    slow, fast = pair(140), pair(140)
+    ps.Optimizer(slow, ps.AdamW(0.029), ps.L1(0.37)).step(pair(150))
+    ps.Optimizer(fast, ps.AdamW(7.1), ps.L1(0.37)).step(pair(150), lr=0.029)
+    for a, b in zip(slow, fast, strict=True):
+        assert_same_bits(a, b)
+
+
+def test_a_learning_rate_for_each_group():
+    one, two, g = pair(160), pair(160), pair(170)
+    groups = [{"params": one[:1]}, {"params": one[1:], "rule": ps.Nesterov(5.3, 0.71)}]
+    ps.Optimizer(groups, ps.AdamW(7.1), ps.L1(0.37)).step(g, lr=[0.029, 0.13])
+    ps.Optimizer(two[:1], ps.AdamW(0.029), ps.L1(0.37)).step(g[:1])
+    ps.Optimizer(two[1:], ps.Nesterov(0.13, 0.71), ps.L1(0.37)).step(g[1:])
+    for a, b in zip(one, two, strict=True):
+        assert_same_bits(a, b)
+    opt = ps.Optimizer(groups, ps.AdamW(7.1))
+    for bad in ([0.1], [0.1, 0.2, 0.3], [0.1, -0.2], [0.1, float("nan")]):
+        with refused(ValueError, "lr", keep=one):
+            opt.step(g, lr=bad)
+    assert opt.steps == 0
+
+
+@pytest.mark.parametrize("alias", [lambda x: x[:], lambda x: x.ravel(), lambda x: x[1:]])
+def test_another_view_of_an_array_is_not_taken_for_it(alias):
+    """Only the very same object counts as tied; memory under two names would be stepped twice."""
+    x = normal((4, 6), seed=180)
+    with refused(ValueError, "overlap", keep=[x]):
+        ps.Optimizer([x, alias(x)], ps.AdamW(0.11), ps.L1(0.37)).step([np.ones((4, 6))] * 2)

@@ -29,12 +29,16 @@ int penalty_kind(const std::string& name) {
 }
 
 // The bounds that a 16-bit array can hold, so that a stored prox stays inside the box.
-template <class S, class Pack>
-float inside(double bound, bool from_below, const Pack& pack) {
-  S stored = pack(static_cast<float>(bound));
+template <class S>
+double inside(double bound, bool lower) {
+  S stored = op::Storage<S>::pack(static_cast<float>(bound));
   const float rounded = op::to_float(stored);
-  const bool outside = from_below ? rounded < bound : rounded > bound;
-  if (outside) stored.bits += (rounded < 0.0F) == from_below ? -1 : 1;
+  const bool outside = lower ? rounded < bound : rounded > bound;
+  if (outside && rounded == 0.0F) {
+    stored.bits = lower ? 0x0001 : 0x8001;
+  } else if (outside) {
+    stored.bits += (rounded > 0.0F) == lower ? 1 : -1;
+  }
   return op::to_float(stored);
 }
 
@@ -42,8 +46,8 @@ void round_box(const Borrowed& x, double* bounds) {
   const bool brain = x.array.dtype == DType::bfloat16;
   for (int k = 0; k < 2; ++k) {
     if (!std::isfinite(bounds[k])) continue;
-    bounds[k] = brain ? inside<op::bfloat16>(bounds[k], k == 0, op::to_bfloat16)
-                      : inside<op::float16>(bounds[k], k == 0, op::to_float16);
+    bounds[k] =
+        brain ? inside<op::bfloat16>(bounds[k], k == 0) : inside<op::float16>(bounds[k], k == 0);
   }
   if (bounds[0] > bounds[1]) {
     refuse(std::string("no ") + dtype_name(x.array.dtype) + " number of " + x.name +

@@ -27,6 +27,7 @@ void rule_loop(const RuleTile<C>& t) {
   C* __restrict m1 = t.m[1];
   C* __restrict z = t.z;
   C* __restrict s = t.s;
+#pragma GCC ivdep  // six pointers are more than GCC 12 checks for aliases on its own
   for (int64_t i = 0; i < t.n; ++i) {
     C m[op::kMaxSlots] = {};
     if (Rule::slots > 0) m[0] = m0[i];

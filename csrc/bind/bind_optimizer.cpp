@@ -13,6 +13,19 @@
 namespace proxstep::bind {
 namespace {
 
+// Runs a check of one array of many; its errors then say which.
+template <class Check>
+void naming(const char* list, std::size_t k, const Check& check) {
+  const std::string prefix = std::string(list) + "[" + std::to_string(k) + "]: ";
+  try {
+    check();
+  } catch (const py::value_error& error) {
+    throw py::value_error(prefix + error.what());
+  } catch (const py::type_error& error) {
+    throw py::type_error(prefix + error.what());
+  }
+}
+
 class Plan {
  public:
   explicit Plan(py::object dtype) : dtype_(std::move(dtype)) {}
@@ -20,7 +33,9 @@ class Plan {
   void add(const py::object& x, const py::tuple& moments, const py::object& rule,
            const py::object& penalty, bool euclidean) {
     const auto* const spec = rule.cast<const RuleSpec*>();
-    entries_.emplace_back(x, moments, *spec, penalty.cast<const PenaltySpec*>(), dtype_);
+    naming("params", entries_.size(), [&] {
+      entries_.emplace_back(x, moments, *spec, penalty.cast<const PenaltySpec*>(), dtype_);
+    });
     metrics_.push_back({spec, euclidean});
     keep_.append(py::make_tuple(x, moments, rule, penalty));
   }
@@ -40,7 +55,7 @@ class Plan {
   // Returns (gradient norm or None, statistics or None).
   py::tuple step(const py::list& grads, double t, const std::vector<double>& lrs, double grad_scale,
                  double max_norm, bool statistics) {
-    check_grad_scale(grad_scale);
+    for (const StepArguments& e : entries_) check_grad_scale(grad_scale, e.task().dtype);
     const std::vector<Borrowed> lent = gradients(grads);
     std::vector<cpu::Task> tasks = prepared(lent, t, lrs);
     std::optional<double> norm;
@@ -84,14 +99,10 @@ class Plan {
     std::vector<Borrowed> lent;
     lent.reserve(entries_.size());
     for (std::size_t k = 0; k < entries_.size(); ++k) {
-      try {
+      naming("grads", k, [&] {
         lent.push_back(entries_[k].gradient(grads[k], dtype_));
         check_apart_from_owned(lent.back());
-      } catch (const py::value_error& error) {
-        throw py::value_error("array " + std::to_string(k) + ": " + error.what());
-      } catch (const py::type_error& error) {
-        throw py::type_error("array " + std::to_string(k) + ": " + error.what());
-      }
+      });
     }
     return lent;
   }

@@ -1,6 +1,7 @@
 // soft_threshold, prox, value, step and global_norm on single arrays.
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -17,6 +18,23 @@ namespace {
 void check_step(double step) {
   if (!(step >= 0.0 && std::isfinite(step))) {
     throw py::value_error("step is " + number_text(step) + "; it must be finite and not negative");
+  }
+}
+
+template <class C>
+void check_each_step(const C* steps, std::int64_t n) {
+  const auto bad =
+      std::find_if(steps, steps + n, [](C s) { return !(s >= C(0) && s - s == C(0)); });
+  if (bad != steps + n) {
+    throw py::value_error("step holds " + number_text(double(*bad)) +
+                          "; all must be finite and not negative");
+  }
+}
+void check_steps(const Array& steps) {
+  if (steps.dtype == DType::float64) {
+    check_each_step(static_cast<const double*>(steps.data), steps.size());
+  } else {
+    check_each_step(static_cast<const float*>(steps.data), steps.size());
   }
 }
 
@@ -65,13 +83,14 @@ void prox(py::handle z, const PenaltySpec& penalty, py::handle step, py::handle 
   cpu::Task task = pair.task();
   std::optional<Borrowed> steps;
   if (is_number(step)) {
-    task.step = step.cast<double>();
+    task.step = py::float_(py::reinterpret_borrow<py::object>(step));
     check_step(task.step);
   } else {
     steps.emplace(Borrowed::floating(step, "step"));
     check_dtype(*steps, compute_type(task.dtype), pair.out);
     check_same_shape(*steps, pair.out);
     check_no_overlap(*steps, pair.out);
+    check_steps(steps->array);
     task.steps = steps->array.data;
   }
   penalty.apply(pair.out, &task);
@@ -92,9 +111,9 @@ double value(py::handle x, const PenaltySpec& penalty, py::handle dtype) {
 py::object step(py::handle x, py::handle g, const RuleSpec& rule, const PenaltySpec* penalty,
                 const py::tuple& moments, double t, double lr, double grad_scale, bool euclidean,
                 bool statistics, py::handle dtype) {
-  check_grad_scale(grad_scale);
   check_lr(lr);
   const StepArguments arguments(x, moments, rule, penalty, dtype);
+  check_grad_scale(grad_scale, arguments.task().dtype);
   const Borrowed gradient = arguments.gradient(g, dtype);
   cpu::Task task = arguments.task();
   task.g = gradient.array.data;

@@ -42,7 +42,7 @@ struct ManagedVersioned {  // capsule "dltensor_versioned"
   Tensor tensor;
 };
 
-constexpr std::uint64_t kReadOnly = 1;
+constexpr std::uint64_t kReadOnly = 1, kIsCopied = 2;
 
 static_assert(sizeof(void*) != 8 ||
               (sizeof(Tensor) == 48 && sizeof(Managed) == 64 && sizeof(ManagedVersioned) == 80));

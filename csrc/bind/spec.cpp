@@ -28,6 +28,18 @@ int penalty_kind(const std::string& name) {
   return kind;
 }
 
+// Infinite bounds of a box stay; what overflows in the compute type is refused.
+template <class Settings>
+void check_settings(const Settings& penalty, const Borrowed& x) {
+  for (double setting : penalty.settings) {
+    if (std::isfinite(setting) && !fits(setting, x.array.dtype)) {
+      refuse(std::string("penalty ") + cpu::penalty_info(penalty.kind).name + " has the setting " +
+             number_text(setting) + ", too large for " + x.name + " of " +
+             dtype_name(x.array.dtype));
+    }
+  }
+}
+
 // The bounds that a 16-bit array can hold, so that a stored prox stays inside the box.
 template <class S>
 double inside(double bound, bool lower) {
@@ -67,8 +79,7 @@ Weights::Weights(py::handle array_or_none) {
   narrow_.assign(wide_.begin(), wide_.end());
   for (std::size_t k = 0; k < wide_.size(); ++k) {
     if (!(wide_[k] >= 0.0)) {
-      refuse("weights[" + std::to_string(k) + "] is " +
-             py::str(py::float_(wide_[k])).cast<std::string>() +
+      refuse("weights[" + std::to_string(k) + "] is " + number_text(wide_[k]) +
              "; weights must not be negative or NaN");
     }
   }
@@ -94,9 +105,9 @@ void RuleSpec::apply(double t, double lr, bool euclidean, cpu::Task* task) const
   if (!std::isnan(lr)) now[0] = lr;
   info.constants(now, t, task->constants);
   for (double c : task->constants) {
-    if (!std::isfinite(c)) {
+    if (!fits(c, task->dtype)) {
       refuse(std::string("rule ") + info.name + " has no finite step with lr " +
-             py::str(py::float_(now[0])).cast<std::string>());
+             number_text(now[0]) + " in " + dtype_name(compute_type(task->dtype)));
     }
   }
   task->rule = kind;
@@ -132,6 +143,7 @@ void PenaltySpec::group(const std::string& name, const std::vector<double>& sett
 
 void PenaltySpec::apply(const Borrowed& x, cpu::Task* task) const {
   task->element = element_;
+  check_settings(element_, x);
   static const int box = penalty_kind("box");
   if (element_.kind == box && itemsize(x.array.dtype) == 2) round_box(x, task->element.settings);
   if (weights_.given()) {
@@ -154,6 +166,7 @@ void PenaltySpec::apply(const Borrowed& x, cpu::Task* task) const {
 
 void PenaltySpec::apply_groups(const Borrowed& x, cpu::GroupPenalty* groups) const {
   *groups = groups_;
+  check_settings(groups_, x);
   const std::int64_t n = x.array.size();
   if (layout_ == Layout::rows || layout_ == Layout::columns) {
     apply_axis(x, groups);

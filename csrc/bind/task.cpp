@@ -12,11 +12,10 @@ constexpr const char* kMomentNames[] = {"moments[0]", "moments[1]"};
 
 }  // namespace
 
-std::string number_text(double value) { return py::str(py::float_(value)).cast<std::string>(); }
-
-void check_grad_scale(double grad_scale) {
-  if (!std::isfinite(grad_scale)) {
-    throw py::value_error("grad_scale is " + number_text(grad_scale) + "; it must be finite");
+void check_grad_scale(double grad_scale, DType dtype) {
+  if (!fits(grad_scale, dtype)) {
+    throw py::value_error("grad_scale is " + number_text(grad_scale) + "; it must be finite in " +
+                          dtype_name(compute_type(dtype)));
   }
 }
 

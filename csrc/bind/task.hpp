@@ -4,8 +4,7 @@
 
 namespace proxstep::bind {
 
-std::string number_text(double value);
-void check_grad_scale(double grad_scale);
+void check_grad_scale(double grad_scale, DType dtype);
 void check_lr(double lr);  // NaN: the rule's own
 
 // x, its moments, its rule and its penalty; made once for an optimizer, per call for ps.step.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -176,18 +177,11 @@ DType named_dtype(const Borrowed& b, py::handle dtype) {
   const std::string wanted = py::str(dtype);
   const DType as = wanted == "bfloat16"  ? DType::bfloat16
                    : wanted == "float16" ? DType::float16
-                   : wanted == "float32" ? DType::float32
-                   : wanted == "float64" ? DType::float64
                                          : DType::other;
   if (as == DType::other) {
-    refuse_value("dtype is '" + wanted + "'; known are bfloat16, float16, float32, float64");
+    refuse_value("dtype is '" + wanted + "'; 16-bit integers can stand for bfloat16 or float16");
   }
-  const bool bits = b.array.dtype == DType::uint16 && itemsize(as) == 2;
-  if (!bits && b.array.dtype != as) {
-    refuse_type(std::string(b.name) + " has dtype " + dtype_name(b.array.dtype) + ", not " +
-                wanted);
-  }
-  return as;
+  return b.array.dtype == DType::uint16 ? as : b.array.dtype;
 }
 
 }  // namespace
@@ -220,7 +214,7 @@ void Borrowed::take_dlpack(py::handle object) {
     PyCapsule_SetName(capsule.ptr(), "used_dltensor_versioned");
     versioned_ = managed;
     read_dlpack(managed->tensor, name, &array);
-    array.readonly = managed->flags & dlpack::kReadOnly;
+    array.readonly = managed->flags & (dlpack::kReadOnly | dlpack::kIsCopied);
   } else if (PyCapsule_IsValid(capsule.ptr(), "dltensor")) {
     auto* managed = static_cast<dlpack::Managed*>(PyCapsule_GetPointer(capsule.ptr(), "dltensor"));
     PyCapsule_SetName(capsule.ptr(), "used_dltensor");
@@ -275,6 +269,12 @@ const char* dtype_name(DType dtype) {
   static const char* const names[] = {"float64", "float32", "bfloat16", "float16",
                                       "int64",   "int32",   "uint16",   "other than those handled"};
   return names[static_cast<int>(dtype)];
+}
+
+std::string number_text(double value) { return py::str(py::float_(value)).cast<std::string>(); }
+
+bool fits(double value, DType dtype) {
+  return std::isfinite(compute_type(dtype) == DType::float64 ? value : static_cast<float>(value));
 }
 
 std::string shape_text(const Array& a) { return tuple_text(a.shape, a.ndim); }

@@ -41,6 +41,8 @@ class Borrowed {
 };
 
 const char* dtype_name(DType dtype);
+std::string number_text(double value);
+bool fits(double value, DType dtype);  // finite in the compute type
 std::string shape_text(const Array& a);
 
 bool is_c_order(const Array& a);

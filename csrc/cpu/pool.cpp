@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -65,14 +66,22 @@ class Pool {
   void submit(const std::shared_ptr<Job>& job, int helpers) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      while (static_cast<int>(threads_.size()) < helpers)
-        threads_.emplace_back([this] { serve(); });
+      helpers = std::min(helpers, grow(helpers));
       for (int k = 0; k < helpers; ++k) queue_.push_back(job);
     }
     helpers == 1 ? wake_.notify_one() : wake_.notify_all();
   }
 
  private:
+  // How many threads there are; fewer than wanted where the system grants no more.
+  int grow(int wanted) {
+    try {
+      while (static_cast<int>(threads_.size()) < wanted) threads_.emplace_back([this] { serve(); });
+    } catch (const std::system_error&) {
+    }
+    return static_cast<int>(threads_.size());
+  }
+
   [[noreturn]] void serve() {
     inside_pool = true;
     for (;;) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "pool.hpp"
@@ -15,36 +16,17 @@
 namespace proxstep::cpu {
 namespace {
 
-template <class T>
-double sum(const T* begin, const T* end) {
-  double total = 0.0;
-  for (; begin != end; ++begin) total += static_cast<double>(*begin);
-  return total;
-}
-
-// Elements at or below a lower bound of tau cannot be active.
-template <class T>
-void drop_small(double radius, std::vector<T>* v) {
-  const double most = *std::max_element(v->begin(), v->end());
-  const double mean = (sum(v->data(), v->data() + v->size()) - radius) / double(v->size());
-  const double bound = std::max(most - radius, mean);
-  v->erase(std::remove_if(v->begin(), v->end(), [=](T a) { return double(a) < bound; }), v->end());
-}
-
-template <class T>
-double threshold(double radius, std::vector<T> v) {
-  drop_small(radius, &v);
+// tau for the candidates v, which are relative to the largest element and include it as 0.
+double threshold(double radius, std::vector<double> v) {
   double active_sum = 0.0;
   std::int64_t active = 0;
-  T* low = v.data();
-  T* high = v.data() + v.size();
+  auto low = v.begin(), high = v.end();
   while (low < high) {
-    T* const middle = low + (high - low) / 2;
-    std::nth_element(low, middle, high, std::greater<T>());
-    const double pivot = *middle;
-    const double above = active_sum + sum(low, middle + 1);
+    const auto middle = low + (high - low) / 2;
+    std::nth_element(low, middle, high, std::greater<double>());
+    const double above = std::accumulate(low, middle + 1, active_sum);
     const std::int64_t count = active + (middle + 1 - low);
-    if (above - static_cast<double>(count) * pivot < radius) {
+    if (above - static_cast<double>(count) * *middle < radius) {
       active_sum = above;
       active = count;
       low = middle + 1;
@@ -52,34 +34,50 @@ double threshold(double radius, std::vector<T> v) {
       high = middle;
     }
   }
-  return active ? (active_sum - radius) / static_cast<double>(active) : 0.0;
+  return (active_sum - radius) / static_cast<double>(active);
 }
 
 template <class S>
-void project_row(ConvexSet set, const S* z, S* out, std::int64_t n, double radius) {
-  using Storage = op::Storage<S>;
-  using C = typename Storage::compute;
-  const bool ball = set == ConvexSet::l1_ball;
-  std::vector<C> v(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) {
-    v[i] = ball ? std::abs(Storage::load(z[i])) : Storage::load(z[i]);
-  }
-  const double total = sum(v.data(), v.data() + n);
-  if (!std::isfinite(total)) {
-    std::fill(out, out + n, Storage::pack(std::numeric_limits<C>::quiet_NaN()));
-  } else if (ball && total <= radius) {
-    std::copy(z, z + n, out);
-  } else if (radius == 0.0) {
-    std::fill(out, out + n, Storage::pack(C(0)));
-  } else {
-    const double tau = threshold(radius, std::move(v));
+class Row {
+ public:
+  Row(ConvexSet set, const S* z, std::int64_t n) : ball_(set == ConvexSet::l1_ball), z_(z), n_(n) {
     for (std::int64_t i = 0; i < n; ++i) {
-      const double from = Storage::load(z[i]);
-      const C kept = static_cast<C>(std::max((ball ? std::abs(from) : from) - tau, 0.0));
-      out[i] = Storage::pack(ball && from < 0.0 ? C(0) - kept : kept);
+      total_ += size(i);
+      largest_ = std::max(largest_, size(i));
     }
   }
-}
+
+  void project(double radius, S* out) const {
+    if (!std::isfinite(total_)) return std::fill(out, out + n_, pack(std::nan("")));
+    if (ball_ && total_ <= radius) return std::copy_n(z_, n_, out), void();
+    if (radius == 0.0) return std::fill(out, out + n_, pack(0.0));
+    const double tau = threshold(radius, candidates(radius));
+    for (std::int64_t i = 0; i < n_; ++i) {
+      const double kept = std::max(size(i) - largest_ - tau, 0.0);
+      out[i] = pack(ball_ && load(i) < 0.0 ? 0.0 - kept : kept);
+    }
+  }
+
+ private:
+  using Storage = op::Storage<S>;
+  double load(std::int64_t i) const { return Storage::load(z_[i]); }
+  double size(std::int64_t i) const { return ball_ ? std::abs(load(i)) : load(i); }
+  static S pack(double v) { return Storage::pack(static_cast<typename Storage::compute>(v)); }
+
+  // Elements that lie further below the largest than the radius cannot be active.
+  std::vector<double> candidates(double radius) const {
+    std::vector<double> v;
+    for (std::int64_t i = 0; i < n_; ++i) {
+      if (size(i) - largest_ > -radius) v.push_back(size(i) - largest_);
+    }
+    return v;
+  }
+
+  bool ball_;
+  const S* z_;
+  std::int64_t n_;
+  double total_ = 0.0, largest_ = -std::numeric_limits<double>::infinity();
+};
 
 template <class S>
 void project_rows(ConvexSet set, const void* from, void* to, std::int64_t rows, std::int64_t n,
@@ -88,7 +86,8 @@ void project_rows(ConvexSet set, const void* from, void* to, std::int64_t rows, 
   S* const out = static_cast<S*>(to);
   const std::int64_t rows_at_once = std::max<std::int64_t>(1, 32768 / n);
   parallel_for(rows, rows_at_once, [&](std::int64_t begin, std::int64_t end, std::int64_t) {
-    for (std::int64_t r = begin; r < end; ++r) project_row(set, z + r * n, out + r * n, n, radius);
+    for (std::int64_t r = begin; r < end; ++r)
+      Row<S>(set, z + r * n, n).project(radius, out + r * n);
   });
 }
 

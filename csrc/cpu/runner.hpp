@@ -193,7 +193,8 @@ class Runner {
   // Extrapolation, statistics and the store of n <= kTile elements.
   void finish(index at, index n, const C* z) const {
     C old_buffer[kTile], new_buffer[kTile];
-    const C* const x_old = wide(stored(at), n, old_buffer);
+    const bool needs_old = statistics_ || t_.extrapolates;
+    const C* const x_old = needs_old ? wide(stored(at), n, old_buffer) : nullptr;
     if (t_.extrapolates) k_.extrapolate(n, x_old, z, moment(0, at), t_.constants);
     if (!kWide) narrow(n, z, stored(at));
     if (statistics_) {
@@ -231,17 +232,26 @@ class Runner {
             t_.groups.settings};
   }
 
-  // Columns whose elements have steps of their own, each made contiguous for its root.
+  // Columns whose elements have steps of their own: made contiguous for their roots, as many at a
+  // time as a cache line holds.
   void scale_columns(index first, index width, index rows, C* z, index ld, const C* s) const {
-    const auto column = room(2 * rows);
-    for (index j = 0; j < width; ++j) {
+    constexpr index kAtOnce = 64 / sizeof(C);
+    const auto columns = room(2 * kAtOnce * rows);
+    C* const own_z = columns.get();
+    C* const own_s = own_z + kAtOnce * rows;
+    for (index j = 0; j < width; j += kAtOnce) {
+      const index count = std::min(kAtOnce, width - j);
       for (index r = 0; r < rows; ++r) {
-        column[r] = z[r * ld + j];
-        column[rows + r] = s[r * width + j];
+        for (index k = 0; k < count; ++k) {
+          own_z[k * rows + r] = z[r * ld + j + k];
+          own_s[k * rows + r] = s[r * width + j + k];
+        }
       }
-      k_.segments[t_.groups.kind]({1, rows, nullptr, column.get(), C(0), column.get() + rows,
-                                   group_weights(first + j), t_.groups.settings});
-      for (index r = 0; r < rows; ++r) z[r * ld + j] = column[r];
+      k_.segments[t_.groups.kind](
+          {count, rows, nullptr, own_z, C(0), own_s, group_weights(first + j), t_.groups.settings});
+      for (index r = 0; r < rows; ++r) {
+        for (index k = 0; k < count; ++k) z[r * ld + j + k] = own_z[k * rows + r];
+      }
     }
   }
 

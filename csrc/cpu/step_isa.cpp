@@ -131,45 +131,62 @@ void statistics_tile(const StatisticsTile<C>& t) {
 
 // ---- groups
 
-// ||z|| and the range of its steps, in one pass over both.
+// The norm of z. Squares of float64 leave its range first, so those are scaled then.
+template <class C>
+double group_norm(int64_t n, const C* __restrict z) {
+  const double sum = sum_of_squares(n, z);
+  if (sizeof(C) == 4 || (sum > 1e-290 && sum < 1e290)) return op::square_root(sum);
+  double size = 0.0;
+  for (int64_t i = 0; i < n; ++i) size = op::most(size, double(op::magnitude(z[i])));
+  if (size == 0.0 || !(size < op::infinity<double>()) || !(sum == sum)) return sum;
+  return size * op::square_root(lane_sum(n, [=](int64_t i) {
+           const double v = double(z[i]) / size;
+           return v * v;
+         }));
+}
+
+// ||z|| and the range of its steps.
 template <class C>
 op::GroupSums group_sums(int64_t n, const C* __restrict z, const C* __restrict s) {
-  C least[kLanes], most[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) least[lane] = most[lane] = s[0];
+  C shortest[kLanes], least[kLanes], most[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) {
+    shortest[lane] = least[lane] = op::infinity<C>();
+    most[lane] = C(0);
+  }
+  const auto take = [&](int lane, C step) {
+    shortest[lane] = op::least(step, shortest[lane]);
+    least[lane] = op::least(step == C(0) ? op::infinity<C>() : step, least[lane]);
+    most[lane] = op::most(step, most[lane]);
+  };
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      least[lane] = op::least(least[lane], s[i + lane]);
-      most[lane] = op::most(most[lane], s[i + lane]);
-    }
+    for (int lane = 0; lane < kLanes; ++lane) take(lane, s[i + lane]);
   }
-  for (int lane = 0; i < n; ++i, ++lane) {
-    least[lane] = op::least(least[lane], s[i]);
-    most[lane] = op::most(most[lane], s[i]);
-  }
+  for (int lane = 0; i < n; ++i, ++lane) take(lane, s[i]);
   for (int lane = 1; lane < kLanes; ++lane) {
+    shortest[0] = op::least(shortest[0], shortest[lane]);
     least[0] = op::least(least[0], least[lane]);
     most[0] = op::most(most[0], most[lane]);
   }
-  return {op::square_root(sum_of_squares(n, z)), double(least[0]), double(most[0]),
-          sizeof(C) == 4 ? 1e-9 : 1e-16};
+  return {group_norm(n, z), double(least[0]), double(most[0]), shortest[0] == C(0),
+          sizeof(C) == 4 ? 1e-9 : 4e-16};
 }
 
 // One group whose elements have steps of their own. Quotients in the compute type, sums in double.
 template <class C, class P64>
 void scale_diagonal(const P64& penalty, int64_t n, C* __restrict z, const C* __restrict s,
                     double w) {
+  constexpr C tiny = sizeof(C) == 4 ? C(0x1p-126) : C(0x1p-1022);  // 0 / 0 is 0 where a step is 0
+  const auto quotient = [=](int64_t i, C nu) { return double(z[i] / (nu + (s[i] + tiny))); };
   const auto norm_at = [=](double nu) {
-    const C c = C(nu);
     return op::square_root(lane_sum(n, [=](int64_t i) {
-      const double v = double(z[i] / (c + s[i]));
+      const double v = quotient(i, C(nu));
       return v * v;
     }));
   };
   const auto distance_at = [=](double nu) {
-    const C c = C(nu);
     return 0.5 * lane_sum(n, [=](int64_t i) {
-             const double v = double(z[i] / (c + s[i]));
+             const double v = quotient(i, C(nu));
              return v * v * double(s[i]);
            });
   };
@@ -181,7 +198,7 @@ void scale_diagonal(const P64& penalty, int64_t n, C* __restrict z, const C* __r
 
 template <class C, class P>
 void scale_uniform(const P& penalty, int64_t n, C* __restrict z, C step, C w) {
-  const C norm = C(op::square_root(sum_of_squares(n, z)));
+  const C norm = C(group_norm(n, z));
   const C scale = op::group_scale(penalty, norm, step, w);
   for (int64_t i = 0; i < n; ++i) z[i] = scale == C(0) ? z[i] - z[i] : z[i] * scale;
 }

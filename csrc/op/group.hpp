@@ -12,6 +12,7 @@ namespace proxstep::op {
 
 template <class T, class P>
 PROXSTEP_FN T group_scale(const P& penalty, T norm, T s, T w) {
+  if (w == T(0)) return T(1);
   return norm == T(0) ? T(0) : weighted_prox(penalty, norm, s, w) / norm;
 }
 
@@ -22,15 +23,17 @@ PROXSTEP_FN T group_keep(T nu, T s) {
 }
 
 struct GroupSums {
-  double norm;  // ||z||
-  double least_step, most_step;
+  double norm;                   // ||z||
+  double least_step, most_step;  // the shortest that is not zero, and the longest
+  bool has_zero_step;
   double tolerance;  // relative, of an element of the prox
 };
 
-// w phi'(r) / f - 1 at r = nu f, nearly linear in nu; its sign is the sign of dG / dr.
+// w phi'(r) / f - 1 at r = nu f, nearly linear in nu; its sign is the sign of dG / dr. An element
+// with step 0 stays where it is and makes f infinite at nu = 0.
 template <class P>
 PROXSTEP_FN double group_balance(const P& penalty, double w, double nu, double f) {
-  return w * penalty.slope(nu * f) / f - 1.0;
+  return f == infinity<double>() ? -1.0 : w * penalty.slope(nu * f) / f - 1.0;
 }
 
 // nu with the balance there.
@@ -77,22 +80,26 @@ PROXSTEP_FN double group_uniform_root(const P& penalty, double norm, double s, d
 
 // Convex phi: one root. Zero when ||z / s|| <= w phi'(0+), untouched when phi is flat at ||z||.
 // The roots for the longest and the shortest step enclose it, so closely where phi shrinks little,
-// as it does in training, that no sum is needed.
+// as it does in training, that no sum is needed. Rounding may spoil either, so both are tested.
 template <class P, class Norm>
 PROXSTEP_FN double group_convex_root(const P& penalty, double w, const Norm& f,
                                      const GroupSums& sums) {
-  if (w * penalty.slope(sums.norm) == 0.0) return infinity<double>();
-  const double least = group_uniform_root(penalty, sums.norm, sums.most_step, w);
-  const double most = group_uniform_root(penalty, sums.norm, sums.least_step, w);
-  if (least == 0.0 && f(0.0) <= w * penalty.slope(0.0)) return 0.0;
-  if (most == infinity<double>() ||
-      group_effect(magnitude(most / least - 1.0), least, sums) <= sums.tolerance) {
-    return 0.5 * (least + most);
+  const double least_root = group_uniform_root(penalty, sums.norm, sums.most_step, w);
+  const double most_root = group_uniform_root(penalty, sums.norm, sums.least_step, w);
+  if (least_root == infinity<double>() || w * penalty.slope(sums.norm) == 0.0)
+    return infinity<double>();
+  if (most_root == 0.0 && !sums.has_zero_step) return 0.0;
+  if (least_root == 0.0 && f(0.0) <= w * penalty.slope(0.0)) return 0.0;
+  const bool bounded = most_root < infinity<double>() && most_root > 0.0;
+  if (bounded && !sums.has_zero_step &&
+      group_effect(magnitude(most_root / least_root - 1.0), least_root, sums) <= sums.tolerance) {
+    return 0.5 * (least_root + most_root);
   }
   const auto at = [&](double nu) { return Balanced{nu, group_balance(penalty, w, nu, f(nu))}; };
-  Balanced low = at(least * (1.0 - 1e-9)), high = at(most * (1.0 + 1e-9));
-  if (low.balance > 0.0) low = at(0.0);
-  while (high.balance < 0.0 && high.nu < 1e300) low = high, high = at(4.0 * high.nu);
+  Balanced low = least_root > 0.0 ? at(least_root * (1.0 - 1e-9)) : Balanced{0.0, -1.0};
+  if (!(low.balance < 0.0)) low = {0.0, -1.0};
+  Balanced high = at(bounded ? most_root * (1.0 + 1e-9) : most(4.0 * least_root, sums.most_step));
+  for (int k = 0; k < 1000 && high.balance < 0.0; ++k) low = high, high = at(4.0 * high.nu);
   return group_bracketed_root(penalty, w, f, low, high, sums);
 }
 
@@ -101,7 +108,7 @@ PROXSTEP_FN double group_convex_root(const P& penalty, double w, const Norm& f,
 template <class P, class Norm, class Distance>
 PROXSTEP_FN double group_best_root(const P& penalty, double w, const Norm& f,
                                    const Distance& distance, const GroupSums& sums) {
-  double best = 0.0, best_cost = distance(0.0);
+  double best = 0.0, best_cost = sums.has_zero_step ? infinity<double>() : distance(0.0);
   if (w * penalty.slope(sums.norm) == 0.0 && w * penalty.value(sums.norm) < best_cost) {
     best = infinity<double>();
     best_cost = w * penalty.value(sums.norm);
@@ -131,6 +138,7 @@ PROXSTEP_FN double group_root(const P& penalty, double w, const Norm& f, const D
   if (w == 0.0) return infinity<double>();
   if (!(sums.norm < infinity<double>())) return sums.norm - sums.norm;
   if (sums.norm == 0.0 || w == infinity<double>()) return 0.0;
+  if (sums.most_step == 0.0) return infinity<double>();
   if (P::convex) return group_convex_root(penalty, w, f, sums);
   return group_best_root(penalty, w, f, distance, sums);
 }

@@ -183,8 +183,8 @@ struct L1_2 {
     for (int n = 0; n < (sizeof(T) == 4 ? 5 : 6); ++n) {
       v = most((v * v * (v + v) - k) / (T(3) * v * v - T(1)), T(0.8));
     }
-    const bool keeps = T(3) * v * v > T(2) || s * lam == T(0) || !(size == size);
-    return keeps ? (s * lam == T(0) ? z : z * (v * v)) : T(0);
+    const T shrunk = T(3) * v * v > T(2) ? z * (v * v) : z - z;  // selects of values vectorise
+    return s * lam == T(0) ? z : shrunk;
   }
   PROXSTEP_FN T value(T x) const { return lam * square_root(magnitude(x)); }
   PROXSTEP_FN T slope(T r) const { return T(0.5) * lam / square_root(r); }
@@ -207,8 +207,8 @@ struct L2_3 {
       const T cube = v * v * v;
       v = most((T(3) * v * cube - k) / (T(4) * cube - T(1)), T(0.78));
     }
-    const bool keeps = v * v * v > T(0.5) || s * lam == T(0) || !(size == size);
-    return keeps ? (s * lam == T(0) ? z : z * (v * v * v)) : T(0);
+    const T shrunk = v * v * v > T(0.5) ? z * (v * v * v) : z - z;
+    return s * lam == T(0) ? z : shrunk;
   }
   PROXSTEP_FN T value(T x) const {
     const T u = cube_root(magnitude(x));
@@ -228,7 +228,8 @@ PROXSTEP_FN T weighted_prox(const P& penalty, T z, T s, T w) {
 }
 template <class T, class P>
 PROXSTEP_FN T weighted_value(const P& penalty, T x, T w) {
-  return w == T(0) || (x == T(0) && w == infinity<T>()) ? T(0) : w * penalty.value(x);
+  const T pinned = x == T(0) ? T(0) : infinity<T>() + zero_or_nan(x);
+  return w == T(0) ? T(0) : (w == infinity<T>() ? pinned : w * penalty.value(x));
 }
 
 }  // namespace proxstep::op

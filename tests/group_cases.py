@@ -29,7 +29,7 @@ def count(shape: tuple[int, ...], over: Any) -> int:
 
 
 def group(name: str, p: ref.Settings, over: Any, weights: Any = None) -> Any:
-    return ps.Group(penalty(name, p), over=over, weights=weights)
+    return ps.Group(penalty(name, p), over=over, group_weights=weights)
 
 
 def split(x: Any, over: Any) -> list[Any]:

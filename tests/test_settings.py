@@ -102,7 +102,7 @@ def test_bad_weights_are_found(value, where):
     x, _, _ = fresh()
     for make in (
         lambda: ps.L1(0.3, weights=w),
-        lambda: ps.Group(ps.L1(0.3), over=1, weights=w),
+        lambda: ps.Group(ps.L1(0.3), over=1, group_weights=w),
         lambda: ps.SparseGroup(0.3, 0.7, over=1, group_weights=w),
     ):
         with refused(ValueError, "weights", re.escape(str(value)), str(where), keep=[x]):
@@ -131,13 +131,15 @@ def test_groups_must_cover_the_array(shape, over, numbers):
 def test_one_weight_for_each_group(count, dtype):
     x = normal((5, 6), dtype, seed=12)
     with refused(ValueError, "weights", str(count), "5", keep=[x]):
-        ps.prox(x, ps.Group(ps.L1(0.3), over="rows", weights=np.ones(count, np.float64)), out=x)
+        ps.prox(
+            x, ps.Group(ps.L1(0.3), over="rows", group_weights=np.ones(count, np.float64)), out=x
+        )
 
 
 def test_weights_are_copied():
     """A penalty is a setting: what happens to the caller's arrays later does not change it."""
     w, groups = np.full(12, 0.7), np.full(3, 1.3)
-    penalties = [ps.L1(0.3, weights=w), ps.Group(ps.L1(0.3), over=4, weights=groups)]
+    penalties = [ps.L1(0.3, weights=w), ps.Group(ps.L1(0.3), over=4, group_weights=groups)]
     x, _, _ = fresh()
     before = [ps.prox(x, h) for h in penalties]
     w[:], groups[:] = 100.0, np.nan

@@ -8,6 +8,7 @@ array([-1.5,  0. ,  1. ])
 from . import schedules
 from ._version import __version__
 from .config import get_config, get_num_threads, join_threadpoolctl, set_num_threads, show_config
+from .groups import Group, SparseGroup
 from .history import History
 from .optimizer import Optimizer
 from .penalties import (
@@ -19,10 +20,8 @@ from .penalties import (
     SCAD,
     Box,
     ElasticNet,
-    Group,
     NonNegativeL1,
     Penalty,
-    SparseGroup,
     SquaredL2,
 )
 from .problems import LeastSquares, Logistic, Problem, Softmax

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from .checks import nearest
+
 # An array that speaks DLPack: NumPy, torch, and others. No library names a common type.
 type_error = "{name} must be an array (NumPy, torch or any that speaks DLPack), got {kind}"
 Array = Any
+_FLOATING = ("float64", "float32", "bfloat16", "float16")
 
 
 def is_torch(x: Array) -> bool:
@@ -17,8 +20,21 @@ def is_torch(x: Array) -> bool:
     return type(x).__module__.partition(".")[0] == "torch"
 
 
+def dtype_name(x: Array) -> str:
+    """Return the name of x's dtype without its library, such as "float32"."""
+    return str(x.dtype).rpartition(".")[2]
+
+
+def refuse_masked(x: Array, name: str = "x") -> None:
+    """Raise for NumPy's masked arrays: the core would step the hidden elements as well."""
+    plain = type(x) is np.ndarray or not isinstance(x, np.ndarray)
+    if not plain and isinstance(x, np.ma.MaskedArray):  # np.ma is imported for subclasses alone
+        raise TypeError(f"{name} is a masked array; pass its data")
+
+
 def empty_like(x: Array, name: str = "x") -> Array:
     """Make an uninitialised array of x's library, shape, dtype, layout and device."""
+    refuse_masked(x, name)
     if isinstance(x, np.ndarray):
         return np.empty_like(x, subok=False)
     if is_torch(x):
@@ -33,21 +49,51 @@ def widened(x: Array, dtype: str | None = None) -> Array:
 
     `dtype` says what 16-bit integers stand for, as everywhere.
     """
+    _check_floating(x, dtype)
+    wide = "float64" if dtype_name(x) == "float64" else "float32"
+    bits = dtype_name(x) == "uint16"
     if isinstance(x, np.ndarray):
-        if x.dtype == np.uint16 and dtype is not None:
-            return _from_bits(x, dtype)
-        return np.array(x, dtype=np.float64 if x.dtype == np.float64 else np.float32, order="K")
+        return _from_bits(x, dtype) if bits else np.array(x, dtype=wide, order="K")
     if is_torch(x):
         torch = sys.modules["torch"]
-        wide = torch.float64 if x.dtype == torch.float64 else torch.float32
-        return x.detach().to(wide, copy=True)
-    if hasattr(x, "__array_namespace__"):
-        xp = x.__array_namespace__()
-        return xp.astype(x, xp.float64 if x.dtype == xp.float64 else xp.float32, copy=True)
-    raise TypeError(type_error.format(name="x", kind=type(x).__name__))
+        x = x.detach().view(getattr(torch, str(dtype))) if bits else x.detach()
+        return x.to(getattr(torch, wide), copy=True)
+    xp = x.__array_namespace__()
+    if bits:
+        return xp.asarray(_from_bits(np.from_dlpack(x), dtype))
+    return xp.astype(x, getattr(xp, wide), copy=True)
 
 
-def _from_bits(x: np.ndarray, dtype: str) -> np.ndarray:
+def in_double(x: Array, dtype: str | None = None) -> np.ndarray:
+    """Copy x into a float64 NumPy array."""
+    return np.from_dlpack(widened(x, dtype)).astype(np.float64)
+
+
+def frozen_weights(weights: Any) -> np.ndarray:
+    """Copy weights (array_like) into a read-only float64 array in C order."""
+    refuse_masked(weights, "weights")
+    given = weights.detach().double() if is_torch(weights) else weights
+    copy = np.array(given, np.float64, order="C")
+    copy.flags.writeable = False
+    return copy
+
+
+def _check_floating(x: Array, dtype: str | None) -> None:
+    known = isinstance(x, np.ndarray) or is_torch(x) or hasattr(x, "__array_namespace__")
+    if not known:
+        raise TypeError(type_error.format(name="x", kind=type(x).__name__))
+    name = dtype_name(x)
+    if dtype is not None and dtype not in _FLOATING:
+        raise ValueError(f"dtype is {dtype!r}; {nearest(str(dtype), _FLOATING)}")
+    if dtype is not None and name != dtype and (name, dtype[-2:]) != ("uint16", "16"):
+        raise TypeError(f"x has dtype {x.dtype}, not {dtype}")
+    if dtype is None and name not in _FLOATING:
+        hint = ' (pass dtype="bfloat16" for its bits)' if name == "uint16" else ""
+        wanted = "float64, float32, bfloat16 or float16 is needed"
+        raise TypeError(f"x has dtype {x.dtype}; {wanted}{hint}")
+
+
+def _from_bits(x: np.ndarray, dtype: str | None) -> np.ndarray:
     if dtype == "float16":
         return x.view(np.float16).astype(np.float32)
     return (x.astype(np.uint32) << 16).view(np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,6 +28,31 @@ def fraction(name: str, value: Any) -> None:
     _number(name, value)
     if not 0 <= value < 1:
         raise ValueError(f"{name} is {value}; it must be at least 0 and below 1")
+
+
+def not_negative(name: str, value: Any) -> None:
+    """Raise unless value is a number >= 0, infinity included."""
+    _number(name, value)
+    if not value >= 0:
+        raise ValueError(f"{name} is {value}; it must not be negative or NaN")
+
+
+def integer(name: str, value: Any) -> int:
+    """Return value as an int, NumPy's integers included; floats and booleans are refused."""
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise TypeError(f"{name} is {value!r}; an integer is needed")
+
+
+def count(name: str, value: Any) -> int:
+    """Return value as an int >= 0."""
+    number = value if type(value) is int else integer(name, value)
+    if number < 0:
+        raise ValueError(f"{name} is {number}; it must not be negative")
+    return number
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _core
-from .arrays import Array
-from .checks import nearest, positive
+from .arrays import Array, is_torch, refuse_masked
+from .checks import count, nearest, positive
 from .penalties import Penalty
 from .rules import Rule, State
 from .step import Metric, StepInfo, check_steppable, is_euclidean, rate
@@ -57,6 +57,12 @@ class Optimizer:
     ------
     TypeError, ValueError
         For arrays or settings that do not fit, or that overlap.
+
+    Notes
+    -----
+    The arrays are looked at once, here: their memory is what every later step changes. Giving a
+    torch parameter other memory afterwards (``p.data = ...``) or resizing an array in place is not
+    followed; make a new Optimizer then, and carry the moments over by `state_dict`.
 
     Examples
     --------
@@ -186,27 +192,53 @@ class Optimizer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Copy a `state_dict` into this optimizer; its parameters are the caller's to restore.
 
+        Parameters
+        ----------
+        state : mapping
+            "steps", an integer >= 0, and the moments as arrays of this optimizer's library, shapes
+            and dtypes.
+
         Raises
         ------
-        ValueError
-            Where names, shapes or dtypes differ; nothing has changed then.
+        TypeError, ValueError
+            Where names, kinds, shapes or dtypes differ; nothing has changed then.
         """
         own = self.state_dict()
-        if own.keys() != state.keys():
-            differing = sorted(own.keys() ^ state.keys())
-            raise ValueError(f"the state and this optimizer differ in {', '.join(differing)}")
-        for name in own.keys() - {"steps"}:
-            mine, given = own[name], state[name]
-            if tuple(mine.shape) != tuple(given.shape) or mine.dtype != given.dtype:
-                raise ValueError(
-                    f"{name} is {given.dtype} of shape {tuple(given.shape)}, "
-                    f"{mine.dtype} of shape {tuple(mine.shape)} is needed"
-                )
-        for name in own.keys() - {"steps"}:
-            own[name][...] = state[name]
-        self.steps = int(state["steps"])
+        _check_state(own, state)
+        for name, mine in own.items():
+            if name != "steps":
+                mine[...] = state[name].detach() if is_torch(mine) else state[name]
+        self.steps = count("steps", state["steps"])
         for entry in self._entries:
             entry.state.step = self.steps
+
+
+def _check_state(own: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    if not isinstance(state, Mapping):
+        raise TypeError(f"the state is {state!r}; a mapping such as state_dict() is needed")
+    if own.keys() != state.keys():
+        differing = sorted(map(str, own.keys() ^ state.keys()))
+        raise ValueError(f"the state and this optimizer differ in {', '.join(differing)}")
+    count("steps", state["steps"])
+    for name, mine in own.items():
+        if name != "steps":
+            _check_moment(name, mine, state[name])
+
+
+def _check_moment(name: str, mine: Array, given: Any) -> None:
+    is_array = hasattr(given, "shape") and hasattr(given, "dtype")
+    if not is_array or is_torch(given) != is_torch(mine):
+        raise TypeError(f"{name} is a {_kind(given)}, a {_kind(mine)} is needed")
+    refuse_masked(given, name)
+    if tuple(mine.shape) != tuple(given.shape) or mine.dtype != given.dtype:
+        raise ValueError(
+            f"{name} is {given.dtype} of shape {tuple(given.shape)}, "
+            f"{mine.dtype} of shape {tuple(mine.shape)} is needed"
+        )
+
+
+def _kind(thing: Any) -> str:
+    return f"{type(thing).__module__}.{type(thing).__name__}".removeprefix("builtins.")
 
 
 def _as_groups(params: Sequence[Any]) -> list[dict[str, Any]]:

@@ -1,17 +1,17 @@
-"""Penalties h: each has `value(x)` and `prox(z, step)`. The formulas are in csrc/op/prox.hpp.
+"""Penalties h of single elements: each has `value(x)` and `prox(z, step)`.
 
-Letters: x parameters, z the point a prox is taken at, s its step, lam the strength, w a weight.
+The formulas are in csrc/op/prox.hpp. Letters: x parameters, z the point a prox is taken at, s its
+step, lam the strength, w a weight. `(t)_+` is ``max(t, 0)``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from . import _core
-from .arrays import Array, empty_like
-from .checks import nearest, non_negative
+from .arrays import Array, empty_like, frozen_weights
+from .checks import non_negative
 
 __all__ = [
     "L0",
@@ -23,10 +23,8 @@ __all__ = [
     "Box",
     "ElasticNet",
     "ElementwisePenalty",
-    "Group",
     "NonNegativeL1",
     "Penalty",
-    "SparseGroup",
     "SquaredL2",
 ]
 
@@ -35,12 +33,16 @@ __all__ = [
 class Penalty:
     """What all penalties share; not used by itself.
 
-    A penalty is immutable and checked when it is made. Weights are copied.
+    A penalty is immutable and checked when it is made. Weights are copied, into read-only float64
+    arrays.
     """
 
     spec: _core.PenaltySpec = field(init=False, repr=False)  # the compiled form
 
     def __post_init__(self) -> None:
+        for name in ("weights", "group_weights"):
+            if getattr(self, name, None) is not None:
+                object.__setattr__(self, name, frozen_weights(getattr(self, name)))
         object.__setattr__(self, "spec", self._make_spec())
 
     def _make_spec(self) -> _core.PenaltySpec:
@@ -59,7 +61,7 @@ class Penalty:
         z : array
             Dense, float64, float32, bfloat16 or float16.
         step : float or array
-            Positive. An array of z's shape in the compute type (float64 for float64, else
+            Not negative. An array of z's shape in the compute type (float64 for float64, else
             float32) gives every element its own step: the prox in that diagonal metric.
         out : array, optional
             Like `z`; may be `z` itself. A new array by default.
@@ -88,7 +90,19 @@ class Penalty:
         return out
 
     def value(self, x: Array, *, dtype: str | None = None) -> float:
-        """Return h(x) in float64, infinite outside the domain.
+        """Return h(x) in float64, infinite outside the domain, NaN where x has a NaN.
+
+        Parameters
+        ----------
+        x : array
+            Dense, float64, float32, bfloat16 or float16.
+        dtype : str, optional
+            What 16-bit integers stand for: "bfloat16" or "float16".
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an array that does not fit.
 
         Examples
         --------
@@ -126,14 +140,19 @@ class ElementwisePenalty(Penalty):
 
 @dataclass(frozen=True, eq=False)
 class L1(ElementwisePenalty):
-    """``lam * |x|``: the prox is the soft threshold ``sign(z) max(|z| - s lam, 0)``.
+    """``lam |x|``: the prox is the soft threshold ``sign(z) (|z| - s lam)_+``.
 
     Parameters
     ----------
     lam : float
         Strength, finite and not negative.
     weights : array_like, optional
-        One factor per element, of x's shape.
+        One factor per element, of x's shape, not negative; infinity is allowed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a strength out of its range, and for weights that are negative or NaN.
 
     References
     ----------
@@ -155,6 +174,22 @@ class L1(ElementwisePenalty):
 class SquaredL2(ElementwisePenalty):
     """``lam / 2 * x**2``: the prox is ``z / (1 + s lam)``.
 
+    Parameters
+    ----------
+    lam : float
+        Strength, finite and not negative.
+    weights : array_like, optional
+        One factor per element, of x's shape, not negative; infinity is allowed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a strength out of its range, and for weights that are negative or NaN.
+
+    References
+    ----------
+    Hoerl and Kennard, *Ridge regression*, Technometrics 12 (1970).
+
     Examples
     --------
     >>> import numpy as np, proxstep as ps
@@ -169,7 +204,23 @@ class SquaredL2(ElementwisePenalty):
 
 @dataclass(frozen=True, eq=False)
 class ElasticNet(ElementwisePenalty):
-    """``l1 * |x| + l2 / 2 * x**2`` (Zou and Hastie, JRSS B 67, 2005).
+    """``l1 |x| + l2 / 2 * x**2``: the prox is ``sign(z) (|z| - s l1)_+ / (1 + s l2)``.
+
+    Parameters
+    ----------
+    l1, l2 : float
+        Strengths, finite and not negative.
+    weights : array_like, optional
+        One factor per element, of x's shape, not negative; infinity is allowed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For settings out of their range, and for weights that are negative or NaN.
+
+    References
+    ----------
+    Zou and Hastie, *Regularization and variable selection via the elastic net*, JRSS B 67 (2005).
 
     Examples
     --------
@@ -186,7 +237,23 @@ class ElasticNet(ElementwisePenalty):
 
 @dataclass(frozen=True, eq=False)
 class NonNegativeL1(ElementwisePenalty):
-    """``lam * x`` on ``x >= 0``, infinite below: the prox is ``max(z - s lam, 0)``.
+    """``lam x`` on ``x >= 0``, infinite below: the prox is ``(z - s lam)_+``.
+
+    Parameters
+    ----------
+    lam : float
+        Strength, finite and not negative.
+    weights : array_like, optional
+        One factor per element, of x's shape, not negative; infinity is allowed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a strength out of its range, and for weights that are negative or NaN.
+
+    References
+    ----------
+    Parikh and Boyd, *Proximal Algorithms*, Foundations and Trends in Optimization 1 (2014).
 
     Examples
     --------
@@ -202,9 +269,26 @@ class NonNegativeL1(ElementwisePenalty):
 
 @dataclass(frozen=True, eq=False)
 class Box(ElementwisePenalty):
-    """The indicator of ``lower <= x <= upper``: the prox clips. Either bound may be infinite.
+    """The indicator of ``lower <= x <= upper``: the prox is ``min(max(z, lower), upper)``.
 
-    As a group penalty it bounds the norm by `upper`; `lower` must not be positive then.
+    As a group penalty it bounds the norm by `upper`; `lower` must not be positive then. A 16-bit
+    array is kept inside: the bounds are rounded inwards to its numbers.
+
+    Parameters
+    ----------
+    lower, upper : float
+        ``lower <= upper``; either may be infinite.
+    weights : array_like, optional
+        0 frees an element, infinity pins it to zero, all else leaves the box as it is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For settings out of their range, and for weights that are negative or NaN.
+
+    References
+    ----------
+    Parikh and Boyd, *Proximal Algorithms*, Foundations and Trends in Optimization 1 (2014).
 
     Examples
     --------
@@ -227,9 +311,27 @@ class Box(ElementwisePenalty):
 
 @dataclass(frozen=True, eq=False)
 class L0(ElementwisePenalty):
-    """``lam`` for every ``x != 0``: the prox keeps ``|z| > sqrt(2 s lam)`` (hard threshold).
+    """``lam`` for every ``x != 0``: the prox is the hard threshold.
 
-    Not convex; the prox is the global minimiser for every step.
+    ``prox(z) = z`` where ``|z| > sqrt(2 s lam)``, else 0: the global minimiser for every step of a
+    penalty that is not convex.
+
+    Parameters
+    ----------
+    lam : float
+        Strength, finite and not negative.
+    weights : array_like, optional
+        One factor per element, of x's shape, not negative; infinity is allowed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a strength out of its range, and for weights that are negative or NaN.
+
+    References
+    ----------
+    Blumensath and Davies, *Iterative thresholding for sparse approximations*, J. Fourier Anal.
+    Appl. 14 (2008).
 
     Examples
     --------
@@ -247,14 +349,23 @@ class L0(ElementwisePenalty):
 class MCP(ElementwisePenalty):
     """The minimax concave penalty: ``lam |x| - x**2 / (2 gamma)`` up to ``gamma lam``, then flat.
 
-    The prox is the global minimiser for every step: the firm threshold where ``s < gamma``, a hard
-    threshold at ``lam sqrt(gamma s)`` beyond.
+    The prox is the global minimiser for every step. Where ``s < gamma`` it is the firm threshold:
+    ``z`` for ``|z| > gamma lam``, else ``sign(z) (|z| - s lam)_+ / (1 - s / gamma)``. Beyond it is
+    a hard threshold: ``z`` for ``|z| > lam sqrt(gamma s)``, else 0.
 
     Parameters
     ----------
     lam : float
+        Strength, finite and not negative.
     gamma : float
         Positive; large values approach L1.
+    weights : array_like, optional
+        One factor per element, of x's shape, not negative; infinity is allowed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For settings out of their range, and for weights that are negative or NaN.
 
     References
     ----------
@@ -280,15 +391,27 @@ class MCP(ElementwisePenalty):
 
 @dataclass(frozen=True, eq=False)
 class SCAD(ElementwisePenalty):
-    """The smoothly clipped absolute deviation: L1 up to `lam`, flat from ``a * lam`` on.
+    """The smoothly clipped absolute deviation: L1 up to `lam`, flat from ``a lam`` on.
 
-    The prox is the global minimiser for every step.
+    ``lam |x|`` for ``|x| <= lam``, ``(2 a lam |x| - x**2 - lam**2) / (2 (a - 1))`` up to ``a lam``,
+    ``(a + 1) lam**2 / 2`` beyond. The prox is the global minimiser for every step. Where
+    ``s < a - 1`` it is ``sign(z) (|z| - s lam)_+`` for ``|z| <= (1 + s) lam``,
+    ``((a - 1) z - sign(z) s a lam) / (a - 1 - s)`` up to ``a lam``, and ``z`` beyond. For longer
+    steps it is the better of ``sign(z) min((|z| - s lam)_+, lam)`` and, for ``|z| > a lam``, ``z``.
 
     Parameters
     ----------
     lam : float
+        Strength, finite and not negative.
     a : float
         Above 2.
+    weights : array_like, optional
+        One factor per element, of x's shape, not negative; infinity is allowed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For settings out of their range, and for weights that are negative or NaN.
 
     References
     ----------
@@ -314,7 +437,28 @@ class SCAD(ElementwisePenalty):
 
 @dataclass(frozen=True, eq=False)
 class L1_2(ElementwisePenalty):
-    """``lam * |x|**(1/2)`` (Xu, Chang, Xu, Zhang, IEEE TNNLS 23, 2012). Not convex; exact prox.
+    """``lam |x|**(1/2)``: not convex, with the exact prox for every step.
+
+    ``prox(z) = z v**2`` with the largest root v of ``v**3 - v + s lam / (2 |z|**(3/2)) = 0``, which
+    is ``4/3 z cos((pi - acos(k))/3)**2`` for ``k = sqrt(27) s lam / (4 |z|**(3/2))``; 0 for
+    ``|z| <= 3/2 (s lam)**(2/3)``.
+
+    Parameters
+    ----------
+    lam : float
+        Strength, finite and not negative.
+    weights : array_like, optional
+        One factor per element, of x's shape, not negative; infinity is allowed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a strength out of its range, and for weights that are negative or NaN.
+
+    References
+    ----------
+    Xu, Chang, Xu, Zhang, *L1/2 regularization: a thresholding representation theory and a fast
+    solver*, IEEE TNNLS 23 (2012).
 
     Examples
     --------
@@ -330,7 +474,27 @@ class L1_2(ElementwisePenalty):
 
 @dataclass(frozen=True, eq=False)
 class L2_3(ElementwisePenalty):
-    """``lam * |x|**(2/3)`` (Cao, Sun, Xu, J. Vis. Commun. Image R. 24, 2013). Not convex; exact.
+    """``lam |x|**(2/3)``: not convex, with the exact prox for every step.
+
+    ``prox(z) = z v**3`` with the largest root v of ``v**4 - v + 2 s lam / (3 |z|**(4/3)) = 0``; 0
+    for ``|z| <= 2 (2/3 s lam)**(3/4)``.
+
+    Parameters
+    ----------
+    lam : float
+        Strength, finite and not negative.
+    weights : array_like, optional
+        One factor per element, of x's shape, not negative; infinity is allowed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a strength out of its range, and for weights that are negative or NaN.
+
+    References
+    ----------
+    Cao, Sun, Xu, *Fast image deconvolution using closed-form thresholding formulas of Lq (q = 1/2,
+    2/3) regularization*, J. Vis. Commun. Image R. 24 (2013).
 
     Examples
     --------
@@ -342,109 +506,3 @@ class L2_3(ElementwisePenalty):
     lam: float
     weights: Any = field(default=None, repr=False)
     name: ClassVar[str] = "l2_3"
-
-
-Over = str | int | Sequence[int]
-
-
-def _layout(over: Over) -> tuple[str, list[int]]:
-    if isinstance(over, str):
-        if over not in ("rows", "columns"):
-            raise ValueError(f"over is {over!r}; {nearest(over, ['rows', 'columns'])}")
-        return over, []
-    if isinstance(over, int):
-        if over < 1:
-            raise ValueError(f"over is {over}; a block has at least 1 element")
-        return "blocks", [over]
-    sizes = [int(size) for size in over]
-    if any(size < 0 for size in sizes):
-        raise ValueError(f"over has a segment of {min(sizes)} elements")
-    return "segments", sizes
-
-
-@dataclass(frozen=True, eq=False)
-class Group(Penalty):
-    """``h(x) = sum_g w_g phi(||x_g||)`` for any elementwise penalty phi.
-
-    ``prox(z_g) = z_g phi_prox(||z_g||) / ||z_g||``; with a step per element (an adaptive rule in
-    the diagonal metric) the norm is found by a safeguarded scalar root per group, for penalties
-    that are not convex on a grid of a quarter octave, in float64.
-
-    Parameters
-    ----------
-    penalty : ElementwisePenalty
-        Without weights: `Group(L1(lam), ...)` is the group lasso.
-    over : {"rows", "columns"}, int or sequence of int
-        What the groups are: one per index of the first axis, one per index of the last axis,
-        consecutive blocks of so many elements in C order, or segments of the given lengths.
-    weights : array_like, optional
-        One factor per group; ``sqrt`` of the group's size is customary for groups of different
-        sizes. 0: unpenalised, infinity: exact zero.
-
-    References
-    ----------
-    Yuan and Lin, *Model selection and estimation in regression with grouped variables*, JRSS B 68
-    (2006).
-
-    Examples
-    --------
-    >>> import numpy as np, proxstep as ps
-    >>> ps.Group(ps.L1(2.5), over="rows").prox(np.array([[3.0, 4.0], [1.0, 1.0]]))
-    array([[1.5, 2. ],
-           [0. , 0. ]])
-    """
-
-    penalty: ElementwisePenalty
-    over: Over
-    weights: Any = field(default=None, repr=False)
-
-    def _make_spec(self) -> _core.PenaltySpec:
-        if not isinstance(self.penalty, ElementwisePenalty):
-            raise TypeError(f"penalty is {self.penalty!r}; an elementwise penalty is needed")
-        if getattr(self.penalty, "weights", None) is not None:
-            raise ValueError("penalty has weights of its own; give Group one weight per group")
-        if isinstance(self.penalty, Box) and not (self.penalty.lower <= 0 <= self.penalty.upper):
-            raise ValueError(f"penalty is {self.penalty!r}; a norm's Box needs lower <= 0 <= upper")
-        spec = _core.PenaltySpec("none", [])
-        over, sizes = _layout(self.over)
-        spec.group(self.penalty.name, self.penalty.settings(), over, sizes, self.weights)
-        return spec
-
-
-@dataclass(frozen=True, eq=False)
-class SparseGroup(Penalty):
-    """``l1 * sum_i w_i |x_i| + lam * sum_g w_g ||x_g||``: zeros within groups, and whole groups.
-
-    Parameters
-    ----------
-    l1, lam : float
-        Strengths for the elements and for the groups' norms.
-    over : {"rows", "columns"}, int or sequence of int
-        As for `Group`.
-    weights, group_weights : array_like, optional
-        Factors of the elements and of the groups.
-
-    References
-    ----------
-    Simon, Friedman, Hastie, Tibshirani, *A sparse-group lasso*, J. Comput. Graph. Stat. 22 (2013).
-
-    Examples
-    --------
-    >>> import numpy as np, proxstep as ps
-    >>> ps.SparseGroup(l1=1.0, lam=2.5, over=3).prox(np.array([4.0, -5.0, 0.5]))
-    array([ 1.5, -2. ,  0. ])
-    """
-
-    l1: float
-    lam: float
-    over: Over
-    weights: Any = field(default=None, repr=False)
-    group_weights: Any = field(default=None, repr=False)
-
-    def _make_spec(self) -> _core.PenaltySpec:
-        non_negative("l1", self.l1)
-        non_negative("lam", self.lam)
-        spec = _core.PenaltySpec("l1", [float(self.l1)], self.weights)
-        over, sizes = _layout(self.over)
-        spec.group("l1", [float(self.lam)], over, sizes, self.group_weights)
-        return spec

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from . import _core
-from .arrays import Array, widened
+from .arrays import Array, refuse_masked, widened
 from .checks import fraction, non_negative, positive
 
 __all__ = [
@@ -65,7 +65,28 @@ class Rule:
         return [float(getattr(self, f.name)) for f in fields(self) if f.init]
 
     def init(self, x: Array, *, dtype: str | None = None) -> State:
-        """Make the state before the first step on x.
+        """Make the state before the first step on x: zeros, or a copy of x where a rule says so.
+
+        Parameters
+        ----------
+        x : array
+            Float64, float32, bfloat16 or float16, of any library that speaks DLPack.
+        dtype : str, optional
+            What 16-bit integers stand for: "bfloat16" or "float16".
+
+        Returns
+        -------
+        State
+            Step 0, and the rule's moments: arrays of x's library, shape, layout and device in the
+            compute type (float64 for float64, else float32).
+
+        Raises
+        ------
+        TypeError
+            For what is not an array, a masked array, and a dtype that is not handled: 16-bit
+            integers without `dtype` among them.
+        ValueError
+            For a `dtype` that is unknown.
 
         Examples
         --------
@@ -73,6 +94,7 @@ class Rule:
         >>> ps.Momentum(lr=0.1).init(np.ones(2))
         State(step=0, moments={'velocity': array([0., 0.])})
         """
+        refuse_masked(x)
         arrays = {name: widened(x, dtype) for name in self.moments}
         for name, array in arrays.items():
             if name not in self.starts_at_x:
@@ -87,7 +109,16 @@ class SGD(Rule):
     Parameters
     ----------
     lr : float
-        Learning rate, the length of the step.
+        Learning rate, finite and not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For settings out of their range.
+
+    References
+    ----------
+    Robbins and Monro, *A stochastic approximation method*, Ann. Math. Stat. 22 (1951).
 
     Examples
     --------
@@ -103,7 +134,38 @@ class SGD(Rule):
 
 @dataclass(frozen=True)
 class Momentum(Rule):
-    """Heavy ball: ``v = momentum v + g``, ``z = x - lr v``, ``s = lr`` (Polyak, 1964)."""
+    """Heavy ball: ``v = momentum v + g``, ``z = x - lr v``, ``s = lr``.
+
+    The moment is "velocity", v, in units of the gradient; it starts at 0.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate, finite and not negative.
+    momentum : float
+        Decay of the velocity, at least 0 and below 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For settings out of their range.
+
+    References
+    ----------
+    Polyak, *Some methods of speeding up the convergence of iteration methods*, USSR Comput. Math.
+    Math. Phys. 4 (1964).
+
+    Examples
+    --------
+    >>> import numpy as np, proxstep as ps
+    >>> rule = ps.Momentum(lr=0.1, momentum=0.8)
+    >>> x = np.array([1.0, -2.0])
+    >>> state = rule.init(x)
+    >>> for _ in range(2):
+    ...     ps.step(x, np.array([0.3, 0.4]), rule, ps.L1(0.1), state)
+    >>> x.round(3)
+    array([ 0.896, -2.092])
+    """
 
     momentum: float = 0.9
     name: ClassVar[str] = "momentum"
@@ -118,9 +180,34 @@ class Momentum(Rule):
 class Nesterov(Momentum):
     """``v = momentum v + g``, ``z = x - lr (g + momentum v)``, ``s = lr``.
 
+    The moment is "velocity", v, which starts at 0; the form is that of ``torch.optim.SGD``.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate, finite and not negative.
+    momentum : float
+        Decay of the velocity, at least 0 and below 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For settings out of their range.
+
     References
     ----------
     Sutskever, Martens, Dahl, Hinton, *On the importance of initialization and momentum*, ICML 2013.
+
+    Examples
+    --------
+    >>> import numpy as np, proxstep as ps
+    >>> rule = ps.Nesterov(lr=0.1, momentum=0.8)
+    >>> x = np.array([1.0, -2.0])
+    >>> state = rule.init(x)
+    >>> for _ in range(2):
+    ...     ps.step(x, np.array([0.3, 0.4]), rule, ps.L1(0.1), state)
+    >>> x.round(3)
+    array([ 0.853, -2.15 ])
     """
 
     name: ClassVar[str] = "nesterov"
@@ -136,13 +223,31 @@ class FISTA(Rule):
     Parameters
     ----------
     lr : float
-        At most 1 / L for a gradient with Lipschitz constant L.
+        Finite and not negative; at most 1 / L for a gradient with Lipschitz constant L.
     momentum : float, optional
-        A constant beta; by default ``beta = (t - 1) / (t + 2)``.
+        A constant beta, at least 0 and below 1; by default ``beta = (t - 1) / (t + 2)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For settings out of their range.
 
     References
     ----------
     Beck and Teboulle, SIAM J. Imaging Sci. 2 (2009); Chambolle and Dossal, JOTA 166 (2015).
+
+    Examples
+    --------
+    Least squares towards b, whose gradient at y is y - b:
+
+    >>> import numpy as np, proxstep as ps
+    >>> rule, b = ps.FISTA(lr=0.5), np.array([3.0, 0.1])
+    >>> x = np.zeros(2)
+    >>> state = rule.init(x)
+    >>> for _ in range(30):
+    ...     ps.step(x, state.moments["y"] - b, rule, ps.L1(1.0), state)
+    >>> x.round(3)
+    array([2., 0.])
     """
 
     momentum: float | None = None
@@ -162,7 +267,38 @@ class FISTA(Rule):
 
 @dataclass(frozen=True)
 class Adagrad(Rule):
-    """``n += g**2``, ``s = lr / (sqrt(n) + eps)``, ``z = x - s g`` (Duchi, Hazan, Singer, 2011)."""
+    """``n += g**2``, ``s = lr / (sqrt(n) + eps)``, ``z = x - s g``.
+
+    The moment is "sum_sq", n, which starts at 0.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate, finite and not negative.
+    eps : float
+        Finite and not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For settings out of their range.
+
+    References
+    ----------
+    Duchi, Hazan, Singer, *Adaptive subgradient methods for online learning and stochastic
+    optimization*, JMLR 12 (2011).
+
+    Examples
+    --------
+    >>> import numpy as np, proxstep as ps
+    >>> rule = ps.Adagrad(lr=0.1)
+    >>> x = np.array([1.0, -2.0])
+    >>> state = rule.init(x)
+    >>> for _ in range(2):
+    ...     ps.step(x, np.array([0.3, 0.4]), rule, ps.L1(0.1), state)
+    >>> x.round(3)
+    array([ 0.772, -2.128])
+    """
 
     eps: float = 1e-10
     name: ClassVar[str] = "adagrad"
@@ -179,13 +315,40 @@ class Adam(Rule):
 
     ``m = b1 m + (1 - b1) g``, ``v = b2 v + (1 - b2) g**2``,
     ``s = lr / (sqrt(v / (1 - b2**t)) + eps)``, ``z = (1 - lr weight_decay) x - s m / (1 - b1**t)``.
+    The moments are "exp_avg", m, and "exp_avg_sq", v; both start at 0.
 
     The decay is decoupled in `Adam` and in `AdamW`, which differ in its default alone. (The decay
     of ``torch.optim.Adam`` is coupled; use a `SquaredL2` gradient for that.)
 
+    Parameters
+    ----------
+    lr : float
+        Learning rate, finite and not negative.
+    betas : pair of float
+        b1 and b2, each at least 0 and below 1.
+    eps, weight_decay : float
+        Finite and not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For settings out of their range.
+
     References
     ----------
-    Kingma and Ba, ICLR 2015; Loshchilov and Hutter, ICLR 2019.
+    Kingma and Ba, *Adam: a method for stochastic optimization*, ICLR 2015; Loshchilov and Hutter,
+    *Decoupled weight decay regularization*, ICLR 2019.
+
+    Examples
+    --------
+    >>> import numpy as np, proxstep as ps
+    >>> rule = ps.Adam(lr=0.1, betas=(0.8, 0.95))
+    >>> x = np.array([1.0, -2.0])
+    >>> state = rule.init(x)
+    >>> for _ in range(2):
+    ...     ps.step(x, np.array([0.3, 0.4]), rule, ps.L1(0.1), state)
+    >>> x.round(3)
+    array([ 0.733, -2.15 ])
     """
 
     betas: tuple[float, float] = (0.9, 0.999)
@@ -210,6 +373,15 @@ class Adam(Rule):
 class AdamW(Adam):
     """`Adam` with a decoupled weight decay of 0.01 by default.
 
+    Parameters
+    ----------
+    lr, betas, eps, weight_decay
+        As for `Adam`.
+
+    References
+    ----------
+    Loshchilov and Hutter, *Decoupled weight decay regularization*, ICLR 2019.
+
     Examples
     --------
     >>> import numpy as np, proxstep as ps
@@ -228,11 +400,33 @@ class AdamW(Adam):
 class RDA(Rule):
     """Regularised dual averaging: ``G += g``, ``z = x0 - lr G / sqrt(t)``, ``s = lr sqrt(t)``.
 
-    The penalty counts once per step, as in the averaged objective; x0 is where x started.
+    The moments are "sum", G, which starts at 0, and "origin", x0, where x started. The penalty
+    counts once per step, as in the averaged objective.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate, finite and not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For settings out of their range.
 
     References
     ----------
     Xiao, *Dual averaging methods for regularized stochastic learning*, JMLR 11 (2010).
+
+    Examples
+    --------
+    >>> import numpy as np, proxstep as ps
+    >>> rule = ps.RDA(lr=0.1)
+    >>> x = np.array([1.0, -2.0])
+    >>> state = rule.init(x)
+    >>> for _ in range(2):
+    ...     ps.step(x, np.array([0.3, 0.4]), rule, ps.L1(0.1), state)
+    >>> x.round(3)
+    array([ 0.943, -2.042])
     """
 
     name: ClassVar[str] = "rda"
@@ -246,12 +440,43 @@ class FTRL(Rule):
 
     ``n += g**2``, ``a += g - (sqrt(n) - sqrt(n_old)) / lr * x``,
     ``s = lr / (beta + sqrt(n))``, ``z = -s a``.
+    The moments are "accumulator", a, and "sum_sq", n; both start at 0.
 
     The penalty counts once in all, as in the paper, so its strength is that of a sum over steps.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate, finite and positive: the formulas divide by it.
+    beta : float
+        Finite and not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For settings out of their range.
+
+    Notes
+    -----
+    x enters through a alone, in proportion to the gradients seen. Where they are zero, FTRL does
+    not know where x starts: z is 0. After the first gradient ``z = (|g| x - lr g) / (beta + |g|)``,
+    near 0 for gradients that are small beside beta. With ``beta = 0`` that is `Adagrad`'s step, but
+    an element without a gradient in the first step becomes NaN (0 / 0).
 
     References
     ----------
     McMahan et al., *Ad click prediction: a view from the trenches*, KDD 2013.
+
+    Examples
+    --------
+    >>> import numpy as np, proxstep as ps
+    >>> rule = ps.FTRL(lr=0.1)
+    >>> x = np.array([1.0, -2.0])
+    >>> state = rule.init(x)
+    >>> for _ in range(2):
+    ...     ps.step(x, np.array([0.3, 0.4]), rule, ps.L1(0.1), state)
+    >>> x.round(3)
+    array([ 0.179, -0.618])
     """
 
     beta: float = 1.0

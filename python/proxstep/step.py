@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from . import _core
-from .arrays import Array, empty_like
-from .checks import nearest, non_negative
+from .arrays import Array, empty_like, frozen_weights
+from .checks import count, nearest, non_negative, not_negative
 from .penalties import Penalty
 from .projections import Projection
 from .rules import Rule, State
@@ -78,7 +78,8 @@ def soft_threshold(
     Raises
     ------
     TypeError, ValueError
-        For arrays that do not fit or a negative threshold; nothing is written then.
+        For arrays that do not fit, a threshold that is negative or NaN, and such weights; nothing
+        is written then.
 
     Examples
     --------
@@ -91,7 +92,9 @@ def soft_threshold(
     if weights is None:
         _core.soft_threshold(x, threshold, out, dtype)
     else:
-        _core.prox(x, _core.PenaltySpec("l1", [float(threshold)], weights), 1.0, out, dtype)
+        not_negative("threshold", threshold)
+        spec = _core.PenaltySpec("l1", [float(threshold)], frozen_weights(weights))
+        _core.prox(x, spec, 1.0, out, dtype)
     return out
 
 
@@ -103,7 +106,38 @@ def prox(
     out: Array = None,
     dtype: str | None = None,
 ) -> Array:
-    """Return the prox of ``step * penalty`` at z; see `Penalty.prox`.
+    """Return the prox of a penalty h: ``argmin_x sum((x - z)**2 / (2 * step)) + h(x)``.
+
+    Parameters
+    ----------
+    z : array
+        Dense, float64, float32, bfloat16 or float16, of any library that speaks DLPack.
+    penalty : Penalty or Projection
+        The function h; a projection is the prox of its set's indicator, whatever the step.
+    step : float or array
+        Not negative. An array of z's shape in the compute type (float64 for float64, else
+        float32) gives every element its own step: the prox in that diagonal metric.
+    out : array, optional
+        Like z; may be z itself. A new array by default.
+    dtype : str, optional
+        What 16-bit integers stand for: "bfloat16" or "float16".
+
+    Returns
+    -------
+    array
+        `out`, of z's library, dtype and device.
+
+    Raises
+    ------
+    TypeError
+        For what is not an array or not a penalty, and for a dtype that is not handled.
+    ValueError
+        For a negative or infinite step, and shapes, layouts or weights that do not fit z. Nothing
+        is written then.
+
+    References
+    ----------
+    Parikh and Boyd, *Proximal Algorithms*, Foundations and Trends in Optimization 1 (2014).
 
     Examples
     --------
@@ -200,7 +234,7 @@ def step(
     Raises
     ------
     TypeError, ValueError
-        For arrays or settings that do not fit; nothing has changed then.
+        For arrays, settings or a state that do not fit; nothing has changed then.
 
     Examples
     --------
@@ -212,7 +246,7 @@ def step(
     """
     if not isinstance(rule, Rule) or not (penalty is None or isinstance(penalty, Penalty)):
         check_steppable(rule, penalty)
-    t = 1 if state is None else state.step + 1
+    t = 1 if state is None else count("state.step", state.step) + 1
     found = _core.step(
         x,
         g,
@@ -232,7 +266,26 @@ def step(
 
 
 def global_norm(arrays: list[Array], *, dtype: str | None = None) -> float:
-    """Return the square root of the sum of squares of all elements, in float64.
+    """Return ``sqrt(sum_k ||a_k||_2**2)`` over all arrays, accumulated in float64.
+
+    The result does not depend on the number of threads or the instruction set.
+
+    Parameters
+    ----------
+    arrays : list of arrays
+        Dense, of any shapes, each float64, float32, bfloat16 or float16.
+    dtype : str, optional
+        What 16-bit integers stand for: "bfloat16" or "float16".
+
+    Returns
+    -------
+    float
+        0 for an empty list; NaN where an element is NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is not an array, not dense, or of a dtype that is not handled.
 
     Examples
     --------

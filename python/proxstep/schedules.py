@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .checks import positive
+from .checks import count, integer, positive
 
 __all__ = ["Constant", "Cosine", "InverseTime", "Schedule", "Step", "WarmUp"]
 
@@ -96,6 +96,7 @@ class Step(_Clipped):
         super().__post_init__()
         for name in ("lr", "every", "factor"):
             positive(name, getattr(self, name))
+        integer("every", self.every)
 
     def _rate(self, step: int) -> float:
         return float(self.lr * self.factor ** (step // self.every))
@@ -103,7 +104,7 @@ class Step(_Clipped):
 
 @dataclass(frozen=True)
 class InverseTime(_Clipped):
-    """Robbins and Monro's decay: ``rate(t) = lr / (1 + decay * t) ** power``.
+    """Decay in time (Robbins and Monro 1951): ``rate(t) = lr / (1 + decay * t) ** power``.
 
     Parameters
     ----------
@@ -113,10 +114,6 @@ class InverseTime(_Clipped):
         Decay per update.
     power : float
         1 for strongly convex losses, 1/2 for convex ones.
-
-    References
-    ----------
-    .. [1] Robbins and Monro, "A stochastic approximation method", Ann. Math. Stat. 1951.
 
     Examples
     --------
@@ -142,7 +139,8 @@ class InverseTime(_Clipped):
 class Cosine(_Clipped):
     """Half a cosine from ``lr`` down to ``floor`` over ``steps`` updates, then ``floor``.
 
-    ``rate(t) = floor + (lr - floor) * (1 + cos(pi * t / steps)) / 2``.
+    ``rate(t) = floor + (lr - floor) * (1 + cos(pi * t / steps)) / 2``
+    (Loshchilov and Hutter, ICLR 2017, equation 5).
 
     Parameters
     ----------
@@ -150,11 +148,6 @@ class Cosine(_Clipped):
         Rate of the first update.
     steps : int
         Updates until the floor is reached.
-
-    References
-    ----------
-    .. [1] Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts",
-       ICLR 2017, equation 5.
 
     Examples
     --------
@@ -183,7 +176,8 @@ class WarmUp(_Clipped):
     """A linear rise over ``steps`` updates, followed by another schedule.
 
     ``rate(t) = then(0) * (t + 1) / steps`` for ``t < steps``, ``then(t - steps)`` afterwards.
-    The first rate is above zero, so that no update is wasted.
+    The first rate is above zero, so that no update is wasted
+    (Goyal et al. 2017, section 2.2).
 
     Parameters
     ----------
@@ -191,10 +185,6 @@ class WarmUp(_Clipped):
         Schedule that follows the rise.
     steps : int
         Updates of the rise; 0 for none.
-
-    References
-    ----------
-    .. [1] Goyal et al., "Accurate, large minibatch SGD", 2017, section 2.2.
 
     Examples
     --------
@@ -209,8 +199,7 @@ class WarmUp(_Clipped):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.steps < 0:
-            raise ValueError(f"steps must be at least 0, got {self.steps}")
+        count("steps", self.steps)
 
     def _rate(self, step: int) -> float:
         if step < self.steps:

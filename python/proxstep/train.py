@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .checks import positive
+from .checks import count, integer, positive
 from .epochs import Run, Settings
 from .history import History
 from .optimizer import Optimizer
@@ -121,14 +121,13 @@ def _start_intercept(problem: Problem, intercept0: ArrayLike | None) -> Array:
 def _check(problem: Any, batch_size: int, epochs: int) -> None:
     if not isinstance(problem, Problem):
         raise TypeError(f"problem is {problem!r}; a problem such as LeastSquares(X, y) is needed")
-    positive("batch_size", batch_size)
-    if epochs < 0:
-        raise ValueError(f"epochs is {epochs}; it must not be negative")
+    positive("batch_size", integer("batch_size", batch_size))
+    count("epochs", epochs)
 
 
 def _check_validation(problem: Problem, validation: Any, patience: int | None) -> None:
     if patience is not None:
-        positive("patience", patience)
+        positive("patience", integer("patience", patience))
         if validation is None:
             raise ValueError(f"patience is {patience}, but there is no validation problem")
     if validation is None:

@@ -1,0 +1,147 @@
+"""What users call on a problem, whatever its loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import inputs
+from .evaluator import Evaluator
+from .inputs import Array
+from .pointwise import Evaluation
+from .spectrum import norm_bound
+
+
+class Problem(Evaluator):
+    """A mean loss of linear margins over samples; see LeastSquares, Logistic and Softmax."""
+
+    def value(self, x: ArrayLike, intercept: ArrayLike | None = None) -> float:
+        """Return the mean loss at x.
+
+        Parameters
+        ----------
+        x : array_like, shape (p,) or (p, classes)
+            Parameters.
+        intercept : array_like or None
+            Scalar, or shape (classes,); by default the best one for this x (0 without
+            ``fit_intercept``).
+
+        Returns
+        -------
+        float
+            Loss, without any penalty.
+
+        Raises
+        ------
+        ValueError
+            If a shape is wrong or a value is not finite.
+        """
+        return self.evaluate_at(x, intercept).loss
+
+    def gradient(self, x: ArrayLike, intercept: ArrayLike | None = None) -> tuple[Array, Array]:
+        """Return the gradients by x and by the intercept (zero at the fitted one).
+
+        Parameters and errors are those of `value`; with no intercept given, the first is also
+        the gradient of the loss minimised over the intercept.
+
+        Returns
+        -------
+        tuple of ndarray
+            Of x's shape, and of the intercept's shape.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import proxstep as ps
+        >>> two = ps.Logistic(np.array([[-1.0], [1.0]]), [0, 1])
+        >>> [g.tolist() for g in two.gradient([0.0])]
+        [[-0.5], 0.0]
+        """
+        at = self.evaluate_at(x, intercept)
+        gradient = self.design.adjoint(at.residual)
+        total = at.residual.sum(axis=0, dtype=np.float64)
+        if intercept is not None:  # X' r = X_c' r + m sum(r)
+            gradient += np.multiply.outer(self.design.means, total).astype(self.dtype)
+        return gradient, np.asarray(total, self.dtype)
+
+    def lipschitz(self) -> float:
+        """Return an upper bound on the Lipschitz constant of the gradient.
+
+        The bound is for the loss minimised over the intercept: curvature times the largest
+        eigenvalue of ``X_c' W X_c``, X_c the centred X. It is exact to rounding for least squares
+        when X has a small side, and certain (but wide) otherwise.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import proxstep as ps
+        >>> two = ps.Logistic(np.array([[-1.0], [1.0]]), [0, 1])
+        >>> round(two.lipschitz(), 6)  # at most a quarter of the mean square
+        0.25
+        """
+        return self.curvature * norm_bound(self.design)
+
+    def lambda_max(self, penalty: Any) -> float:
+        """Return the smallest strength of this penalty at which x = 0 is optimal.
+
+        The strength is ``lam`` (``l1`` for ElasticNet; for SparseGroup it is ``lam`` with the
+        ratio ``l1 / lam`` held); the penalty's own strength does not matter. Parameters of
+        weight 0 are fitted first.
+
+        Raises
+        ------
+        TypeError
+            If no strength of the penalty gives zeros, as for SquaredL2.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import proxstep as ps
+        >>> two = ps.Logistic(np.array([[-1.0], [1.0]]), [0, 1])
+        >>> two.lambda_max(ps.L1(1.0)), ps.solve(two, ps.L1(0.5)).x.tolist()
+        (0.5, [0.0])
+        """
+        from ..solvers.strength import lambda_max
+
+        return lambda_max(self, penalty)
+
+    def duality_gap(self, x: ArrayLike, penalty: Any) -> float:
+        """Return the duality gap at x, relative to the loss of the null model.
+
+        It bounds the objective at x minus the best one, and is inf outside the penalty's domain:
+        ``F(u) + h(x) + F*(r) + h*(-X' r)`` for a multiple r of the residual with finite conjugates
+        (Fenchel and Rockafellar; see Ndiaye et al., "Gap safe screening rules", JMLR 2017).
+
+        Raises
+        ------
+        TypeError
+            If the penalty has no dual (non-convex penalties, user penalties).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import proxstep as ps
+        >>> two = ps.Logistic(np.array([[-1.0], [1.0]]), [0, 1])
+        >>> round(two.duality_gap([0.0], ps.L1(0.5)), 6), two.duality_gap([0.0], ps.L1(0.1)) > 0.1
+        (0.0, True)
+        """
+        from ..solvers.certificate import relative_gap
+
+        return relative_gap(self, self.evaluate_at(x), penalty)
+
+    def evaluate_at(self, x: ArrayLike, intercept: ArrayLike | None = None) -> Evaluation:
+        """Check x and evaluate the loss there, with the intercept fitted unless it is given."""
+        point = inputs.numbers("x", x, self.shape, self.dtype)
+        if intercept is None:
+            return self.evaluate(point)
+        b = inputs.numbers("intercept", intercept, self._outputs, np.dtype(np.float64))
+        linear = self.design.product(point)
+        offset = b + self.design.means @ point
+        loss, residual = self._pointwise(linear + offset.astype(self.dtype))
+        return Evaluation(point, linear, offset, loss, residual)
+
+    def __repr__(self) -> str:
+        n, p = self.X.shape
+        return f"{type(self).__name__}(n={n}, p={p}, {self.dtype})"

@@ -1,0 +1,54 @@
+"""What a new loss has to give: formulas in the margins of the samples, and nothing about X.
+
+Letters: u margins, F(u) the mean loss, r = dF/du the residual, b intercept.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+from .inputs import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The loss at one point x, with everything that a solver reuses."""
+
+    x: Array
+    linear: Array  # X_c x
+    offset: Array  # intercept in centred coordinates, float64, shape () or (k,)
+    loss: float
+    residual: Array  # dF/du, shape of linear
+
+
+class Pointwise(ABC):
+    """The formulas of a loss."""
+
+    curvature: ClassVar[float]  # bound on the second derivative of one sample's loss
+    least_loss: ClassVar[float] = 0.0  # no margins have a smaller loss
+    bounded_domain: ClassVar[bool] = True  # whether F* is infinite for large residuals
+    targets: Array
+
+    @abstractmethod
+    def _fit_offset(self, linear: Array, start: Array) -> tuple[Array, float, Array]:
+        """Return the best offset, and loss and residual there."""
+
+    @cached_property
+    @abstractmethod
+    def _null_offset(self) -> Array:
+        """Intercept of the null model; ValueError where it is infinite."""
+
+    @abstractmethod
+    def _pointwise(self, margins: Array, rows: Array | None = None) -> tuple[float, Array]:
+        """Return F and dF/du at these margins, of all samples or of some."""
+
+    @abstractmethod
+    def hessian_product(self, residual: Array, direction: Array) -> Array:
+        """Return ``F''(u) direction`` at the margins that gave this residual."""
+
+    @abstractmethod
+    def conjugate(self, residual: Array, factor: float) -> float:
+        """Return the conjugate ``F*(factor * residual)``, factor in [0, 1]."""

@@ -1,0 +1,46 @@
+"""Penalties of users: any object with value(x) and prox(z, step)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..penalties import L1, Penalty
+from ..problems.inputs import Array
+from ..projections import Projection
+
+
+class UserPenalty:
+    """Calls the user's methods, and makes sure of what they return."""
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+
+    def value(self, x: Array) -> float:
+        """Return h(x)."""
+        return float(self.given.value(x))
+
+    def prox(self, z: Array, step: float) -> Array:
+        """Return the prox as an array of z's shape and dtype."""
+        x = np.asarray(self.given.prox(z, step), z.dtype)
+        if x.shape != z.shape:
+            raise ValueError(f"prox of {self.given!r} returned shape {x.shape} for {z.shape}")
+        return x
+
+    def __repr__(self) -> str:
+        return repr(self.given)
+
+
+def as_penalty(given: Any) -> Any:
+    """Return a penalty of this library, or a user's one wrapped; None has no strength."""
+    if given is None:
+        return L1(0.0)
+    if isinstance(given, Penalty | Projection):
+        return given
+    usable = callable(getattr(given, "prox", None)) and callable(getattr(given, "value", None))
+    if isinstance(given, type) or not usable:
+        raise TypeError(
+            f"penalty is {given!r}; an object with value(x) and prox(z, step) is needed"
+        )
+    return UserPenalty(given)

@@ -1,0 +1,88 @@
+"""How far a point is from optimal: a duality gap where there is a dual, else a prox residual."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..problems import Evaluation, Problem
+from ..problems.inputs import Array
+from .duals import Dual, dual_of
+from .unpenalised import MOST, FreePart, project
+
+
+class Certificate(Protocol):
+    """A number that is 0 at an optimum, and at most tol at convergence."""
+
+    name: str
+
+    def measure(self, at: Evaluation, objective: float, steps: Array | float) -> float:
+        """Return the certificate at a point; steps are those of a prox step there."""
+
+
+class DualityGap:
+    """``(objective - best dual value so far) / loss of the null model``."""
+
+    name = "duality gap"
+
+    def __init__(self, problem: Problem, dual: Dual) -> None:
+        self.problem, self.dual = problem, dual
+        self.part = FreePart(problem, dual.free) if dual.free.any() else None
+        self.best = problem.least_loss  # penalties with a dual are never negative
+
+    def measure(self, at: Evaluation, objective: float, steps: Array | float = 1.0) -> float:
+        """Return the gap, at least 0; inf outside the penalty's domain."""
+        gradient = self.problem.design.adjoint(at.residual)
+        self.best = max(self.best, self._dual_value(at, gradient))
+        gap = max(0.0, objective - self.best) / self.problem.scale
+        return gap if np.isfinite(objective) else np.inf
+
+    def _dual_value(self, at: Evaluation, gradient: Array) -> float:
+        """Return ``-F*(c r) - h*(-c X'r)`` for the largest c <= 1 in the domain."""
+        residual = at.residual
+        if self.part is not None:
+            projected = project(self.problem, at, gradient, self.part)
+            if projected is None:
+                return -np.inf
+            residual, gradient = projected
+        gauge = self.dual.gauge(gradient)
+        if not np.isfinite(gauge):
+            return -np.inf
+        c = 1.0 / max(1.0, gauge)
+        return -self.problem.conjugate(residual, c) - self.dual.conjugate(c * gradient)
+
+
+class Violation:
+    """Prox residual ``|(x - prox(x - S g)) / sqrt(S)|`` over ``|sqrt(S) g|`` of the null model."""
+
+    name = "optimality violation"
+
+    def __init__(self, problem: Problem, penalty: Any) -> None:
+        self.problem, self.penalty = problem, penalty
+        self.null_gradient = problem.design.adjoint(problem.null.residual)
+
+    def measure(self, at: Evaluation, objective: float, steps: Array | float) -> float:
+        """Return the relative residual."""
+        gradient = self.problem.design.adjoint(at.residual)
+        moved = self.penalty.prox(at.x - steps * gradient, steps)
+        roots = np.sqrt(steps)
+        scale = float(np.linalg.norm(roots * self.null_gradient))
+        residual = float(np.linalg.norm((at.x - moved) / roots))
+        return residual / scale if scale > 0 else residual
+
+
+def certificate_for(problem: Problem, penalty: Any) -> Certificate:
+    """Return the gap if the penalty has a dual (and few free elements), else the violation."""
+    dual = dual_of(penalty, problem.shape)
+    if dual is None or np.count_nonzero(dual.free) > MOST:
+        return Violation(problem, penalty)
+    return DualityGap(problem, dual)
+
+
+def relative_gap(problem: Problem, at: Evaluation, penalty: Any) -> float:
+    """Return the duality gap at a point over the loss of the null model."""
+    dual = dual_of(penalty, problem.shape)
+    if dual is None:
+        raise TypeError(f"{penalty!r} has no duality gap")
+    return DualityGap(problem, dual).measure(at, at.loss + penalty.value(at.x))

@@ -1,0 +1,173 @@
+"""`solve`: the arguments, the choice of a solver, and the result."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..checks import count, nearest, non_negative, positive
+from ..penalties import Penalty
+from ..problems import Evaluation, Problem
+from ..problems.inputs import Array, start_point
+from ..projections import Projection
+from .adapter import as_penalty
+from .certificate import DualityGap, certificate_for
+from .fista import Fista
+from .monitor import Limits, Monitor, rounding
+from .report import advice, make_result
+from .result import ConvergenceWarning, Result
+from .strength import null_model
+
+_SOLVERS = ("auto", "fista")
+
+
+def solve(
+    problem: Problem,
+    penalty: Any,
+    tol: float = 1e-6,
+    *,
+    max_iter: int = 10_000,
+    x0: ArrayLike | None = None,
+    max_time: float | None = None,
+    solver: str = "auto",
+) -> Result:
+    """Minimise a loss plus a penalty, ``min_x,b f(x, b) + h(x)``.
+
+    The run stops when its certificate reaches ``tol``: the duality gap over the loss of the null
+    model (x = 0, intercept fitted) for convex penalties, so that the objective is at most
+    ``tol`` of that loss above the optimum; for non-convex and user penalties (and more than 128
+    parameters without any penalty) the prox residual over the gradient of the null model, both
+    in the norm of the steps. A float32 solution is certified in float64.
+
+    Parameters
+    ----------
+    problem : LeastSquares, Logistic or Softmax
+        The loss f.
+    penalty : penalty or None
+        The penalty h: any of this library, or an object with ``value(x)`` and ``prox(z, step)``.
+    tol : float
+        Largest certificate at convergence.
+    max_iter : int
+        Most iterations; 0 only evaluates the start.
+    x0 : array_like or None, shape of x
+        Start; zeros by default. The intercept always starts fitted.
+    max_time : float or None
+        Most seconds.
+    solver : str
+        "auto" or "fista".
+
+    Returns
+    -------
+    Result
+        Solution, objective, certificate, and why the run stopped. Ctrl-C returns the best
+        iterate, with the reason "interrupted".
+
+    Raises
+    ------
+    TypeError
+        If the problem or the penalty is not one.
+    ValueError
+        If a setting is out of range, x0 has another shape, or the intercept is infinite because
+        a class is absent.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if the certificate did not reach ``tol``.
+
+    References
+    ----------
+    .. [1] Beck and Teboulle, "A fast iterative shrinkage-thresholding algorithm", SIAM J.
+       Imaging Sciences 2009.
+    .. [2] O'Donoghue and Candès, "Adaptive restart for accelerated gradient schemes", 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import proxstep as ps
+    >>> X = np.array([[1.0, 0.1], [2.0, -0.1], [3.0, 0.1], [4.0, -0.1]])
+    >>> result = ps.solve(ps.LeastSquares(X, [3, 5, 7, 9]), ps.L1(0.1))
+    >>> result.x.round(4).tolist(), round(float(result.intercept), 4), result.converged
+    ([1.92, 0.0], 1.2, True)
+    """
+    _check(problem, solver)
+    limits = _limits(tol, max_iter, max_time)
+    penalty = as_penalty(penalty)
+    start = start_point(x0, problem.shape, problem.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        _check_scale(problem)
+        result = _solve(problem, penalty, limits, start)
+    if result.reason not in ("converged", "interrupted"):
+        warnings.warn(advice(result), ConvergenceWarning, stacklevel=2)
+    return result
+
+
+def _solve(problem: Problem, penalty: Any, limits: Limits, start: Array) -> Result:
+    """Run in float64, after most of the way in float32 where X is float32."""
+    double = problem.double
+    certificate = certificate_for(double, penalty)
+    monitor = Monitor(certificate, limits, rounding(double))
+    best = _optimal_zero(double, penalty, monitor)
+    if best is None:
+        size = None
+        if problem is not double:
+            single = _run_single(problem, penalty, monitor, start)
+            start, size = single.at.x.astype(np.float64), single.size
+            monitor.continue_with(certificate, rounding(double))
+            monitor.margin = 0.9  # the rest is for rounding x
+        best = Fista(double, penalty, monitor, _inside(penalty, start), size).run()
+    return make_result(double, penalty, monitor, best, problem.dtype)
+
+
+def _run_single(problem: Problem, penalty: Any, monitor: Monitor, start: Array) -> Fista:
+    monitor.continue_with(certificate_for(problem, penalty), rounding(problem))
+    run = Fista(problem, penalty, monitor, _inside(penalty, start))
+    run.run()
+    return run
+
+
+def _optimal_zero(problem: Problem, penalty: Any, monitor: Monitor) -> Evaluation | None:
+    """Return the null model if it is optimal: zeros are exact at ``lam >= lambda_max``."""
+    if not isinstance(monitor.certificate, DualityGap):
+        return None
+    free = monitor.certificate.dual.free
+    zero = problem.null if free.all() else null_model(problem, free)
+    objective = zero.loss + penalty.value(zero.x)
+    if np.isfinite(objective):
+        monitor.check(zero, objective, 1.0)
+    return zero if monitor.reason == "converged" else None
+
+
+def _inside(penalty: Any, x0: Array) -> Array:
+    """Return the nearest point where the penalty is finite."""
+    if not isinstance(penalty, Penalty | Projection):
+        return x0
+    return np.asarray(penalty.prox(x0, float(np.finfo(np.float32).tiny)))
+
+
+def _check(problem: Any, solver: str) -> None:
+    if not isinstance(problem, Problem):
+        raise TypeError(f"problem is {problem!r}; a problem such as LeastSquares(X, y) is needed")
+    if solver not in _SOLVERS:
+        raise ValueError(f"solver is {solver!r}; {nearest(str(solver), _SOLVERS)}")
+
+
+def _check_scale(problem: Problem) -> None:
+    """Refuse numbers whose squares overflow."""
+    largest = float(problem.design.scales.max(initial=0.0))
+    if not (np.isfinite(largest) and np.isfinite(problem.double.scale)):
+        raise ValueError(
+            f"the squares overflow: the loss at x = 0 is {problem.double.scale:g}, the largest "
+            f"mean square of a column of X {largest:g}; bring X and y to smaller scales"
+        )
+
+
+def _limits(tol: float, max_iter: int, max_time: float | None) -> Limits:
+    non_negative("tol", tol)
+    count("max_iter", max_iter)
+    if max_time is not None:
+        positive("max_time", max_time)
+    return Limits(tol, max_iter, max_time)

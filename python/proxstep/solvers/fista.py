@@ -1,0 +1,181 @@
+"""Accelerated proximal gradient steps with backtracking and restart.
+
+Letters: x the iterate, y the extrapolated point, g the gradient at y, s the step, t the momentum
+counter, u = X x. Products with X are linear, so u at y comes from the u of two iterates and an
+iteration costs one product with X and one with X'.
+
+Beck and Teboulle 2009 (FISTA); Scheinberg, Goldfarb and Bai 2014 (steps that may grow);
+O'Donoghue and Candès 2015 (restart).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..penalties import Penalty
+from ..problems import Evaluation, Problem
+from ..problems.inputs import Array
+from ..problems.spectrum import norm_estimate
+from ..projections import LinfBall
+from .monitor import Monitor, rounding
+
+_GROW, _SHRINK = 2.0, 0.6
+_FIRST_WAIT, _LONGEST_WAIT = 4, 512
+
+
+@dataclass
+class StepSize:
+    """The step s in units of the metric, never below a floor that is short enough for certain."""
+
+    s: float
+    floor: float
+    wait: int = _FIRST_WAIT
+    accepted: int = 0
+
+    def propose(self) -> float:
+        """Return the step to try: now and then a longer one."""
+        return self.s * _GROW if self.accepted >= self.wait else self.s
+
+    def accept(self, s: float) -> None:
+        """Keep the step that passed; wait longer before the next attempt if growing failed."""
+        if self.accepted >= self.wait:
+            self.wait = _FIRST_WAIT if s > self.s else min(2 * self.wait, _LONGEST_WAIT)
+            self.accepted = 0
+        self.accepted += 1
+        self.s = s
+
+    def shorten(self, s: float) -> float:
+        """Return the next step to try after s failed."""
+        return self.s if s > self.s else max(s * _SHRINK, self.floor)
+
+
+class Fista:
+    """One run from x0; `at` is the best point so far, and its objective never rises."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        penalty: Any,
+        monitor: Monitor,
+        x0: Array,
+        size: StepSize | None = None,
+    ) -> None:
+        self.problem, self.penalty, self.monitor = problem, penalty, monitor
+        self.metric = _metric(problem, penalty)
+        self.size = size or _first_step(problem, self.metric)
+        self.at = self.previous = problem.evaluate(x0)
+        self.objective = self.at.loss + penalty.value(x0)
+        self.t, self.beta = 1.0, 0.0
+
+    def run(self) -> Evaluation:
+        """Iterate until the monitor stops or the user interrupts."""
+        try:
+            while self.monitor.running(self.at, self.objective, self.metric * self.size.s):
+                self._iterate()
+        except KeyboardInterrupt:
+            self.monitor.reason = "interrupted"
+            self.monitor.check(self.at, self.objective, self.metric * self.size.s)
+        return self.at
+
+    def _iterate(self) -> None:
+        self.monitor.n_iter += 1
+        y = self._extrapolated()
+        before = self.size.s
+        new = self._backtracked(y, self.problem.design.adjoint(y.residual))
+        objective = new.loss + self.penalty.value(new.x)
+        # A plain step cannot raise the objective by more than rounding; NaN fails both tests.
+        accepted = (
+            np.isfinite(objective) if y is self.at else objective <= self.objective + self._noise
+        )
+        if not accepted:
+            self.t, self.beta = 1.0, 0.0
+            return
+        change = new.x - self.at.x
+        uphill = float(np.sum((y.x - new.x) / self.metric * change)) > 0
+        self.previous, self.at, self.objective = self.at, new, objective
+        self._accelerate(before / self.size.s, restart=uphill)
+
+    def _extrapolated(self) -> Evaluation:
+        """Return the loss at ``y = x + beta (x - previous x)``; no product with X is needed."""
+        if self.beta == 0.0:
+            return self.at
+        a, b = self.at, self.previous
+        beta = self.problem.dtype.type(self.beta)
+        return self.problem.evaluate(
+            a.x + beta * (a.x - b.x),
+            a.linear + beta * (a.linear - b.linear),
+            a.offset + self.beta * (a.offset - b.offset),
+        )
+
+    def _backtracked(self, y: Evaluation, gradient: Array) -> Evaluation:
+        """Return the prox step from y, with a step that the loss allows."""
+        s = self.size.propose()
+        while True:
+            steps = self.metric * s
+            x = self.penalty.prox(np.asarray(y.x - steps * gradient, y.x.dtype), steps)
+            new = self.problem.evaluate(x, start=y.offset)
+            if s <= self.size.floor or self._allowed(y, new, s):
+                if (new.x != y.x).any():  # a step to nowhere says nothing about s
+                    self.size.accept(s)
+                return new
+            s = self.size.shorten(s)
+
+    def _allowed(self, y: Evaluation, new: Evaluation, s: float) -> bool:
+        """Return whether the loss lies below its quadratic model, ``D <= |d|^2 / (2 s)``.
+
+        D is the Bregman distance from y. Where it drowns in rounding, half the symmetric distance
+        ``<r_new - r_y, u_new - u_y>`` stands for it: they agree to third order.
+        """
+        moved = new.x - y.x
+        model = float(np.sum(moved * moved / self.metric, dtype=np.float64)) / (2 * s)
+        du = (new.linear - y.linear) + (new.offset - y.offset).astype(new.linear.dtype)
+        distance = new.loss - y.loss - float(np.vdot(y.residual, du))
+        if not abs(distance) < 1e3 * self._noise:
+            return distance <= model
+        eps = float(np.finfo(self.problem.dtype).eps)
+        slack = eps * float(np.linalg.norm(y.residual)) * float(np.linalg.norm(du))
+        return 0.5 * float(np.vdot(new.residual - y.residual, du)) <= model + slack
+
+    @property
+    def _noise(self) -> float:
+        """Rounding of the objective: of the sum, and of margins in which large means cancel."""
+        cancelled = float(np.sum(np.abs(self.problem.design.means) @ np.abs(self.at.x)))
+        slope = float(np.abs(self.at.residual).sum())
+        eps = float(np.finfo(self.problem.dtype).eps)
+        return rounding(self.problem) + 4 * eps * slope * cancelled
+
+    def _accelerate(self, ratio: float, restart: bool) -> None:
+        """Set the momentum of the next step; ratio is the last step size over the new one."""
+        self.t = 1.0 if restart else self.t
+        following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * ratio * self.t**2))
+        self.beta = (self.t - 1.0) / following
+        self.t = following
+
+
+def _metric(problem: Problem, penalty: Any) -> Any:
+    """Return the diagonal of the metric: one over the mean squares of the columns.
+
+    It undoes unequal units of the columns. Penalties whose prox needs one step take one number.
+    """
+    scales = problem.design.scales
+    largest = float(scales.max(initial=0.0)) or 1.0
+    by_element = isinstance(penalty, Penalty | LinfBall)
+    if not by_element or scales.min(initial=largest) > largest / 4:
+        return 1.0 / largest
+    eps = float(np.finfo(problem.dtype).eps)
+    constant = scales <= (64 * eps) ** 2 * (scales + problem.design.means**2)
+    diagonal = 1.0 / np.where(constant, largest, scales)
+    column = diagonal.reshape((-1,) + (1,) * (len(problem.shape) - 1))
+    return np.ascontiguousarray(np.broadcast_to(column, problem.shape), problem.dtype)
+
+
+def _first_step(problem: Problem, metric: Any) -> StepSize:
+    diagonal = np.asarray(metric if np.ndim(metric) < 2 else metric[:, 0], np.float64)
+    tiny = float(np.finfo(np.float64).tiny)
+    estimate = problem.curvature * norm_estimate(problem.design, np.sqrt(diagonal))
+    bound = problem.curvature * float(np.sum(diagonal * problem.design.scales))
+    floor = 1.0 / max(bound, tiny)
+    return StepSize(max(floor, 1.0 / max(1.05 * estimate, tiny)), floor)

@@ -1,0 +1,61 @@
+"""The result object and the warning of a finished run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..problems import Evaluation, Problem
+from ..problems.inputs import Array
+from .certificate import DualityGap
+from .monitor import Monitor
+from .result import Result
+
+
+def make_result(
+    problem: Problem, penalty: Any, monitor: Monitor, best: Evaluation, dtype: np.dtype[Any]
+) -> Result:
+    """Return the result of a run in float64, with x (and what follows) rounded to dtype."""
+    objective, gap, reason = monitor.objective, monitor.gap, monitor.reason or "stalled"
+    x = best.x.astype(dtype, copy=False)
+    if x is not best.x:
+        best = problem.evaluate(x.astype(np.float64), start=best.offset)
+        rise = best.loss + float(penalty.value(x)) - objective  # a Box is rounded as well
+        objective += rise
+        if isinstance(monitor.certificate, DualityGap):
+            gap = max(0.0, gap + rise / problem.scale)
+    if reason == "converged" and gap > monitor.limits.tol:
+        reason = "stalled"
+    return Result(
+        x=x,
+        intercept=_plain(problem.intercept(best).astype(dtype)),
+        objective=objective,
+        gap=gap,
+        converged=reason == "converged",
+        reason=reason,
+        n_iter=monitor.n_iter,
+        seconds=monitor.seconds,
+        tol=monitor.limits.tol,
+        certificate=monitor.certificate.name,
+        solver="fista",
+        history=monitor.trace(),
+    )
+
+
+def advice(result: Result) -> str:
+    """Return the warning: certificate, tolerance, and what to change."""
+    change = {
+        "max_iter": "raise max_iter or tol, or bring the columns of X to like scales",
+        "max_time": "raise max_time or tol",
+        "stalled": "no progress beyond rounding, raise tol",
+    }[result.reason]
+    return (
+        f"ps.solve stopped ({result.reason}) after {result.n_iter} iterations with a "
+        f"{result.certificate} of {result.gap:.2g} of the null model, above tol={result.tol:g}: "
+        f"{change}"
+    )
+
+
+def _plain(intercept: Array) -> Any:
+    return intercept if intercept.ndim else float(intercept)

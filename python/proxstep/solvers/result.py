@@ -1,0 +1,100 @@
+"""What a solver returns: the solution, its certificate, and how it got there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..plotting import pyplot
+from ..problems.inputs import Array
+
+
+class ConvergenceWarning(UserWarning):
+    """A solver stopped before its certificate reached the tolerance."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """The checks of a run, one entry each: arrays of equal length."""
+
+    n_iter: Array
+    objective: Array
+    gap: Array
+    seconds: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Result of `proxstep.solve`.
+
+    Attributes
+    ----------
+    x : ndarray, shape (p,) or (p, classes)
+        Solution, in the dtype of X; zeros are exact.
+    intercept : float or ndarray of shape (classes,)
+        Intercept for the X that was given (0 without ``fit_intercept``).
+    objective : float
+        Loss plus penalty.
+    gap : float
+        The certificate, relative to the null model; see ``certificate``.
+    converged : bool
+        Whether ``gap <= tol``.
+    reason : str
+        "converged", "max_iter", "max_time", "stalled" or "interrupted".
+    n_iter : int
+        Iterations.
+    seconds : float
+        Wall-clock time.
+    tol : float
+        The tolerance asked for.
+    certificate : str
+        "duality gap" or "optimality violation".
+    solver : str
+        Name of the solver that ran.
+    history : Trace
+        Iteration, objective, gap and seconds of every check.
+    """
+
+    x: Array
+    intercept: Any
+    objective: float
+    gap: float
+    converged: bool
+    reason: str
+    n_iter: int
+    seconds: float
+    tol: float
+    certificate: str
+    solver: str
+    history: Trace = field(repr=False)
+
+    def __repr__(self) -> str:
+        sign = "<=" if self.converged else ">"
+        return (
+            f"Result({self.reason} after {self.n_iter} iterations of {self.solver} in "
+            f"{self.seconds:.3g} s: objective {self.objective:.6g}, "
+            f"{self.certificate} {self.gap:.2g} {sign} {self.tol:g}, "
+            f"{np.count_nonzero(self.x)} of {self.x.size} parameters are not zero)"
+        )
+
+    def plot(self, ax: Any = None) -> Any:
+        """Plot the certificate over iterations; return the axes.
+
+        Parameters
+        ----------
+        ax : matplotlib axes or None
+            Where to draw; by default a new figure.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed; the message says what to install.
+        """
+        ax = pyplot().subplots()[1] if ax is None else ax
+        shown = np.isfinite(self.history.gap) & (self.history.gap > 0)
+        ax.semilogy(self.history.n_iter[shown], self.history.gap[shown])
+        ax.axhline(self.tol, color="gray", linestyle="--")
+        ax.set(xlabel="iteration", ylabel=self.certificate)
+        return ax

@@ -1,0 +1,55 @@
+"""The smallest strength of a penalty at which every penalised parameter is zero."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .. import groups, penalties
+from ..problems import Evaluation, Problem
+from ..problems.inputs import Array
+from .certificate import certificate_for
+from .duals import dual_of
+from .fista import Fista
+from .monitor import Limits, Monitor, rounding
+
+_L1_LIKE = (penalties.L1, penalties.NonNegativeL1, penalties.MCP, penalties.SCAD)
+
+
+def lambda_max(problem: Problem, penalty: Any) -> float:
+    """Return the gauge of the null model's gradient under the penalty of strength 1."""
+    problem = problem.double
+    unit, strength = _unit(penalty)
+    dual = dual_of(unit, problem.shape)
+    if dual is None:
+        raise TypeError(f"{penalty!r} has no strength from which on all parameters are zero")
+    at = null_model(problem, dual.free)
+    return strength * dual.gauge(problem.design.adjoint(at.residual))
+
+
+def _unit(penalty: Any) -> tuple[Any, float]:
+    """Return the convex penalty with the same slope at 0 and strength 1, and what 1 stands for."""
+    if isinstance(penalty, penalties.NonNegativeL1):
+        return replace(penalty, lam=1.0), 1.0
+    if isinstance(penalty, _L1_LIKE):
+        return penalties.L1(1.0, weights=penalty.weights), 1.0
+    if isinstance(penalty, penalties.ElasticNet):
+        return penalties.L1(1.0, weights=penalty.weights), 1.0
+    if isinstance(penalty, groups.Group):
+        return replace(penalty, penalty=_unit(penalty.penalty)[0]), 1.0
+    if isinstance(penalty, groups.SparseGroup):
+        return penalty, penalty.lam if penalty.lam > 0 else penalty.l1
+    raise TypeError(f"{penalty!r} has no strength from which on all parameters are zero")
+
+
+def null_model(problem: Problem, free: Array) -> Evaluation:
+    """Return the model in which only the intercept and the free elements are fitted."""
+    if not free.any():
+        return problem.null
+    pinned = penalties.L1(1.0, weights=np.where(free, 0.0, np.inf))
+    monitor = Monitor(
+        certificate_for(problem, pinned), Limits(1e-12, 10_000, None), rounding(problem)
+    )
+    return Fista(problem, pinned, monitor, np.zeros(problem.shape, problem.dtype)).run()

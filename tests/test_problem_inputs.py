@@ -1,0 +1,96 @@
+"""What problems accept and refuse, and that X is left where it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import problem_cases as cases
+import proxstep as ps
+import pytest
+
+
+def test_x_is_used_as_it_is_and_a_strided_view_is_copied_once():
+    d = cases.data("LeastSquares")
+    for X in (d.X.copy(), np.asfortranarray(d.X), d.X.astype(np.float32)):
+        X.flags.writeable = False
+        assert ps.LeastSquares(X, d.y).X is X
+    view = np.repeat(d.X, 2, axis=1)[:, ::2]
+    assert ps.LeastSquares(view, d.y).X.flags.c_contiguous
+
+
+def test_a_memory_mapped_x_is_solved(tmp_path):
+    d = cases.data("Logistic")
+    np.save(tmp_path / "X.npy", d.X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    ours = ps.solve(ps.Logistic(mapped, d.y), ps.L1(0.03))
+    assert ours.objective == ps.solve(cases.problem(d), ps.L1(0.03)).objective
+
+
+def test_problems_say_what_they_are():
+    assert repr(cases.problem(cases.data("Softmax"), "float32")) == "Softmax(n=37, p=6, float32)"
+
+
+X = cases.data("LeastSquares").X[:4, :2].copy()
+with_nan, with_inf = X.copy(), X.copy()
+with_nan[3, 1], with_inf[2, 0] = np.nan, -np.inf
+REFUSED = [
+    (ps.LeastSquares, (X.tolist(), [1, 2, 3, 4]), {}, TypeError, "must be a NumPy array, got list"),
+    (ps.LeastSquares, (X.astype(int), [1, 2, 3, 4]), {}, TypeError, "int64; pass X.astype"),
+    (ps.LeastSquares, (X.astype(np.float16), [1, 2, 3, 4]), {}, TypeError, "got float16"),
+    (ps.LeastSquares, (X[0], [1]), {}, ValueError, r"shape \(n, p\) with n > 0, got \(2,\)"),
+    (ps.LeastSquares, (X[:0], []), {}, ValueError, r"got \(0, 2\)"),
+    (ps.LeastSquares, (with_nan, [1, 2, 3, 4]), {}, ValueError, r"X\[3, 1\] is nan"),
+    (ps.LeastSquares, (with_inf, [1, 2, 3, 4]), {}, ValueError, r"X\[2, 0\] is -inf"),
+    (ps.LeastSquares, (X, [1, 2, 3]), {}, ValueError, r"y has shape \(3,\), expected \(4,\)"),
+    (ps.LeastSquares, (X, [[1], [2], [3], [4]]), {}, ValueError, r"shape \(4, 1\)"),
+    (ps.LeastSquares, (X, [1, 2, np.nan, 4]), {}, ValueError, r"y\[2\] is nan"),
+    (ps.LeastSquares, (X, ["a", "b", "c", "d"]), {}, TypeError, "y must be real numbers"),
+    (ps.LeastSquares, (X, [1j, 2, 3, 4]), {}, TypeError, "complex128"),
+    (ps.LeastSquares, (X, [1, 2, 3, 4], [1, 1, -2, 1]), {}, ValueError, r"weight\[2\] is -2"),
+    (ps.LeastSquares, (X, [1, 2, 3, 4], [0, 0, 0, 0]), {}, ValueError, "zero for every sample"),
+    (ps.LeastSquares, (X, [1, 2, 3, 4], [1, 1]), {}, ValueError, r"\(2,\), expected \(4,\)"),
+    (ps.LeastSquares, (X, [1, 2, 3, 4], [1, np.inf, 1, 1]), {}, ValueError, r"weight\[1\] is inf"),
+    (ps.Logistic, (X, [0, 1, 2, 1]), {}, ValueError, r"y\[2\] is 2"),
+    (ps.Logistic, (X, [-1, 0, 1, 1]), {}, ValueError, r"y\[0\] is -1, and y has values in \[-1, 1"),
+    (ps.Softmax, (X, [0, 1, 2, 5]), {"classes": 3}, ValueError, r"from 0 to 2, y\[3\] is 5"),
+    (ps.Softmax, (X, [0, 1, -1, 2]), {}, ValueError, r"y\[2\] is -1"),
+    (ps.Softmax, (X, [0, 1, 0.5, 2]), {}, ValueError, r"y\[2\] is 0.5"),
+    (ps.Softmax, (X, [0, 0, 0, 0]), {}, ValueError, "at least 2 classes"),
+    (ps.Softmax, (X, np.full((4, 2), 0.6)), {}, ValueError, "row 0 .* the sum 1.2"),
+    (ps.Softmax, (X, [[1.5, -0.5]] * 4), {}, ValueError, "row 0 has its smallest value -0.5"),
+    (ps.Softmax, (X, np.eye(4)), {"classes": 3}, ValueError, r"\(4, 4\), expected \(4, 3\)"),
+]
+
+
+@pytest.mark.parametrize(("make", "args", "settings", "error", "words"), REFUSED)
+def test_bad_data_are_refused_with_the_values(make, args, settings, error, words):
+    with pytest.raises(error, match=words):
+        make(*args, **settings)
+
+
+def test_a_sparse_x_is_refused_with_the_way_out():
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(TypeError, match=r"X.toarray\(\)"):
+        ps.Logistic(sparse.csr_array(X), [0, 1, 0, 1])
+
+
+def test_bad_parameters_are_refused():
+    problem = cases.problem(cases.data("Softmax"))
+    with pytest.raises(ValueError, match=r"x has shape \(6,\), expected \(6, 3\)"):
+        problem.value(np.zeros(6))
+    bad = np.zeros((6, 3))
+    bad[1, 2] = np.nan
+    with pytest.raises(ValueError, match=r"x\[1, 2\] is nan"):
+        problem.gradient(bad)
+    with pytest.raises(ValueError, match=r"intercept has shape \(2,\), expected \(3,\)"):
+        problem.value(np.zeros((6, 3)), [1, 2])
+
+
+def test_an_absent_class_is_refused_only_where_the_intercept_needs_it():
+    one = ps.Logistic(X, [1, 1, 1, 1])
+    assert one.value([0.1, 0.2], 0.3) > 0
+    with pytest.raises(ValueError, match="share of class 1 is 1"):
+        one.lambda_max(ps.L1(1.0))
+    weighted = ps.Softmax(X, [0, 1, 2, 1], [1, 1, 0, 1])
+    with pytest.raises(ValueError, match="no sample has class 2 of 3"):
+        ps.solve(weighted, ps.L1(0.1))
+    assert ps.Logistic(X, [0, 0, 0, 0], fit_intercept=False).lambda_max(ps.L1(1.0)) > 0

@@ -1,0 +1,77 @@
+"""Laws of the learning-rate schedules."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import pickle
+
+import numpy as np
+import pytest
+from proxstep.schedules import Constant, Cosine, InverseTime, Step, WarmUp
+
+SCHEDULES = [
+    Constant(0.3),
+    Step(0.3, every=7, factor=0.4),
+    InverseTime(0.3, decay=0.07, power=0.7),
+    Cosine(0.3, steps=40, floor=0.02),
+    WarmUp(Cosine(0.3, steps=40), steps=9),
+]
+each = pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: type(s).__name__)
+
+
+def test_rates_are_those_of_the_formulas():
+    t = np.arange(100)
+    rates = lambda s: [s(int(k)) for k in t]  # noqa: E731
+    np.testing.assert_allclose(rates(SCHEDULES[1]), 0.3 * 0.4 ** (t // 7))
+    np.testing.assert_allclose(rates(SCHEDULES[2]), 0.3 / (1 + 0.07 * t) ** 0.7)
+    cosine = 0.02 + 0.28 * (1 + np.cos(np.pi * np.minimum(t, 40) / 40)) / 2
+    np.testing.assert_allclose(rates(SCHEDULES[3]), cosine)
+    rise = np.where(
+        t < 9, 0.3 * (t + 1) / 9, 0.15 * (1 + np.cos(np.pi * np.clip(t - 9, 0, 40) / 40))
+    )
+    np.testing.assert_allclose(rates(SCHEDULES[4]), rise, atol=1e-17)
+
+
+@each
+def test_every_rate_lies_between_floor_and_cap(schedule):
+    clipped = dataclasses.replace(schedule, floor=0.05, cap=0.21)
+    for t in range(120):
+        assert clipped(t) == pytest.approx(min(max(clipped._rate(t), 0.05), 0.21))
+        assert 0.05 <= clipped(t) <= 0.21
+        assert math.isfinite(schedule(t))
+
+
+@each
+def test_schedules_are_values(schedule):
+    assert schedule == pickle.loads(pickle.dumps(schedule))
+    assert hash(schedule) == hash(dataclasses.replace(schedule))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        schedule.floor = 0.1
+    with pytest.raises(ValueError, match="step must be at least 0, got -1"):
+        schedule(-1)
+
+
+def test_a_warm_up_takes_any_callable():
+    assert WarmUp(lambda t: 0.5 / (1 + t), steps=2)(3) == 0.25
+    assert WarmUp(Constant(0.5), steps=0)(0) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Constant(0.0), "lr is 0"),
+        (lambda: Constant(math.nan), "lr is nan"),
+        (lambda: Step(0.1, every=0), "every is 0"),
+        (lambda: Step(0.1, every=3, factor=-1.0), "factor is -1"),
+        (lambda: InverseTime(0.1, decay=math.inf), "decay is inf"),
+        (lambda: Cosine(0.1, steps=-2), "steps is -2"),
+        (lambda: Cosine(0.1, steps=5, floor=0.2), "floor 0.2 exceeds lr 0.1"),
+        (lambda: WarmUp(Constant(0.1), steps=-1), "steps is -1"),
+        (lambda: Constant(0.1, floor=2.0, cap=1.0), "floor is 2.0, cap is 1.0"),
+        (lambda: Constant(0.1, floor=-1.0), "floor is -1.0"),
+    ],
+)
+def test_bad_settings_are_refused_with_their_values(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()

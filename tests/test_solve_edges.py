@@ -1,0 +1,96 @@
+"""Hard, degenerate and tiny problems: ps.solve converges, and the objective never rises."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import problem_cases as cases
+import proxstep as ps
+import pytest
+import reference_problems as ref
+
+kinds = pytest.mark.parametrize("kind", cases.KINDS)
+
+SCALES = [1e-150, 1e-8, 1e8, 1e150]
+
+
+@pytest.mark.parametrize(
+    ("of_x", "of_y"), [*itertools.product(SCALES, [1.0]), (1.0, 1e-150), (1.0, 1e150)]
+)
+def test_units_do_not_matter(of_x, of_y):
+    """The iterates scale with the units of X and y, to huge ones, and so does the result."""
+    d = cases.data("LeastSquares")
+    plain = ps.solve(cases.problem(d), ps.L1(0.07), tol=1e-9)
+    problem = ps.LeastSquares(d.X * of_x, d.y * of_y)
+    result = ps.solve(problem, ps.L1(0.07 * of_x * of_y), tol=1e-9)
+    assert result.converged
+    np.testing.assert_allclose(result.x * of_x / of_y, plain.x, rtol=1e-6, atol=1e-9)
+
+
+@kinds
+def test_columns_in_unequal_units_do_not_slow_it_down(kind):
+    """The penalty in the units of each column gives the same fit in about as many steps."""
+    d = cases.data(kind)
+    units = np.array([1e-4, 30.0, 1.0, 1e3, 0.02, 1e5])
+    column = units[:, None] if d.classes else units
+    weights = np.broadcast_to(column, d.shape)
+    plain = ps.solve(cases.problem(d), ps.L1(0.03), tol=1e-9)
+    scaled = ref.Data(d.name, d.X * units, d.y, None, d.classes)
+    result = ps.solve(cases.problem(scaled), ps.L1(0.03, weights=weights), tol=1e-9)
+    assert result.converged
+    assert result.n_iter <= 3 * plain.n_iter + 20
+    np.testing.assert_allclose(result.x * column, plain.x, atol=1e-5)
+
+
+@kinds
+@pytest.mark.parametrize("penalty", [ps.L1(0.01), ps.SquaredL2(0.02), None], ids=repr)
+def test_hard_columns_do_no_harm(kind, penalty):
+    """Twins, a constant, zeros and a far mean: it converges, and the objective never rises."""
+    d = cases.data(kind)
+    hard = [d.X[:, :3], d.X[:, :1], np.full((37, 1), 0.1), np.zeros((37, 1)), d.X[:, 3:4] + 1e5]
+    problem = cases.problem(ref.Data(d.name, np.hstack(hard), d.y, None, d.classes))
+    result = ps.solve(problem, penalty, tol=1e-6)
+    assert result.converged
+    assert np.isfinite(result.x).all()
+    assert (np.diff(result.history.objective) <= 1e-12 * problem.scale).all()
+
+
+@pytest.mark.parametrize(("n", "p"), [(1, 1), (1, 3), (3, 0), (5, 1), (2, 50)])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_tiny_problems(n, p, intercept):
+    rng = np.random.default_rng(8)
+    X, y = rng.normal(0.4, 1.0, (n, p)), rng.normal(0.7, 1.0, n)
+    result = ps.solve(ps.LeastSquares(X, y, fit_intercept=intercept), ps.L1(0.05), tol=1e-9)
+    assert result.converged
+    assert result.x.shape == (p,)
+
+
+def test_empty_groups_take_their_weights_and_nothing_else():
+    problem = cases.problem(cases.data("Logistic"))
+    with_empty = ps.Group(ps.L1(0.04), [2, 0, 4, 0], group_weights=[0.7, 9.0, 1.3, 5.0])
+    plain = ps.Group(ps.L1(0.04), [2, 4], group_weights=[0.7, 1.3])
+    np.testing.assert_array_equal(ps.solve(problem, with_empty).x, ps.solve(problem, plain).x)
+    assert problem.lambda_max(with_empty) == problem.lambda_max(plain)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3.7e8])
+def test_a_constant_y_is_its_own_fit(value):
+    d = cases.data("LeastSquares")
+    for penalty in (None, ps.L1(0.1), ps.SquaredL2(0.1)):
+        result = ps.solve(ps.LeastSquares(d.X, np.full(len(d.X), value)), penalty)
+        assert result.converged
+        assert result.intercept == pytest.approx(value)
+
+
+def test_separable_classes_without_a_penalty_stop_at_a_loss_of_almost_nothing():
+    X = np.array([[-2.0, 0.3], [-1.0, 0.1], [1.0, -0.2], [3.0, 0.4]])
+    result = ps.solve(ps.Logistic(X, [0, 0, 1, 1]), None, tol=1e-4)
+    assert result.converged
+    assert result.objective <= 1e-4
+
+
+def test_every_run_gives_the_same_bits():
+    problem = cases.problem(cases.data("Softmax"))
+    one, two = (ps.solve(problem, ps.Group(ps.L1(0.02), "rows")) for _ in range(2))
+    np.testing.assert_array_equal(one.x, two.x)

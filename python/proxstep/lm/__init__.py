@@ -1,0 +1,9 @@
+"""A small GPT trained by the native step: model, data, trainer, checkpoints."""
+
+from __future__ import annotations
+
+from .config import ModelConfig, TrainConfig
+from .model import GPT
+from .parameters import Parameters, initialize
+
+__all__ = ["GPT", "ModelConfig", "Parameters", "TrainConfig", "initialize"]

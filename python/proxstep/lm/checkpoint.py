@@ -1,0 +1,120 @@
+"""Checkpoints that a crash cannot break: arrays in safetensors, the rest in JSON.
+
+The arrays are written first, under a name of their own; replacing the JSON, which names them,
+is the one moment at which the new checkpoint takes over from the old one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+from .extras import require
+
+FORMAT = 1
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is missing, truncated, changed or of an unknown format."""
+
+
+def save_checkpoint(
+    directory: Path, slot: str, arrays: dict[str, Any], info: dict[str, Any]
+) -> None:
+    """Write ``slot`` ("last", "best"); until the very end the old one stays whole.
+
+    Parameters
+    ----------
+    directory : Path
+        Existing folder.
+    slot : str
+        Name of the checkpoint.
+    arrays : dict of str to array
+        Saved bit for bit.
+    info : dict
+        Everything else, fit for JSON; has "step".
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the folder cannot be written; the old checkpoint is still there.
+    """
+    data = require("safetensors.numpy", "saving").save(arrays)
+    checksum = zlib.crc32(data)
+    name = f"{slot}-{info['step']:08d}-{checksum:08x}.safetensors"
+    record = {"format": FORMAT, "arrays": name, "bytes": len(data), "crc32": checksum, **info}
+    write_atomic(directory / name, data)
+    write_atomic(directory / f"{slot}.json", json.dumps(record, indent=1).encode())
+    for old in directory.glob(f"{slot}-*.safetensors"):
+        if old.name != name:
+            old.unlink()
+
+
+def load_checkpoint(directory: Path, slot: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return (arrays, info) of a slot.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or it is not what was saved; the message names the file.
+    """
+    info = _read_info(directory / f"{slot}.json")
+    path = directory / info["arrays"]
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror}") from error
+    if len(data) != info["bytes"]:
+        raise CheckpointError(f"{path} has {len(data)} bytes, {info['bytes']} were saved")
+    if zlib.crc32(data) != info["crc32"]:
+        raise CheckpointError(f"{path} was changed after it was saved (its CRC-32 differs)")
+    return require("safetensors.numpy", "loading").load(data), info
+
+
+def has_checkpoint(directory: Path, slot: str = "last") -> bool:
+    """Tell whether a slot is there."""
+    return (directory / f"{slot}.json").is_file()
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Replace a file so that a reader, or a crash, sees all of it or all of the old one."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(directory: Path) -> None:
+    """Make a rename in the folder durable; systems that cannot open a folder skip it."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _read_info(path: Path) -> dict[str, Any]:
+    try:
+        info = json.loads(path.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"no checkpoint at {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not a checkpoint: {error}") from error
+    missing = {"format", "arrays", "bytes", "crc32", "step"} - set(info)
+    if missing:
+        raise CheckpointError(f"{path} is not a checkpoint: it lacks {', '.join(sorted(missing))}")
+    if info["format"] != FORMAT:
+        raise CheckpointError(f"{path} has format {info['format']}, this version reads {FORMAT}")
+    return dict(info)

@@ -1,0 +1,160 @@
+"""The folder of a run: who may write there, what a checkpoint says of its run, how it resumes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .checkpoint import CheckpointError, has_checkpoint, load_checkpoint
+from .config import ModelConfig, TrainConfig
+from .data import fingerprint
+from .model import GPT
+from .parameters import Parameters
+from .tokenizer import Tokenizer, restore_tokenizer
+
+#: Settings that may differ when a run goes on; every other one would make it another run.
+FREE = ("steps", "eval_every", "save_every", "patience")
+
+
+@dataclass(frozen=True)
+class About:
+    """What a run is: its settings, its tokenizer and its text."""
+
+    model: ModelConfig
+    config: TrainConfig
+    tokenizer: Tokenizer
+    files: tuple[str, ...]
+    text: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the form that a checkpoint holds."""
+        return {
+            "model": asdict(self.model),
+            "config": asdict(self.config),
+            "tokenizer": self.tokenizer.state(),
+            "files": list(self.files),
+            "text": self.text,
+        }
+
+    @classmethod
+    def from_checkpoint(cls, info: dict[str, Any]) -> About:
+        """Return the run that a checkpoint belongs to.
+
+        Raises
+        ------
+        CheckpointError
+            If a part is missing or is not a setting of this version.
+        """
+        try:
+            run = info["run"]
+            return cls(
+                ModelConfig(**run["model"]),
+                TrainConfig(**run["config"]),
+                restore_tokenizer(run["tokenizer"]),
+                tuple(run["files"]),
+                run["text"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"the checkpoint does not describe its run: {error}") from error
+
+
+def choose_folder(out: Path | None, *, resume: bool, overwrite: bool) -> Path:
+    """Return the folder of a run, made if need be.
+
+    Without `out` it is the first free one of proxstep-run, proxstep-run-2, ...
+
+    Raises
+    ------
+    FileExistsError
+        If the folder holds a run and neither `resume` nor `overwrite` is given.
+    NotADirectoryError
+        If `out` is a file.
+    CheckpointError
+        If there is nothing to resume.
+    """
+    if out is None:
+        if resume:
+            raise CheckpointError("--resume needs --out DIR, the folder of the run")
+        out = _first_free(Path("proxstep-run"))
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(f"{out} is not a folder")
+    if resume and not has_checkpoint(out):
+        raise CheckpointError(f"{out} holds no checkpoint to resume")
+    if has_checkpoint(out) and not (resume or overwrite):
+        raise FileExistsError(
+            f"{out} already holds a run: add --resume to go on with it, --overwrite to lose it, "
+            "or choose another --out"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    if overwrite and not resume:
+        _clear(out)
+    return out
+
+
+def merge_settings(saved: About, given: dict[str, Any]) -> About:
+    """Return the saved run with the free settings that were given anew.
+
+    Raises
+    ------
+    ValueError
+        If another setting was given and differs.
+    """
+    now = {**asdict(saved.model), **asdict(saved.config)}
+    for name, value in given.items():
+        if name not in FREE and value != now[name]:
+            option = "--" + name.replace("_", "-")
+            raise ValueError(
+                f"{option} {value} differs from {now[name]}, with which the run began; "
+                f"on resume only {', '.join(FREE)} may change"
+            )
+    free = {name: value for name, value in given.items() if name in FREE}
+    config = TrainConfig(**{**asdict(saved.config), **free})
+    return About(saved.model, config, saved.tokenizer, saved.files, saved.text)
+
+
+def check_text(about: About, text: str) -> None:
+    """Raise ValueError if the text is not the one that the run began with."""
+    if fingerprint(text) != about.text:
+        raise ValueError("the text differs from the one that the run began with")
+
+
+def load_model(directory: Path, slot: str = "") -> tuple[GPT, About, dict[str, Any]]:
+    """Return a trained model, its run and the checkpoint's record.
+
+    Parameters
+    ----------
+    directory : Path
+        Folder of a run.
+    slot : str
+        "best" (lowest validation loss), "last", or "" for the first of them that is there.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no whole checkpoint.
+    """
+    slot = slot or ("best" if has_checkpoint(directory, "best") else "last")
+    arrays, info = load_checkpoint(directory, slot)
+    about = About.from_checkpoint(info)
+    weights = Parameters(about.model)
+    try:
+        weights.load({name.removeprefix("weights/"): array for name, array in arrays.items()})
+    except ValueError as error:
+        raise CheckpointError(f"{directory / slot}.json: {error}") from error
+    return GPT(weights), about, info
+
+
+def _first_free(base: Path) -> Path:
+    path, count = base, 1
+    while path.exists():
+        count += 1
+        path = base.with_name(f"{base.name}-{count}")
+    return path
+
+
+def _clear(directory: Path) -> None:
+    for slot in ("last", "best"):
+        (directory / f"{slot}.json").unlink(missing_ok=True)
+        for arrays in directory.glob(f"{slot}-*.safetensors"):
+            arrays.unlink()

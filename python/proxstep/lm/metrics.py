@@ -1,0 +1,90 @@
+"""What a run reports: one record a step, written as one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Record:
+    """Numbers of one step; step 0 is the untrained model.
+
+    Attributes
+    ----------
+    step : int
+        Updates so far.
+    train_loss : float or None
+        Mean cross-entropy of the step's batch before the update, nats a token.
+    val_loss : float or None
+        The same over the whole validation split after the update, at the steps that look.
+    zeros : float
+        Share of exact zeros among the 2-D weights.
+    tokens_per_s : float or None
+        Training tokens over the time of this step, validation left out.
+    grad_norm : float or None
+        Euclidean norm of the gradient before clipping.
+    lr : float or None
+        Learning rate of the step.
+
+    Examples
+    --------
+    >>> Record(0, None, 4.2, 0.0).as_json()[:44]
+    '{"step": 0, "train_loss": null, "val_loss": '
+    """
+
+    step: int
+    train_loss: float | None
+    val_loss: float | None
+    zeros: float
+    tokens_per_s: float | None = None
+    grad_norm: float | None = None
+    lr: float | None = None
+
+    def as_json(self) -> str:
+        """Return one line of JSON, without its end."""
+        return json.dumps(asdict(self))
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Yield the records of a file; a last line that was cut short is left out."""
+    for line in path.read_text().splitlines(keepends=True):
+        if line.endswith("}\n"):
+            yield Record(**json.loads(line))
+
+
+class RecordLog:
+    """A JSON-lines file, and a copy of it if wanted, continued without repetition.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    copy : Path, optional
+        Second file with the same lines.
+    step : int, optional
+        Keep the records up to this step and append; None starts anew.
+    """
+
+    def __init__(self, path: Path, copy: Path | None = None, step: int | None = None) -> None:
+        kept = []
+        if step is not None and path.exists():
+            kept = [record for record in read_records(path) if record.step <= step]
+        paths = [path] if copy is None else [path, copy]
+        self._files = [item.open("w", buffering=1) for item in paths]
+        for record in kept:
+            self.write(record)
+
+    def write(self, record: Record) -> None:
+        """Append one record; it is in the file when this returns."""
+        for file in self._files:
+            file.write(record.as_json() + "\n")
+
+    def __enter__(self) -> RecordLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files:
+            file.close()

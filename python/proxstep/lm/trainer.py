@@ -1,0 +1,171 @@
+"""The training loop: seeded batches, schedule, clipped native step, validation, exact resume.
+
+Nothing here prints or touches files: `records` yields numbers, `state` and `restore` carry
+everything that the next step depends on.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+import proxstep as ps
+
+from .config import ModelConfig, TrainConfig
+from .data import Corpus, draw_batch, windows
+from .metrics import Record
+from .parallel import Replicas
+from .parameters import Parameters, initialize
+from .recipe import make_groups, make_schedule
+
+
+class DivergedError(ArithmeticError):
+    """The loss or a weight is no longer finite; the last checkpoint is the last good state."""
+
+
+class Trainer:
+    """A model, its data and its optimizer, between two steps.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Training and validation tokens.
+    model : ModelConfig
+        Shape of the GPT.
+    config : TrainConfig
+        Settings of the run.
+
+    Raises
+    ------
+    ValueError
+        If a split is shorter than the context.
+
+    Examples
+    --------
+    >>> corpus = Corpus(np.arange(90) % 5, np.arange(20) % 5)
+    >>> model = ModelConfig(vocabulary=5, layers=1, heads=1, channels=8, context=4)
+    >>> trainer = Trainer(corpus, model, TrainConfig(steps=3, batch=4, warmup=1, eval_every=3))
+    >>> [record.step for record in trainer.records()]
+    [1, 2, 3]
+    """
+
+    def __init__(self, corpus: Corpus, model: ModelConfig, config: TrainConfig) -> None:
+        corpus.check(model.context)
+        self.corpus, self.model, self.config = corpus, model, config
+        start, batches = np.random.SeedSequence(config.seed).spawn(2)
+        self.weights = Parameters(model)
+        initialize(self.weights, np.random.default_rng(start))
+        self.rng = np.random.default_rng(batches)
+        self.replicas = Replicas(self.weights, config.replicas)
+        groups = make_groups(self.weights, config)
+        self.optimizer = ps.Optimizer(groups, groups[0]["rule"])
+        self.gradients = [view for _, view in self.replicas.gradients.items()]
+        self.schedule = make_schedule(config)
+        self.step, self.best, self.waited = 0, math.inf, 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done or patience has run out."""
+        return self.step >= self.config.steps or 0 < self.config.patience <= self.waited
+
+    def records(self) -> Iterator[Record]:
+        """Train step by step until finished, and yield the numbers of each step."""
+        while not self.finished:
+            yield self.advance()
+
+    def advance(self) -> Record:
+        """Do one step, and validate where it is due.
+
+        Raises
+        ------
+        DivergedError
+            If the loss, or a weight after the step, is not finite.
+        """
+        began = time.perf_counter()
+        config, lr = self.config, self.schedule(self.step)
+        x, y = draw_batch(self.corpus.train, self.rng, config.batch, self.model.context)
+        loss = self.replicas.loss_and_gradient(x, y)
+        if not math.isfinite(loss):
+            raise DivergedError(f"step {self.step + 1}: the loss is {loss}; lr={lr:g} is too large")
+        info = self._update(lr)
+        self.step += 1
+        rate = x.size / (time.perf_counter() - began)
+        zeros = self._zero_share(info.nonzeros)
+        return Record(self.step, loss, self._look(), zeros, rate, info.grad_norm, lr)
+
+    def validate(self) -> float | None:
+        """Return the mean loss over the whole validation split in windows that do not overlap.
+
+        None if there is no validation split.
+        """
+        if self.corpus.validation.size == 0:
+            return None
+        x, y = windows(self.corpus.validation, self.model.context)
+        batch = self.config.batch
+        starts = range(0, len(x), batch)
+        parts = [(x[i : i + batch], y[i : i + batch]) for i in starts]
+        return float(sum(self.replicas.loss(a, b) * a.size for a, b in parts) / x.size)
+
+    def zeros(self) -> float:
+        """Return the share of exact zeros among the 2-D weights."""
+        return self._zero_share(int(self.weights.xp.count_nonzero(self.weights.flat)))
+
+    def _zero_share(self, nonzeros: int) -> float:
+        """Turn the number of non-zeros among all weights into the share of zeros in 2-D ones."""
+        size = int(self.weights.matrices.size)
+        gains = int(self.weights.xp.count_nonzero(self.weights.flat[size:]))
+        return 1.0 - (nonzeros - gains) / size
+
+    def _update(self, lr: float) -> ps.StepInfo:
+        """Take the native step; what it tells of the gradient's norm is from before clipping."""
+        limit = self.config.max_norm or None
+        info = self.optimizer.step(self.gradients, lr=lr, max_norm=limit, stats=True)
+        assert info is not None
+        if not info.finite:
+            raise DivergedError(
+                f"step {self.step + 1}: a weight is no longer finite; lr={lr:g} is too large"
+            )
+        if info.grad_norm is None:
+            return replace(info, grad_norm=ps.global_norm(self.gradients))
+        return info
+
+    def _look(self) -> float | None:
+        """Validate if it is due, and count the looks since the best one."""
+        if self.step % self.config.eval_every and self.step < self.config.steps:
+            return None
+        loss = self.validate()
+        if loss is not None:
+            self.waited = 0 if loss < self.best else self.waited + 1
+            self.best = min(loss, self.best)
+        return loss
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return all that the next step depends on: arrays by name, and the rest fit for JSON."""
+        moments = self.optimizer.state_dict()
+        arrays = {f"weights/{name}": view for name, view in self.weights.items()}
+        numbers = {}
+        for key, value in moments.items():
+            if isinstance(value, np.ndarray):
+                arrays[f"optimizer/{key}"] = value
+            else:
+                numbers[key] = value
+        best = self.best if math.isfinite(self.best) else None
+        info = {"step": self.step, "best": best, "waited": self.waited}
+        return arrays, {**info, "optimizer": numbers, "rng": self.rng.bit_generator.state}
+
+    def restore(self, arrays: dict[str, Any], info: dict[str, Any]) -> None:
+        """Take the state back; the run then goes on to the same bits."""
+        self.weights.load(_under("weights/", arrays))
+        self.optimizer.load_state_dict({**_under("optimizer/", arrays), **info["optimizer"]})
+        self.rng.bit_generator.state = info["rng"]
+        self.step, self.waited = info["step"], info["waited"]
+        self.best = math.inf if info["best"] is None else info["best"]
+
+
+def _under(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    return {key[len(prefix) :]: array for key, array in arrays.items() if key.startswith(prefix)}

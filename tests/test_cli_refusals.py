@@ -1,0 +1,106 @@
+"""What the proxstep command refuses, and how it says so."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_cases import final_bits, make_text, train
+from lm_cases import TEXT
+from proxstep.cli import main
+
+
+@pytest.fixture
+def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return make_text(tmp_path)
+
+
+WRONG: list[tuple[str, str]] = [
+    ("trian", "unknown command 'trian': did you mean 'train'?"),
+    ("train --stpes 3", "unrecognized arguments: --stpes; did you mean '--steps'?"),
+    ("sample run --temp 3", "unrecognized arguments: --temp 3; did you mean '--temperature'?"),
+    ("train --penalty mpc", "unknown penalty 'mpc': did you mean 'mcp'?"),
+    ("train --metric diagnal", "unknown metric 'diagnal': did you mean 'diagonal'?"),
+    ("train --steps many", "argument --steps: invalid int value: 'many'"),
+    ("train text.txt --channels 30", "channels=30 is not a multiple of heads=4"),
+    ("train text.txt --lr -1", "lr=-1.0 is below 0"),
+    ("train text.txt --context 900", "the validation text has"),
+    ("train nowhere.txt", "nowhere.txt: No such file or directory"),
+    ("train .", ".: Is a directory"),
+    ("train text.txt --out text.txt", "text.txt is not a folder"),
+    ("train --resume", "--resume needs --out DIR"),
+    ("train --resume --out empty", "empty holds no checkpoint to resume"),
+    ("sample empty", "no checkpoint at empty/last.json"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), WRONG)
+def test_bad_input_says_what_is_wrong(
+    line: str, message: str, text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(line.split())
+    except SystemExit as end:
+        code = int(end.code or 0)
+    assert code == 2
+    assert message in capsys.readouterr().err
+    assert sorted(path.name for path in Path().iterdir()) == ["text.txt"]
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
+    capsys.readouterr()
+    assert main([str(argument) for argument in arguments]) == 2
+    return capsys.readouterr().err
+
+
+def test_a_used_folder_is_not_overwritten(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(text, "--out", "run")
+    before = final_bits(Path("run"))
+    assert "run already holds a run: add --resume" in refused(capsys, "train", "--out", "run")
+    assert final_bits(Path("run")) == before
+    assert train(text, "--out", "run", "--overwrite", "--seed", 5) == 0
+    assert final_bits(Path("run")) != before
+
+
+def test_a_changed_run_is_not_resumed(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(text, "--out", "run")
+    again = ("train", "--out", "run", "--resume")
+    assert "--lr 0.5 differs from 0.02, with which" in refused(capsys, *again, "--lr", 0.5)
+    assert "--layers 2 differs from 1" in refused(capsys, *again, "--layers", 2)
+    text.write_text(TEXT + "more")
+    assert "the text differs from the one" in refused(capsys, *again)
+    text.unlink()
+    assert "text.txt: No such file" in refused(capsys, *again)
+
+
+@pytest.mark.parametrize("command", [["train", "--resume", "--out"], ["sample"]])
+def test_a_broken_checkpoint_is_refused(
+    command: list[str], text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(text, "--out", "run")
+    for path in Path("run").glob("*.safetensors"):
+        path.write_bytes(path.read_bytes()[:100])
+    assert "has 100 bytes" in refused(capsys, *command, "run")
+
+
+def test_an_unknown_prompt_is_refused(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(text, "--out", "run")
+    assert "character '€' is not among the" in refused(capsys, "sample", "run", "--prompt", "€")
+    assert "the prompt is empty" in refused(capsys, "sample", "run", "--prompt", "")
+
+
+def test_missing_extras_are_named(
+    text: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("matplotlib", "threadpoolctl"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert train(text, "--out", "run") == 0
+    report = capsys.readouterr().out
+    assert "no curve.png: it needs matplotlib: pip install 'proxstep[lm]'" in report
+    assert "slower without threadpoolctl: pip install 'proxstep[lm]'" in report
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    for command in (("train", text), ("sample", "run")):
+        assert "needs safetensors: pip install 'proxstep[lm]'" in refused(capsys, *command)

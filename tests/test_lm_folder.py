@@ -1,0 +1,61 @@
+"""The folder of a run: what describes it, who may write there, what may change on resume."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from lm_cases import make_trainer
+from proxstep.lm.checkpoint import CheckpointError, has_checkpoint, save_checkpoint
+from proxstep.lm.folder import About, choose_folder, merge_settings
+
+
+def about(**settings: Any) -> About:
+    trainer = make_trainer(**settings)
+    tokenizer = type("Fixed", (), {"state": lambda self: {"kind": "bytes"}})()
+    return About(trainer.model, trainer.config, tokenizer, ("a.txt",), "0123")
+
+
+def test_a_run_is_described_by_its_checkpoint() -> None:
+    before = about(lr=0.017)
+    after = About.from_checkpoint(json.loads(json.dumps({"run": before.as_json()})))
+    assert after.as_json() == before.as_json()
+
+
+def test_only_free_settings_may_change_on_resume() -> None:
+    given = {"steps": 99, "patience": 2, "lr": 0.013, "channels": 8}
+    merged = merge_settings(about(), given).config
+    assert (merged.steps, merged.patience, merged.lr) == (99, 2, 0.013)
+    for name, value in {"lr": 0.5, "channels": 16, "seed": 9, "penalty": "mcp"}.items():
+        with pytest.raises(ValueError, match=f"--{name} {value} differs from"):
+            merge_settings(about(), {name: value})
+
+
+def test_folders_are_not_taken_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = choose_folder(None, resume=False, overwrite=False)
+    second = choose_folder(None, resume=False, overwrite=False)
+    assert (first.name, second.name) == ("proxstep-run", "proxstep-run-2")
+    assert choose_folder(first, resume=False, overwrite=False) == first  # empty: free to use
+    save_checkpoint(first, "last", {"a": np.arange(7.0)}, {"step": 5})
+    path = next(first.glob("*.safetensors"))
+    with pytest.raises(FileExistsError, match="already holds a run: add --resume"):
+        choose_folder(first, resume=False, overwrite=False)
+    assert choose_folder(first, resume=True, overwrite=False) == first
+    assert path.exists()
+    choose_folder(first, resume=False, overwrite=True)
+    assert not has_checkpoint(first)
+    assert not path.exists()
+
+
+def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(NotADirectoryError, match="file is not a folder"):
+        choose_folder(tmp_path / "file", resume=False, overwrite=False)
+    with pytest.raises(CheckpointError, match="holds no checkpoint to resume"):
+        choose_folder(tmp_path / "new", resume=True, overwrite=False)
+    with pytest.raises(CheckpointError, match="--resume needs --out"):
+        choose_folder(None, resume=True, overwrite=False)

@@ -131,10 +131,9 @@ void statistics_tile(const StatisticsTile<C>& t) {
 
 // ---- groups
 
-// The norm of z. Squares of float64 leave its range first, so those are scaled then.
+// The norm of z from its sum of squares. Those of float64 can leave its range: z is scaled then.
 template <class C>
-double group_norm(int64_t n, const C* __restrict z) {
-  const double sum = sum_of_squares(n, z);
+double group_norm(int64_t n, const C* __restrict z, double sum) {
   if (sizeof(C) == 4 || (sum > 1e-290 && sum < 1e290)) return op::square_root(sum);
   double size = 0.0;
   for (int64_t i = 0; i < n; ++i) size = op::most(size, double(op::magnitude(z[i])));
@@ -145,31 +144,37 @@ double group_norm(int64_t n, const C* __restrict z) {
          }));
 }
 
-// ||z|| and the range of its steps.
+template <class C>
+double shortest_positive(int64_t n, const C* s) {
+  C least = op::infinity<C>();
+  for (int64_t i = 0; i < n; ++i) least = s[i] > C(0) ? op::least(s[i], least) : least;
+  return double(least);
+}
+
+// ||z|| and the range of its steps, in one pass over both.
 template <class C>
 op::GroupSums group_sums(int64_t n, const C* __restrict z, const C* __restrict s) {
-  C shortest[kLanes], least[kLanes], most[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) {
-    shortest[lane] = least[lane] = op::infinity<C>();
-    most[lane] = C(0);
-  }
-  const auto take = [&](int lane, C step) {
-    shortest[lane] = op::least(step, shortest[lane]);
-    least[lane] = op::least(step == C(0) ? op::infinity<C>() : step, least[lane]);
-    most[lane] = op::most(step, most[lane]);
+  double squares[kLanes] = {};
+  C shortest[kLanes], longest[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) shortest[lane] = longest[lane] = s[0];
+  const auto take = [&](int lane, int64_t i) {
+    squares[lane] += double(z[i]) * double(z[i]);
+    shortest[lane] = op::least(s[i], shortest[lane]);
+    longest[lane] = op::most(s[i], longest[lane]);
   };
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) take(lane, s[i + lane]);
+    for (int lane = 0; lane < kLanes; ++lane) take(lane, i + lane);
   }
-  for (int lane = 0; i < n; ++i, ++lane) take(lane, s[i]);
+  for (int lane = 0; i < n; ++i, ++lane) take(lane, i);
   for (int lane = 1; lane < kLanes; ++lane) {
     shortest[0] = op::least(shortest[0], shortest[lane]);
-    least[0] = op::least(least[0], least[lane]);
-    most[0] = op::most(most[0], most[lane]);
+    longest[0] = op::most(longest[0], longest[lane]);
   }
-  return {group_norm(n, z), double(least[0]), double(most[0]), shortest[0] == C(0),
-          sizeof(C) == 4 ? 1e-9 : 4e-16};
+  const bool has_zero_step = shortest[0] == C(0);
+  return {group_norm(n, z, fold_lanes(squares)),
+          has_zero_step ? shortest_positive(n, s) : double(shortest[0]), double(longest[0]),
+          has_zero_step, sizeof(C) == 4 ? 1e-9 : 4e-16};
 }
 
 // One group whose elements have steps of their own. Quotients in the compute type, sums in double.
@@ -198,7 +203,7 @@ void scale_diagonal(const P64& penalty, int64_t n, C* __restrict z, const C* __r
 
 template <class C, class P>
 void scale_uniform(const P& penalty, int64_t n, C* __restrict z, C step, C w) {
-  const C norm = C(group_norm(n, z));
+  const C norm = C(group_norm(n, z, sum_of_squares(n, z)));
   const C scale = op::group_scale(penalty, norm, step, w);
   for (int64_t i = 0; i < n; ++i) z[i] = scale == C(0) ? z[i] - z[i] : z[i] * scale;
 }

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Iterator
 
 import proxstep as ps
 import pytest
 from proxstep import _core
-
-os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -166,4 +166,4 @@ def test_value_and_statistics_equal_the_oracle(shape, over, name, p, dtype):
     assert h.value(x) == pytest.approx(want, rel=loose)
     assert info.nonzeros == np.count_nonzero(x)
     change = np.sum((x.astype(float) - before) ** 2)
-    assert info.squared_change == pytest.approx(change, rel=loose)
+    assert info.squared_change == pytest.approx(change, rel=1e-12)

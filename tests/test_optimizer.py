@@ -120,7 +120,7 @@ def test_statistics_are_those_of_all_arrays(dtype):
     assert info.nonzeros == sum(np.count_nonzero(x) for x in after)
     assert info.penalty == pytest.approx(0.37 * sum(np.abs(x).sum() for x in after), rel=1e-6)
     change = sum(np.sum((a - b) ** 2) for a, b in zip(after, before, strict=True))
-    assert info.squared_change == pytest.approx(change, rel=1e-6)
+    assert info.squared_change == pytest.approx(change, rel=1e-12)
     assert info.finite is True
     bad = grads_of(dtype)
     bad[5][700] = np.nan

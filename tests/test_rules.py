@@ -113,7 +113,7 @@ def test_statistics_equal_the_oracle(name, r, name_p, p, dtype):
     after = x.astype(float)
     loose = 1e-12 if dtype == "float64" else 2e-6
     assert info.nonzeros == np.count_nonzero(after)
-    assert info.squared_change == pytest.approx(np.sum((after - before) ** 2), rel=loose)
+    assert info.squared_change == pytest.approx(np.sum((after - before) ** 2), rel=1e-12)
     want = ref.value(name_p, held(name_p, p, dtype), after, w.astype(float))
     assert np.isfinite(want)
     assert info.penalty == pytest.approx(want, rel=loose)

@@ -16,13 +16,13 @@ namespace {
 // Runs a check of one array of many; its errors then say which.
 template <class Check>
 void naming(const char* list, std::size_t k, const Check& check) {
-  const std::string prefix = std::string(list) + "[" + std::to_string(k) + "]: ";
+  const auto prefix = [&] { return std::string(list) + "[" + std::to_string(k) + "]: "; };
   try {
     check();
   } catch (const py::value_error& error) {
-    throw py::value_error(prefix + error.what());
+    throw py::value_error(prefix() + error.what());
   } catch (const py::type_error& error) {
-    throw py::type_error(prefix + error.what());
+    throw py::type_error(prefix() + error.what());
   }
 }
 
@@ -116,9 +116,21 @@ class Plan {
       tasks[k].g = grads[k].array.data;
       const double lr = lrs.empty() ? std::nan("") : lrs.at(k);
       check_lr(lr);
-      metrics_[k].rule->apply(t, lr, metrics_[k].euclidean, &tasks[k]);
+      if (k && shares_step(k, lr, lrs)) {
+        static_cast<cpu::RuleStep&>(tasks[k]) = tasks[k - 1];
+      } else {
+        metrics_[k].rule->apply(t, lr, metrics_[k].euclidean, &tasks[k]);
+      }
     }
     return tasks;
+  }
+
+  // Whether array k steps by the same constants as the one before.
+  bool shares_step(std::size_t k, double lr, const std::vector<double>& lrs) const {
+    return metrics_[k].rule == metrics_[k - 1].rule &&
+           metrics_[k].euclidean == metrics_[k - 1].euclidean &&
+           entries_[k].task().dtype == entries_[k - 1].task().dtype &&
+           (lrs.empty() || lr == lrs[k - 1]);
   }
 
   static double norm_of(const std::vector<Borrowed>& grads) {

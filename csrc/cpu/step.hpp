@@ -29,20 +29,24 @@ struct GroupPenalty {
 
 constexpr int kNoRule = -1;
 
+// What a rule does this time, the same for all arrays that share it.
+struct RuleStep {
+  int rule = kNoRule;
+  bool extrapolates = false;
+  bool rule_steps = false;  // the prox takes the rule's step of each element
+  bool euclidean = false;   // the rule has one, and the prox takes the learning rate
+  double step = 1.0;        // the prox's step where it is one number
+  double constants[op::kMaxConstants] = {};
+};
+
 // One array. With a rule: x steps in place. Without: x becomes the prox of source.
-struct Task {
+struct Task : RuleStep {
   DType dtype = DType::float32;
   std::int64_t n = 0;
   const void* source = nullptr;
   void* x = nullptr;
   const void* g = nullptr;
   void* m[op::kMaxSlots] = {};
-  int rule = kNoRule;
-  bool extrapolates = false;
-  double constants[op::kMaxConstants] = {};
-  bool rule_steps = false;      // the prox takes the rule's step of each element
-  bool euclidean = false;       // the rule has one, and the prox takes the learning rate
-  double step = 1.0;            // the prox's step where it is one number
   const void* steps = nullptr;  // prox only: a step per element
   ElementPenalty element;
   GroupPenalty groups;

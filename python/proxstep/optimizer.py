@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _core
-from .arrays import Array, is_torch, refuse_masked
+from .arrays import Array, gather_small, is_torch, refuse_masked
 from .checks import count, nearest, positive
 from .penalties import Penalty
 from .rules import Rule, State
@@ -93,24 +93,22 @@ class Optimizer:
             for param in group["params"]:
                 if id(param) not in seen:
                     seen.add(id(param))
-                    self._add(param, index, group, dtype)
+                    self._entries.append(_entry(param, index, group, dtype))
+        gather_small([entry.state.moments for entry in self._entries])
+        for entry in self._entries:
+            self._add(entry, self.groups[entry.group])
         self._plan.check_overlaps()
         self.steps = 0
 
-    def _add(self, param: Array, index: int, group: Mapping[str, Any], dtype: str | None) -> None:
-        rule: Rule = group["rule"]
+    def _add(self, entry: _Entry, group: Mapping[str, Any]) -> None:
         penalty: Penalty | None = group["penalty"]
-        check_steppable(rule, penalty)
-        state = rule.init(param, dtype=dtype)
-        moments = tuple(state.moments.values())
         self._plan.add(
-            param,
-            moments,
-            rule.spec,
+            entry.param,
+            tuple(entry.state.moments.values()),
+            entry.rule.spec,
             None if penalty is None else penalty.spec,
             is_euclidean(group["metric"]),
         )
-        self._entries.append(_Entry(param, rule, state, index))
 
     @property
     def params(self) -> list[Array]:
@@ -239,6 +237,12 @@ def _check_moment(name: str, mine: Array, given: Any) -> None:
 
 def _kind(thing: Any) -> str:
     return f"{type(thing).__module__}.{type(thing).__name__}".removeprefix("builtins.")
+
+
+def _entry(param: Array, index: int, group: Mapping[str, Any], dtype: str | None) -> _Entry:
+    rule: Rule = group["rule"]
+    check_steppable(rule, group["penalty"])
+    return _Entry(param, rule, rule.init(param, dtype=dtype), index)
 
 
 def _as_groups(params: Sequence[Any]) -> list[dict[str, Any]]:

@@ -112,8 +112,9 @@ def _add_train(commands: Any) -> None:
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="copy of DIR/metrics.jsonl: a line a step"
     )
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    parser.add_argument("--overwrite", action="store_true", help="begin anew in a used --out")
+    used = parser.add_mutually_exclusive_group()
+    used.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    used.add_argument("--overwrite", action="store_true", help="begin anew in a used --out")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     for title, kind in (("model", ModelConfig), ("training", TrainConfig)):
         group = parser.add_argument_group(title)

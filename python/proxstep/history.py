@@ -56,8 +56,8 @@ class History:
         last = f"objective {self.objective[-1]:.6g}, " if self.epochs else ""
         return (
             f"History({self.reason} after {self.epochs} epochs: {last}best epoch "
-            f"{self.best_epoch}, {np.count_nonzero(self.x)} of {self.x.size} parameters are not "
-            f"zero)"
+            f"{self.best_epoch + 1}, {np.count_nonzero(self.x)} of {self.x.size} parameters "
+            f"are not zero)"
         )
 
     def plot(self, ax: Any = None) -> Any:

@@ -247,6 +247,8 @@ def _entry(param: Array, index: int, group: Mapping[str, Any], dtype: str | None
 
 def _as_groups(params: Sequence[Any]) -> list[dict[str, Any]]:
     """Parameter groups, whichever way they were given."""
+    if hasattr(params, "shape"):
+        raise TypeError(f"params is one array of shape {tuple(params.shape)}; give a list: [x]")
     items = list(params)
     if not any(isinstance(item, Mapping) for item in items):
         return [{"params": items}]

@@ -99,6 +99,7 @@ def train(
     ([2.0], 'finished')
     """
     _check(problem, batch_size, epochs)
+    _check_schedule(schedule)
     _check_validation(problem, validation, patience)
     x = start_point(x0, problem.shape, problem.dtype)
     intercept = _start_intercept(problem, intercept0)
@@ -110,6 +111,14 @@ def train(
     run = Run(problem, penalty, optimizer, settings, validation)
     run.fit(epochs, np.random.default_rng(seed))
     return run.history()
+
+
+def _check_schedule(schedule: Schedule | None) -> None:
+    if schedule is not None and (isinstance(schedule, type) or not callable(schedule)):
+        raise TypeError(
+            f"schedule is {schedule!r}; an object called with the number of the update, such as "
+            f"schedules.Cosine(0.1, steps=1000), is needed"
+        )
 
 
 def _start_intercept(problem: Problem, intercept0: ArrayLike | None) -> Array:

@@ -77,7 +77,9 @@ class TrainConfig:
     weight_decay: float = setting(0.1, "decay of 2-D weights, times the learning rate each step")
     max_norm: float = setting(1.0, "clip the gradient to this Euclidean norm; 0: never")
     penalty: str = setting("l0", "penalty on the weights", known=tuple(PENALTIES))
-    lam: float = setting(1e-3, "strength of the penalty; l0 wants about 1e-3, l1 about 3e-2")
+    lam: float = setting(
+        1e-3, "strength of the penalty; l0 wants about 1e-3, l1 and group-rows about 3e-2"
+    )
     metric: str = setting("euclidean", "step seen by the prox", known=("diagonal", "euclidean"))
     penalize: str = setting(
         "matrices", "its scope: all 2-D weights, or those of blocks", known=SCOPES

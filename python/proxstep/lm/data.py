@@ -22,9 +22,14 @@ def read_text(files: Sequence[str | Path]) -> str:
     ------
     OSError
         If a file cannot be read.
+    ValueError
+        If there is no text in the files.
     """
     if files:
-        return "".join(Path(file).read_bytes().decode("utf-8", "surrogateescape") for file in files)
+        text = "".join(Path(file).read_bytes().decode("utf-8", "surrogateescape") for file in files)
+        if not text:
+            raise ValueError(f"{', '.join(map(str, files))}: no text to train on")
+        return text
     from pydoc_data.topics import topics
 
     return "\n\n".join(topics[name] for name in topics)

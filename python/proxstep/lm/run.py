@@ -64,6 +64,8 @@ class Run:
         """Train to the end or to a signal; return the exit code."""
         with self.log:
             self._introduce()
+            if self.trainer.step >= self.about.config.steps:
+                self.say(f"the run is at step {self.trainer.step} already; more need --steps")
             if self.trainer.step == 0:
                 self._write(Record(0, None, self.trainer.validate(), self.trainer.zeros()))
             stopped = self._train()
@@ -172,7 +174,8 @@ def _start(request: Request) -> tuple[About, Corpus, None]:
     tokenizer = make_tokenizer(config.tokenizer, text)
     sizes = {k: v for k, v in request.given.items() if k in names}
     model = ModelConfig(**{**sizes, "vocabulary": tokenizer.size})
-    about = About(model, config, tokenizer, request.files, fingerprint(text))
+    files = tuple(str(Path(file).absolute()) for file in request.files)  # to resume from elsewhere
+    about = About(model, config, tokenizer, files, fingerprint(text))
     return about, Corpus.from_text(text, tokenizer, config.validation), None
 
 

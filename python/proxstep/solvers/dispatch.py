@@ -97,6 +97,7 @@ def solve(
     limits = _limits(tol, max_iter, max_time)
     penalty = as_penalty(penalty)
     start = start_point(x0, problem.shape, problem.dtype)
+    penalty.value(start)  # weights and groups that do not fit are refused in the core's words
     with np.errstate(over="ignore", invalid="ignore"):
         _check_scale(problem)
         result = _solve(problem, penalty, limits, start)

@@ -51,9 +51,9 @@ def advice(result: Result) -> str:
         "stalled": "no progress beyond rounding, raise tol",
     }[result.reason]
     return (
-        f"ps.solve stopped ({result.reason}) after {result.n_iter} iterations with a "
-        f"{result.certificate} of {result.gap:.2g} of the null model, above tol={result.tol:g}: "
-        f"{change}"
+        f"ps.solve stopped ({result.reason}) after {result.n_iter} iterations and a "
+        f"relative {result.certificate} of {result.gap:.2g} of the null model, above "
+        f"tol={result.tol:g}: {change}"
     )
 
 

@@ -177,24 +177,38 @@ op::GroupSums group_sums(int64_t n, const C* __restrict z, const C* __restrict s
           has_zero_step, sizeof(C) == 4 ? 1e-9 : 4e-16};
 }
 
-// One group whose elements have steps of their own. Quotients in the compute type, sums in double.
+// z / (nu + s). In the compute type; the sums over it are in double.
+template <class C>
+inline __attribute__((always_inline)) double quotient(C z, C s, C nu) {
+  constexpr C tiny = sizeof(C) == 4 ? C(0x1p-126) : C(0x1p-1022);  // 0 / 0 is 0 where a step is 0
+  return double(z / (nu + (s + tiny)));
+}
+
+// Not inlined: the search for a root calls these from many places, for every penalty.
+template <class C>
+__attribute__((noinline)) double quotient_norm(int64_t n, const C* __restrict z,
+                                               const C* __restrict s, C nu) {
+  return op::square_root(lane_sum(n, [=](int64_t i) {
+    const double v = quotient(z[i], s[i], nu);
+    return v * v;
+  }));
+}
+
+template <class C>
+__attribute__((noinline)) double quotient_distance(int64_t n, const C* __restrict z,
+                                                   const C* __restrict s, C nu) {
+  return 0.5 * lane_sum(n, [=](int64_t i) {
+           const double v = quotient(z[i], s[i], nu);
+           return v * v * double(s[i]);
+         });
+}
+
+// One group whose elements have steps of their own.
 template <class C, class P64>
 void scale_diagonal(const P64& penalty, int64_t n, C* __restrict z, const C* __restrict s,
                     double w) {
-  constexpr C tiny = sizeof(C) == 4 ? C(0x1p-126) : C(0x1p-1022);  // 0 / 0 is 0 where a step is 0
-  const auto quotient = [=](int64_t i, C nu) { return double(z[i] / (nu + (s[i] + tiny))); };
-  const auto norm_at = [=](double nu) {
-    return op::square_root(lane_sum(n, [=](int64_t i) {
-      const double v = quotient(i, C(nu));
-      return v * v;
-    }));
-  };
-  const auto distance_at = [=](double nu) {
-    return 0.5 * lane_sum(n, [=](int64_t i) {
-             const double v = quotient(i, C(nu));
-             return v * v * double(s[i]);
-           });
-  };
+  const auto norm_at = [=](double nu) { return quotient_norm(n, z, s, C(nu)); };
+  const auto distance_at = [=](double nu) { return quotient_distance(n, z, s, C(nu)); };
   const C nu = C(op::group_root(penalty, w, norm_at, distance_at, group_sums(n, z, s)));
   for (int64_t i = 0; i < n; ++i) {
     z[i] = nu == C(0) ? z[i] - z[i] : z[i] * op::group_keep(nu, s[i]);

@@ -60,6 +60,29 @@ def test_group_lasso_is_stationary(shape, over, dtype, tolerance, spread):
             assert np.linalg.norm(pull) <= limit * (1 + tolerance)
 
 
+def group_lasso(z, s, lam):
+    """Bisection for nu = ||x|| / lam in extended precision."""
+    z, s = z.astype(np.longdouble), s.astype(np.longdouble)
+    low, high = np.longdouble(0), np.linalg.norm(z) / lam
+    for _ in range(200):
+        nu = (low + high) / 2
+        low, high = (nu, high) if np.linalg.norm(z / (nu + s)) > lam else (low, nu)
+    return z * (high / (high + s))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("n", [2, 8, 1000])
+@pytest.mark.parametrize("spread", [0.0, 1e-4, 1e-2, 0.1, 0.5, 1.5])
+@pytest.mark.parametrize("share", [1e-7, 1e-4, 1e-2, 0.1, 0.5, 0.9, 0.99])
+def test_group_lasso_to_rounding(dtype, n, spread, share):
+    """Hardly shrunk to nearly zero, where rounding of the norm counts 1 / (1 - share) times."""
+    z, s = normal((1, n), dtype, seed=75), steps_for((1, n), dtype, spread)
+    lam = share * float(np.linalg.norm(z.astype(float) / s))
+    x = ps.prox(z, ps.Group(ps.L1(lam), "rows"), step=s)
+    rtol = 10 * np.finfo(dtype).eps / (1 - share)
+    np.testing.assert_allclose(x.astype(np.longdouble), group_lasso(z, s, lam), rtol=rtol)
+
+
 @each_grouping
 @each_penalty
 @pytest.mark.parametrize("dtype", DTYPES)

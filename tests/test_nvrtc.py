@@ -38,10 +38,10 @@ __global__ void group(double* x, const double* s, double w, Penalty penalty) {
     return square_root(sum);
   };
   const auto distance = [=](double nu) { return 0.5 * norm(nu) * norm(nu) * s[0]; };
-  const GroupSums sums{norm(1.0 - s[0]), norm(0.0), s[0], s[3]};
+  const GroupSums sums{norm(1.0), s[0], s[3], s[0] == 0.0, s[1], 1e-12};
   const double nu = group_root(penalty, w, norm, distance, sums);
   const double scale = group_scale(penalty, sums.norm, s[0], w);
-  for (int i = 0; i < 4; ++i) z[i] *= group_keep(nu, s[i]) * scale;
+  for (int i = 0; i < 4; ++i) z[i] *= group_keep(nu, s[i]) * keep_nearly_all(s[i] / nu) * scale;
 }
 """
 

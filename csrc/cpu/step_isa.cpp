@@ -151,14 +151,16 @@ double shortest_positive(int64_t n, const C* s) {
   return double(least);
 }
 
-// ||z|| and the range of its steps, in one pass over both.
+// ||z|| and its steps, in one pass over both.
 template <class C>
 op::GroupSums group_sums(int64_t n, const C* __restrict z, const C* __restrict s) {
-  double squares[kLanes] = {};
+  double squares[kLanes] = {}, moments[kLanes] = {};
   C shortest[kLanes], longest[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) shortest[lane] = longest[lane] = s[0];
   const auto take = [&](int lane, int64_t i) {
-    squares[lane] += double(z[i]) * double(z[i]);
+    const double square = double(z[i]) * double(z[i]);
+    squares[lane] += square;
+    moments[lane] += square * double(s[i]);
     shortest[lane] = op::least(s[i], shortest[lane]);
     longest[lane] = op::most(s[i], longest[lane]);
   };
@@ -171,10 +173,11 @@ op::GroupSums group_sums(int64_t n, const C* __restrict z, const C* __restrict s
     shortest[0] = op::least(shortest[0], shortest[lane]);
     longest[0] = op::most(longest[0], longest[lane]);
   }
+  const double sum = fold_lanes(squares);
   const bool has_zero_step = shortest[0] == C(0);
-  return {group_norm(n, z, fold_lanes(squares)),
-          has_zero_step ? shortest_positive(n, s) : double(shortest[0]), double(longest[0]),
-          has_zero_step, sizeof(C) == 4 ? 1e-9 : 4e-16};
+  return {group_norm(n, z, sum),     has_zero_step ? shortest_positive(n, s) : double(shortest[0]),
+          double(longest[0]),        has_zero_step,
+          fold_lanes(moments) / sum, sizeof(C) == 4 ? 0x1p-24 : 0x1p-51};
 }
 
 // z / (nu + s). In the compute type; the sums over it are in double.
@@ -209,9 +212,15 @@ void scale_diagonal(const P64& penalty, int64_t n, C* __restrict z, const C* __r
                     double w) {
   const auto norm_at = [=](double nu) { return quotient_norm(n, z, s, C(nu)); };
   const auto distance_at = [=](double nu) { return quotient_distance(n, z, s, C(nu)); };
-  const C nu = C(op::group_root(penalty, w, norm_at, distance_at, group_sums(n, z, s)));
-  for (int64_t i = 0; i < n; ++i) {
-    z[i] = nu == C(0) ? z[i] - z[i] : z[i] * op::group_keep(nu, s[i]);
+  const op::GroupSums sums = group_sums(n, z, s);
+  const C nu = C(op::group_root(penalty, w, norm_at, distance_at, sums));
+  if (nu == C(0)) {
+    for (int64_t i = 0; i < n; ++i) z[i] -= z[i];
+  } else if (sums.most_step < op::small_quotient<C>() * double(nu)) {
+    const C inverse = C(1) / nu;
+    for (int64_t i = 0; i < n; ++i) z[i] *= op::keep_nearly_all(inverse * s[i]);
+  } else {
+    for (int64_t i = 0; i < n; ++i) z[i] *= op::group_keep(nu, s[i]);
   }
 }
 

@@ -22,10 +22,21 @@ PROXSTEP_FN T group_keep(T nu, T s) {
   return nu == infinity<T>() ? T(1) : nu / (nu + s);
 }
 
+// The same for a small q = s / nu, without a division; the next term is below the rounding.
+template <class T>
+PROXSTEP_FN T keep_nearly_all(T q) {
+  return T(1) - (q - q * q);
+}
+template <class T>
+PROXSTEP_FN constexpr double small_quotient() {
+  return sizeof(T) == 4 ? 0x1p-9 : 0x1p-18;
+}
+
 struct GroupSums {
   double norm;                   // ||z||
   double least_step, most_step;  // the shortest that is not zero, and the longest
   bool has_zero_step;
+  double mean_step;  // each weighted by its z^2
   double tolerance;  // relative, of an element of the prox
 };
 
@@ -71,16 +82,56 @@ PROXSTEP_FN double group_bracketed_root(const P& penalty, double w, const Norm& 
   return 0.5 * (low.nu + high.nu);
 }
 
-// The root where all steps are s: the norm shrinks from ||z|| to its prox r = ||z|| nu / (nu + s).
+// The root where all steps are s: the norm shrinks from ||z|| to its prox r, nu = r / (w phi'(r)).
+// At a kink of phi, where phi' has no one value, from r = ||z|| nu / (nu + s).
 template <class P>
 PROXSTEP_FN double group_uniform_root(const P& penalty, double norm, double s, double w) {
-  const double r = penalty.prox(norm, s * w);
+  const double r = penalty.prox(norm, s * w), pull = w * penalty.slope(r);
+  if (r == 0.0) return 0.0;
+  if (pull > 0.0 && pull < infinity<double>()) return r / pull;
   return r < norm ? r * s / (norm - r) : infinity<double>();
 }
 
+// The steps act as one, s = norm / f - nu, which grows with nu up to their mean. Where they differ
+// little that is it: the rest of the series of f in their spread bounds the relative error.
+struct GroupGuess {
+  double nu, error, spread;
+};
+template <class P>
+PROXSTEP_FN GroupGuess group_guess(const P& penalty, double w, const GroupSums& sums) {
+  const double mean = sums.mean_step, shortest = sums.has_zero_step ? 0.0 : sums.least_step;
+  const double nu = group_uniform_root(penalty, sums.norm, mean, w), all = nu + mean;
+  const double above = most(sums.most_step - mean, 0.0) / all;
+  const double below = most(mean - shortest, 0.0) / all;
+  const double spread = most(above, below);
+  return {nu, spread <= 0.25 ? 2.5 * above * below * all / nu : infinity<double>(), spread};
+}
+
+// From a guess: one sum gives the step at nu, and how far that is from the mean how it will move.
+// Infinity where this does not settle.
+template <class P, class Norm>
+PROXSTEP_FN double group_settled_root(const P& penalty, double w, const Norm& f,
+                                      const GroupSums& sums, const GroupGuess& guess) {
+  const auto root = [&](double step) {
+    return group_uniform_root(penalty, sums.norm,
+                              most(least(step, sums.most_step), sums.least_step), w);
+  };
+  double nu = guess.nu, change = 1.0;
+  while (nu > 0.0 && nu < infinity<double>()) {
+    const double step = sums.norm / f(nu) - nu, plain = root(step);
+    const double move = (sums.mean_step - step) * (plain - nu) / (plain + sums.mean_step);
+    const double next = root(step + move), before = change;
+    const double error = guess.spread <= 1.0 ? 16.0 * magnitude(move) / next : infinity<double>();
+    change = group_effect(magnitude(next / nu - 1.0), nu, sums);
+    if (least(group_effect(error, nu, sums), change) <= sums.tolerance) return next;
+    if (!(change < 0.125 * before)) break;
+    nu = next;
+  }
+  return infinity<double>();
+}
+
 // Convex phi: one root. Zero when ||z / s|| <= w phi'(0+), untouched when phi is flat at ||z||.
-// The roots for the longest and the shortest step enclose it, so closely where phi shrinks little,
-// as it does in training, that no sum is needed. Rounding may spoil either, so both are tested.
+// The roots for the longest and the shortest step enclose it.
 template <class P, class Norm>
 PROXSTEP_FN double group_convex_root(const P& penalty, double w, const Norm& f,
                                      const GroupSums& sums) {
@@ -90,11 +141,11 @@ PROXSTEP_FN double group_convex_root(const P& penalty, double w, const Norm& f,
     return infinity<double>();
   if (most_root == 0.0 && !sums.has_zero_step) return 0.0;
   if (least_root == 0.0 && f(0.0) <= w * penalty.slope(0.0)) return 0.0;
+  const GroupGuess guess = group_guess(penalty, w, sums);
+  if (group_effect(guess.error, guess.nu, sums) <= sums.tolerance) return guess.nu;
+  const double settled = group_settled_root(penalty, w, f, sums, guess);
+  if (settled < infinity<double>()) return settled;
   const bool bounded = most_root < infinity<double>() && most_root > 0.0;
-  if (bounded && !sums.has_zero_step &&
-      group_effect(magnitude(most_root / least_root - 1.0), least_root, sums) <= sums.tolerance) {
-    return 0.5 * (least_root + most_root);
-  }
   const auto at = [&](double nu) { return Balanced{nu, group_balance(penalty, w, nu, f(nu))}; };
   Balanced low = least_root > 0.0 ? at(least_root * (1.0 - 1e-9)) : Balanced{0.0, -1.0};
   if (!(low.balance < 0.0)) low = {0.0, -1.0};

@@ -103,6 +103,16 @@ def test_a_full_disk_keeps_the_last_checkpoint(text: Path) -> None:
     assert train("--out", "run", "--resume", "--steps", 12) == 0
 
 
+def test_a_reader_that_leaves_early_is_no_error(text: Path) -> None:
+    train(text, "--out", "run")
+    process = start("sample", "run", "--tokens", "5")
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 1
+
+
 def test_divergence_fails_and_keeps_the_checkpoint(
     text: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,6 +46,12 @@ def test_any_bytes_pass_through_the_byte_tokenizer(tmp_path: Path) -> None:
     assert bytes(ByteTokenizer().encode(text).tolist()) == content
 
 
+def test_characters_are_refused_where_a_byte_is_not_utf_8() -> None:
+    text = b"caf\xe9 \xff".decode("utf-8", "surrogateescape")
+    with pytest.raises(ValueError, match="byte 0xe9 at character 3; the tokenizer 'bytes'"):
+        make_tokenizer("characters", text)
+
+
 def test_an_unknown_kind_names_the_nearest() -> None:
     with pytest.raises(ValueError, match="unknown tokenizer 'byte': did you mean 'bytes'"):
         make_tokenizer("byte", "text")

@@ -8,6 +8,7 @@ the cap, raise ValueError.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ Schedule = Callable[[int], float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Clipped:
+class _Clipped(ABC):
     """Common part: the floor, the cap, and the checks."""
 
     floor: float = 0.0
@@ -38,8 +39,8 @@ class _Clipped:
             raise ValueError(f"step must be at least 0, got {step}")
         return min(max(self._rate(step), self.floor), self.cap)
 
-    def _rate(self, step: int) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def _rate(self, step: int) -> float: ...
 
 
 @dataclass(frozen=True)

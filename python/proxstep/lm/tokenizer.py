@@ -49,8 +49,21 @@ class CharacterTokenizer:
 
     @classmethod
     def from_text(cls, text: str) -> CharacterTokenizer:
-        """Collect the characters of a text."""
-        return cls("".join(sorted(set(text))))
+        """Collect the characters of a text.
+
+        Raises
+        ------
+        ValueError
+            If bytes that are not UTF-8 are among them, as `read_text` keeps them.
+        """
+        symbols = "".join(sorted(set(text)))
+        strange = next((symbol for symbol in symbols if "\udc80" <= symbol <= "\udcff"), None)
+        if strange is not None:
+            raise ValueError(
+                f"the text is not UTF-8: byte {ord(strange) - 0xDC00:#x} at character "
+                f"{text.index(strange)}; the tokenizer 'bytes' takes any file"
+            )
+        return cls(symbols)
 
     def encode(self, text: str) -> Any:
         """Return int64 tokens."""

@@ -47,8 +47,10 @@ class Plan {
       own(e.x());
       for (const Borrowed& m : e.moments()) own(m);
     }
-    std::sort(owned_.begin(), owned_.end(), starts_before);
-    for (std::size_t k = 1; k < owned_.size(); ++k) check_no_overlap(*owned_[k - 1], *owned_[k]);
+    std::sort(owned_.begin(), owned_.end());
+    for (std::size_t k = 1; k < owned_.size(); ++k) {
+      check_no_overlap(*owned_[k - 1].array, *owned_[k].array);
+    }
   }
 
   // lrs: one per entry, or empty for the rules' own. max_norm <= 0: no clipping.
@@ -73,17 +75,19 @@ class Plan {
   }
 
  private:
-  static bool starts_before(const Borrowed* a, const Borrowed* b) {
-    return a->array.data < b->array.data;
-  }
+  struct Owned {
+    const void* begin;  // a copy, so that a search stays in a few lines of memory
+    const Borrowed* array;
+    bool operator<(const Owned& other) const { return begin < other.begin; }
+  };
   void own(const Borrowed& b) {
-    if (b.array.size()) owned_.push_back(&b);
+    if (b.array.size()) owned_.push_back({b.array.data, &b});
   }
   // The owned arrays lie apart, so only the neighbours of g can touch it.
   void check_apart_from_owned(const Borrowed& g) const {
-    const auto next = std::upper_bound(owned_.begin(), owned_.end(), &g, starts_before);
-    if (next != owned_.end()) check_no_overlap(g, **next);
-    if (next != owned_.begin()) check_no_overlap(g, **(next - 1));
+    const auto next = std::upper_bound(owned_.begin(), owned_.end(), Owned{g.array.data, &g});
+    if (next != owned_.end()) check_no_overlap(g, *next->array);
+    if (next != owned_.begin()) check_no_overlap(g, *(next - 1)->array);
   }
 
   struct RuleInMetric {
@@ -143,8 +147,8 @@ class Plan {
   py::object dtype_;
   std::vector<RuleInMetric> metrics_;
   std::vector<StepArguments> entries_;
-  std::vector<const Borrowed*> owned_;  // parameters and moments by address
-  py::list keep_;                       // what all the pointers point into
+  std::vector<Owned> owned_;  // parameters and moments by address
+  py::list keep_;             // what all the pointers point into
 };
 
 }  // namespace

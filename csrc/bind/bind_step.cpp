@@ -115,6 +115,7 @@ py::object step(py::handle x, py::handle g, const RuleSpec& rule, const PenaltyS
   const StepArguments arguments(x, moments, rule, penalty, dtype);
   check_grad_scale(grad_scale, arguments.task().dtype);
   const Borrowed gradient = arguments.gradient(g, dtype);
+  arguments.check_apart(gradient);
   cpu::Task task = arguments.task();
   task.g = gradient.array.data;
   rule.apply(t, lr, euclidean, &task);

@@ -52,9 +52,12 @@ Borrowed StepArguments::gradient(py::handle g, py::handle dtype) const {
   Borrowed b = Borrowed::floating(g, "g", dtype);
   check_same_dtype(b, x_);
   check_same_shape(b, x_);
-  check_no_overlap(b, x_);
-  for (const Borrowed& m : moments_) check_no_overlap(b, m);
   return b;
+}
+
+void StepArguments::check_apart(const Borrowed& gradient) const {
+  check_no_overlap(gradient, x_);
+  for (const Borrowed& m : moments_) check_no_overlap(gradient, m);
 }
 
 void run_released(const cpu::Task* tasks, std::int64_t count, double grad_scale,

@@ -12,8 +12,9 @@ class StepArguments {
  public:
   StepArguments(py::handle x, const py::tuple& moments, const RuleSpec& rule,
                 const PenaltySpec* penalty, py::handle dtype);
-  // The gradient that fits, checked against x and the moments.
+  // A gradient of the dtype and the shape of x.
   Borrowed gradient(py::handle g, py::handle dtype) const;
+  void check_apart(const Borrowed& gradient) const;  // from x and the moments
   const cpu::Task& task() const { return task_; }
   const Borrowed& x() const { return x_; }
   const std::vector<Borrowed>& moments() const { return moments_; }

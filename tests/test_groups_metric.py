@@ -60,13 +60,24 @@ def test_group_lasso_is_stationary(shape, over, dtype, tolerance, spread):
             assert np.linalg.norm(pull) <= limit * (1 + tolerance)
 
 
-def group_lasso(z, s, lam):
-    """Bisection for nu = ||x|| / lam in extended precision."""
+SLOPES = {
+    "L1": lambda r, lam: lam,
+    "SquaredL2": lambda r, lam: lam * r,
+    "ElasticNet": lambda r, l1, l2: l1 + l2 * r,
+    "Box": lambda r, lower, upper: np.where(r > upper, np.inf, 0.0),
+}
+
+
+def by_bisection(name, settings, z, s):
+    """x = z nu / (nu + s) row by row, where nu phi'(||x||) = ||x||, in extended precision."""
     z, s = z.astype(np.longdouble), s.astype(np.longdouble)
-    low, high = np.longdouble(0), np.linalg.norm(z) / lam
-    for _ in range(200):
-        nu = (low + high) / 2
-        low, high = (nu, high) if np.linalg.norm(z / (nu + s)) > lam else (low, nu)
+    low = np.zeros((len(z), 1), np.longdouble)
+    high = low + 1e30
+    for _ in range(100):
+        nu = np.where(low > 0, np.sqrt(low * high), high * 1e-9)
+        f = np.linalg.norm(z / (nu + s), axis=1, keepdims=True)
+        over = SLOPES[name](nu * f, *settings.values()) > f
+        low, high = np.where(over, low, nu), np.where(over, nu, high)
     return z * (high / (high + s))
 
 
@@ -80,7 +91,43 @@ def test_group_lasso_to_rounding(dtype, n, spread, share):
     lam = share * float(np.linalg.norm(z.astype(float) / s))
     x = ps.prox(z, ps.Group(ps.L1(lam), "rows"), step=s)
     rtol = 10 * np.finfo(dtype).eps / (1 - share)
-    np.testing.assert_allclose(x.astype(np.longdouble), group_lasso(z, s, lam), rtol=rtol)
+    want = by_bisection("L1", {"lam": lam}, z, s)
+    np.testing.assert_allclose(x.astype(np.longdouble), want, rtol=rtol)
+
+
+def odd_steps(kind, rng):
+    shape = (30, 7)
+    if kind == "two values":
+        return np.where(rng.random(shape) < 0.3, 10 ** rng.uniform(-9, 9, (30, 1)), 1.0)
+    if kind == "heavy tails":
+        return np.exp(rng.standard_cauchy(shape).clip(-20, 20))
+    s = 10 ** rng.uniform(-1, 1, shape)
+    s[:, :3] *= rng.random((30, 3)) < 0.5
+    return s
+
+
+@pytest.mark.parametrize("kind", ["two values", "heavy tails", "some zero"])
+@pytest.mark.parametrize("tilt", [-1.0, 0.0, 1.0])
+@pytest.mark.parametrize("share", [1e-9, 1e-3, 0.3])
+@pytest.mark.parametrize("name", list(SLOPES))
+def test_odd_steps_to_rounding(name, share, tilt, kind):
+    """An outlier holds most of the norm (tilt 1) or of its shrinkage (tilt -1)."""
+    rng = np.random.default_rng(76)
+    s = odd_steps(kind, rng)
+    z = rng.standard_normal(s.shape) * np.where(s > 0, s, 1.0) ** tilt
+    for row_z, row_s in zip(z[:, None], s[:, None], strict=True):
+        pull, norm = np.linalg.norm(row_z / np.where(row_s > 0, row_s, 1.0)), np.linalg.norm(row_z)
+        settings = {
+            "L1": {"lam": share * pull},
+            "SquaredL2": {"lam": share * pull / norm},
+            "ElasticNet": {"l1": share * pull, "l2": pull / norm},
+            "Box": {"lower": -1.0, "upper": share * norm},
+        }[name]
+        if name == "Box" and share * norm <= 2 * np.linalg.norm(row_z[row_s == 0]):
+            continue  # no nearest point, or hardly one
+        x = ps.prox(row_z, group(name, settings, "rows"), step=row_s)
+        want = by_bisection(name, settings, row_z, row_s)
+        np.testing.assert_allclose(x.astype(np.longdouble), want, rtol=1e-13)
 
 
 @each_grouping

@@ -38,13 +38,18 @@ struct GroupSums {
   bool has_zero_step;
   double mean_step;  // each weighted by its z^2
   double tolerance;  // relative, of an element of the prox
+  PROXSTEP_FN double shortest_step() const { return has_zero_step ? 0.0 : least_step; }
 };
 
-// w phi'(r) / f - 1 at r = nu f, nearly linear in nu; its sign is the sign of dG / dr. An element
-// with step 0 stays where it is and makes f infinite at nu = 0.
+// w phi'(r) / f - 1 at r = nu f, nearly linear in nu; its sign is the sign of dG / dr. At a kink of
+// phi, where phi' has no one value, how far r is from its prox. An element with step 0 stays where
+// it is and makes f infinite at nu = 0.
 template <class P>
 PROXSTEP_FN double group_balance(const P& penalty, double w, double nu, double f) {
-  return f == infinity<double>() ? -1.0 : w * penalty.slope(nu * f) / f - 1.0;
+  if (f == infinity<double>()) return -1.0;
+  const double r = nu * f, pull = w * penalty.slope(r);
+  if (r == 0.0 || (pull > 0.0 && pull < infinity<double>())) return pull / f - 1.0;
+  return 1.0 - penalty.prox(2.0 * r, nu * w) / r;
 }
 
 // nu with the balance there.
@@ -93,18 +98,21 @@ PROXSTEP_FN double group_uniform_root(const P& penalty, double norm, double s, d
 }
 
 // The steps act as one, s = norm / f - nu, which grows with nu up to their mean. Where they differ
-// little that is it: the rest of the series of f in their spread bounds the relative error.
+// little that is it: the rest of the series of f in their spread bounds how far it is off.
 struct GroupGuess {
-  double nu, error, spread;
+  double nu, error, spread;  // error: relative, of nu
 };
 template <class P>
 PROXSTEP_FN GroupGuess group_guess(const P& penalty, double w, const GroupSums& sums) {
-  const double mean = sums.mean_step, shortest = sums.has_zero_step ? 0.0 : sums.least_step;
+  const double mean = sums.mean_step;
   const double nu = group_uniform_root(penalty, sums.norm, mean, w), all = nu + mean;
   const double above = most(sums.most_step - mean, 0.0) / all;
-  const double below = most(mean - shortest, 0.0) / all;
+  const double below = most(mean - sums.shortest_step(), 0.0) / all;
   const double spread = most(above, below);
-  return {nu, spread <= 0.25 ? 2.5 * above * below * all / nu : infinity<double>(), spread};
+  if (!(spread <= 0.25)) return {nu, infinity<double>(), spread};
+  const double off = most(mean - 2.5 * above * below * all, 0.0);
+  const double far = group_uniform_root(penalty, sums.norm, off, w);
+  return {nu, magnitude(far / nu - 1.0), spread};
 }
 
 // From a guess: one sum gives the step at nu, and how far that is from the mean how it will move.
@@ -113,17 +121,20 @@ template <class P, class Norm>
 PROXSTEP_FN double group_settled_root(const P& penalty, double w, const Norm& f,
                                       const GroupSums& sums, const GroupGuess& guess) {
   const auto root = [&](double step) {
-    return group_uniform_root(penalty, sums.norm,
-                              most(least(step, sums.most_step), sums.least_step), w);
+    return group_uniform_root(penalty, sums.norm, most(step, 0.0), w);
+  };
+  const auto allowed = [&](double step) {
+    return most(least(step, sums.most_step), sums.shortest_step());
   };
   double nu = guess.nu, change = 1.0;
   while (nu > 0.0 && nu < infinity<double>()) {
-    const double step = sums.norm / f(nu) - nu, plain = root(step);
+    const double step = allowed(sums.norm / f(nu) - nu), plain = root(step), before = change;
     const double move = (sums.mean_step - step) * (plain - nu) / (plain + sums.mean_step);
-    const double next = root(step + move), before = change;
-    const double error = guess.spread <= 1.0 ? 16.0 * magnitude(move) / next : infinity<double>();
-    change = group_effect(magnitude(next / nu - 1.0), nu, sums);
-    if (least(group_effect(error, nu, sums), change) <= sums.tolerance) return next;
+    const double next = root(allowed(step + move));
+    double error = magnitude(next / nu - 1.0);
+    change = group_effect(error, nu, sums);
+    if (guess.spread <= 0.5) error = least(error, magnitude(root(step + 16.0 * move) / next - 1.0));
+    if (group_effect(error, nu, sums) <= sums.tolerance) return next;
     if (!(change < 0.125 * before)) break;
     nu = next;
   }
@@ -140,14 +151,15 @@ PROXSTEP_FN double group_convex_root(const P& penalty, double w, const Norm& f,
   if (least_root == infinity<double>() || w * penalty.slope(sums.norm) == 0.0)
     return infinity<double>();
   if (most_root == 0.0 && !sums.has_zero_step) return 0.0;
-  if (least_root == 0.0 && f(0.0) <= w * penalty.slope(0.0)) return 0.0;
+  const double at_zero = least_root == 0.0 ? group_balance(penalty, w, 0.0, f(0.0)) : -1.0;
+  if (at_zero >= 0.0) return 0.0;
   const GroupGuess guess = group_guess(penalty, w, sums);
   if (group_effect(guess.error, guess.nu, sums) <= sums.tolerance) return guess.nu;
   const double settled = group_settled_root(penalty, w, f, sums, guess);
   if (settled < infinity<double>()) return settled;
   const bool bounded = most_root < infinity<double>() && most_root > 0.0;
   const auto at = [&](double nu) { return Balanced{nu, group_balance(penalty, w, nu, f(nu))}; };
-  Balanced low = least_root > 0.0 ? at(least_root * (1.0 - 1e-9)) : Balanced{0.0, -1.0};
+  Balanced low = least_root > 0.0 ? at(least_root * (1.0 - 1e-9)) : Balanced{0.0, at_zero};
   if (!(low.balance < 0.0)) low = {0.0, -1.0};
   Balanced high = at(bounded ? most_root * (1.0 + 1e-9) : most(4.0 * least_root, sums.most_step));
   for (int k = 0; k < 1000 && high.balance < 0.0; ++k) low = high, high = at(4.0 * high.nu);

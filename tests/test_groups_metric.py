@@ -130,6 +130,22 @@ def test_odd_steps_to_rounding(name, share, tilt, kind):
         np.testing.assert_allclose(x.astype(np.longdouble), want, rtol=1e-13)
 
 
+@pytest.mark.parametrize("size", [2.0**-1000, 2.0**-500, 2.0**500, 2.0**1000])
+@pytest.mark.parametrize(
+    ("scaled", "plain"),
+    [
+        (lambda size: ps.L1(0.7 * size), ps.L1(0.7)),
+        (lambda size: ps.SquaredL2(0.7), ps.SquaredL2(0.7)),
+        (lambda size: ps.Box(0, 0.7 * size), ps.Box(0, 0.7)),
+    ],
+)
+def test_magnitudes_whose_squares_leave_the_range(scaled, plain, size):
+    z, s = normal((4, 9), seed=77), steps_for((4, 9))
+    want = size * ps.prox(z, ps.Group(plain, "rows"), step=s)
+    got = ps.prox(size * z, ps.Group(scaled(size), "rows"), step=s)
+    np.testing.assert_allclose(got, want, rtol=1e-13)
+
+
 @each_grouping
 @each_penalty
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -131,15 +131,21 @@ void statistics_tile(const StatisticsTile<C>& t) {
 
 // ---- groups
 
-// The norm of z from its sum of squares. Those of float64 can leave its range: z is scaled then.
+// What to divide z by so that squares stay in range; 1 where the sum of them shows that they do.
 template <class C>
-double group_norm(int64_t n, const C* __restrict z, double sum) {
-  if (sizeof(C) == 4 || (sum > 1e-290 && sum < 1e290)) return op::square_root(sum);
+double group_unit(int64_t n, const C* __restrict z, double sum) {
+  if (sizeof(C) == 4 || (sum > 1e-200 && sum < 1e200)) return 1.0;
   double size = 0.0;
   for (int64_t i = 0; i < n; ++i) size = op::most(size, double(op::magnitude(z[i])));
-  if (size == 0.0 || !(size < op::infinity<double>()) || !(sum == sum)) return sum;
-  return size * op::square_root(lane_sum(n, [=](int64_t i) {
-           const double v = double(z[i]) / size;
+  return size > 0.0 && size < op::infinity<double>() ? op::most(size, 1e-300) : 1.0;
+}
+
+template <class C>
+double group_norm(int64_t n, const C* __restrict z) {
+  const double sum = sum_of_squares(n, z), unit = group_unit(n, z, sum);
+  if (unit == 1.0) return op::square_root(sum);
+  return unit * op::square_root(lane_sum(n, [=](int64_t i) {
+           const double v = double(z[i]) / unit;
            return v * v;
          }));
 }
@@ -151,14 +157,15 @@ double shortest_positive(int64_t n, const C* s) {
   return double(least);
 }
 
-// ||z|| and its steps, in one pass over both.
+// ||z|| and its steps, in one pass over both; once more where z is out of the range of its squares.
 template <class C>
-op::GroupSums group_sums(int64_t n, const C* __restrict z, const C* __restrict s) {
+op::GroupSums group_sums(int64_t n, const C* __restrict z, const C* __restrict s, double* unit) {
   double squares[kLanes] = {}, moments[kLanes] = {};
   C shortest[kLanes], longest[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) shortest[lane] = longest[lane] = s[0];
+  const double factor = 1.0 / *unit;
   const auto take = [&](int lane, int64_t i) {
-    const double square = double(z[i]) * double(z[i]);
+    const double v = sizeof(C) == 4 ? double(z[i]) : double(z[i]) * factor, square = v * v;
     squares[lane] += square;
     moments[lane] += square * double(s[i]);
     shortest[lane] = op::least(s[i], shortest[lane]);
@@ -169,15 +176,20 @@ op::GroupSums group_sums(int64_t n, const C* __restrict z, const C* __restrict s
     for (int lane = 0; lane < kLanes; ++lane) take(lane, i + lane);
   }
   for (int lane = 0; i < n; ++i, ++lane) take(lane, i);
+  const double sum = fold_lanes(squares);
+  if (*unit == 1.0 && (*unit = group_unit(n, z, sum)) != 1.0) return group_sums(n, z, s, unit);
   for (int lane = 1; lane < kLanes; ++lane) {
     shortest[0] = op::least(shortest[0], shortest[lane]);
     longest[0] = op::most(longest[0], longest[lane]);
   }
-  const double sum = fold_lanes(squares);
-  const bool has_zero_step = shortest[0] == C(0);
-  return {group_norm(n, z, sum),     has_zero_step ? shortest_positive(n, s) : double(shortest[0]),
-          double(longest[0]),        has_zero_step,
-          fold_lanes(moments) / sum, sizeof(C) == 4 ? 0x1p-24 : 0x1p-51};
+  op::GroupSums sums;
+  sums.norm = *unit * op::square_root(sum);
+  sums.has_zero_step = shortest[0] == C(0);
+  sums.least_step = sums.has_zero_step ? shortest_positive(n, s) : double(shortest[0]);
+  sums.most_step = longest[0];
+  sums.mean_step = fold_lanes(moments) / sum;
+  sums.tolerance = sizeof(C) == 4 ? 0x1p-24 : 0x1p-51;
+  return sums;
 }
 
 // z / (nu + s). In the compute type; the sums over it are in double.
@@ -190,11 +202,12 @@ inline __attribute__((always_inline)) double quotient(C z, C s, C nu) {
 // Not inlined: the search for a root calls these from many places, for every penalty.
 template <class C>
 __attribute__((noinline)) double quotient_norm(int64_t n, const C* __restrict z,
-                                               const C* __restrict s, C nu) {
-  return op::square_root(lane_sum(n, [=](int64_t i) {
-    const double v = quotient(z[i], s[i], nu);
-    return v * v;
-  }));
+                                               const C* __restrict s, C nu, double unit) {
+  const C factor = C(1.0 / unit);
+  return unit * op::square_root(lane_sum(n, [=](int64_t i) {
+           const double v = quotient(sizeof(C) == 4 ? z[i] : z[i] * factor, s[i], nu);
+           return v * v;
+         }));
 }
 
 template <class C>
@@ -210,9 +223,10 @@ __attribute__((noinline)) double quotient_distance(int64_t n, const C* __restric
 template <class C, class P64>
 void scale_diagonal(const P64& penalty, int64_t n, C* __restrict z, const C* __restrict s,
                     double w) {
-  const auto norm_at = [=](double nu) { return quotient_norm(n, z, s, C(nu)); };
+  double unit = 1.0;
+  const op::GroupSums sums = group_sums(n, z, s, &unit);
+  const auto norm_at = [=](double nu) { return quotient_norm(n, z, s, C(nu), unit); };
   const auto distance_at = [=](double nu) { return quotient_distance(n, z, s, C(nu)); };
-  const op::GroupSums sums = group_sums(n, z, s);
   const C nu = C(op::group_root(penalty, w, norm_at, distance_at, sums));
   if (nu == C(0)) {
     for (int64_t i = 0; i < n; ++i) z[i] -= z[i];
@@ -226,7 +240,7 @@ void scale_diagonal(const P64& penalty, int64_t n, C* __restrict z, const C* __r
 
 template <class C, class P>
 void scale_uniform(const P& penalty, int64_t n, C* __restrict z, C step, C w) {
-  const C norm = C(group_norm(n, z, sum_of_squares(n, z)));
+  const C norm = C(group_norm(n, z));
   const C scale = op::group_scale(penalty, norm, step, w);
   for (int64_t i = 0; i < n; ++i) z[i] = scale == C(0) ? z[i] - z[i] : z[i] * scale;
 }

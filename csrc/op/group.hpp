@@ -42,14 +42,15 @@ struct GroupSums {
 };
 
 // w phi'(r) / f - 1 at r = nu f, nearly linear in nu; its sign is the sign of dG / dr. At a kink of
-// phi, where phi' has no one value, how far r is from its prox. An element with step 0 stays where
-// it is and makes f infinite at nu = 0.
+// a convex phi, where phi' has no one value, how far r is from its prox. An element with step 0
+// stays where it is and makes f infinite at nu = 0.
 template <class P>
-PROXSTEP_FN double group_balance(const P& penalty, double w, double nu, double f) {
+PROXSTEP_FN double group_balance(const P& penalty, double w, double norm, double nu, double f) {
   if (f == infinity<double>()) return -1.0;
   const double r = nu * f, pull = w * penalty.slope(r);
-  if (r == 0.0 || (pull > 0.0 && pull < infinity<double>())) return pull / f - 1.0;
-  return 1.0 - penalty.prox(2.0 * r, nu * w) / r;
+  if (!P::convex || r == 0.0 || (pull > 0.0 && pull < infinity<double>())) return pull / f - 1.0;
+  if (r >= norm) return infinity<double>();
+  return (1.0 - penalty.prox(2.0 * r, nu * w) / r) * (norm / (norm - r));
 }
 
 // nu with the balance there.
@@ -72,7 +73,7 @@ PROXSTEP_FN double group_bracketed_root(const P& penalty, double w, const Norm& 
     if (group_effect(high.nu / low.nu - 1.0, low.nu, sums) <= sums.tolerance) break;
     double nu = (low.nu * high.balance - high.nu * low.balance) / (high.balance - low.balance);
     if (!(nu > low.nu && nu < high.nu) || k % 8 == 7) nu = 0.5 * (low.nu + high.nu);
-    const double here = group_balance(penalty, w, nu, f(nu));
+    const double here = group_balance(penalty, w, sums.norm, nu, f(nu));
     if (group_effect(magnitude(here), nu, sums) <= sums.tolerance) return nu;
     if (here < 0) {
       low = {nu, here};
@@ -142,7 +143,7 @@ PROXSTEP_FN double group_settled_root(const P& penalty, double w, const Norm& f,
 }
 
 // Convex phi: one root. Zero when ||z / s|| <= w phi'(0+), untouched when phi is flat at ||z||.
-// The roots for the longest and the shortest step enclose it.
+// Unless at a kink of phi, the roots for the longest and the shortest step enclose it.
 template <class P, class Norm>
 PROXSTEP_FN double group_convex_root(const P& penalty, double w, const Norm& f,
                                      const GroupSums& sums) {
@@ -151,14 +152,17 @@ PROXSTEP_FN double group_convex_root(const P& penalty, double w, const Norm& f,
   if (least_root == infinity<double>() || w * penalty.slope(sums.norm) == 0.0)
     return infinity<double>();
   if (most_root == 0.0 && !sums.has_zero_step) return 0.0;
-  const double at_zero = least_root == 0.0 ? group_balance(penalty, w, 0.0, f(0.0)) : -1.0;
+  const double at_zero =
+      least_root == 0.0 ? group_balance(penalty, w, sums.norm, 0.0, f(0.0)) : -1.0;
   if (at_zero >= 0.0) return 0.0;
   const GroupGuess guess = group_guess(penalty, w, sums);
   if (group_effect(guess.error, guess.nu, sums) <= sums.tolerance) return guess.nu;
   const double settled = group_settled_root(penalty, w, f, sums, guess);
   if (settled < infinity<double>()) return settled;
   const bool bounded = most_root < infinity<double>() && most_root > 0.0;
-  const auto at = [&](double nu) { return Balanced{nu, group_balance(penalty, w, nu, f(nu))}; };
+  const auto at = [&](double nu) {
+    return Balanced{nu, group_balance(penalty, w, sums.norm, nu, f(nu))};
+  };
   Balanced low = least_root > 0.0 ? at(least_root * (1.0 - 1e-9)) : Balanced{0.0, at_zero};
   if (!(low.balance < 0.0)) low = {0.0, -1.0};
   Balanced high = at(bounded ? most_root * (1.0 + 1e-9) : most(4.0 * least_root, sums.most_step));
@@ -176,14 +180,14 @@ PROXSTEP_FN double group_best_root(const P& penalty, double w, const Norm& f,
     best = infinity<double>();
     best_cost = w * penalty.value(sums.norm);
   }
-  Balanced low{0.0, group_balance(penalty, w, 0.0, f(0.0))};
+  Balanced low{0.0, group_balance(penalty, w, sums.norm, 0.0, f(0.0))};
   double growth = 1.189207115002721;
   for (double nu = 0.25 * sums.least_step; low.nu < 1e18 * sums.most_step; nu *= growth) {
     if (low.nu > sums.most_step) {  // from here on there is at most one crossing
       if (low.balance > 0.0) break;
       growth = 4.0;
     }
-    const Balanced here{nu, group_balance(penalty, w, nu, f(nu))};
+    const Balanced here{nu, group_balance(penalty, w, sums.norm, nu, f(nu))};
     if (low.balance < 0.0 && here.balance > 0.0) {
       const double root = group_bracketed_root(penalty, w, f, low, here, sums);
       const double cost = distance(root) + w * penalty.value(root * f(root));

@@ -10,7 +10,7 @@ from . import _core
 from .arrays import Array, gather_small, is_torch, refuse_masked
 from .checks import count, nearest, positive
 from .penalties import Penalty
-from .rules import Rule, State
+from .rules import Rule
 from .step import Metric, StepInfo, check_steppable, is_euclidean, rate
 
 __all__ = ["Optimizer"]
@@ -24,7 +24,7 @@ class _Entry:
 
     param: Array
     rule: Rule
-    state: State
+    moments: dict[str, Array]
     group: int
 
 
@@ -94,7 +94,7 @@ class Optimizer:
                 if id(param) not in seen:
                     seen.add(id(param))
                     self._entries.append(_entry(param, index, group, dtype))
-        gather_small([entry.state.moments for entry in self._entries])
+        gather_small([entry.moments for entry in self._entries])
         for entry in self._entries:
             self._add(entry, self.groups[entry.group])
         self._plan.check_overlaps()
@@ -104,7 +104,7 @@ class Optimizer:
         penalty: Penalty | None = group["penalty"]
         self._plan.add(
             entry.param,
-            tuple(entry.state.moments.values()),
+            tuple(entry.moments.values()),
             entry.rule.spec,
             None if penalty is None else penalty.spec,
             is_euclidean(group["metric"]),
@@ -118,7 +118,7 @@ class Optimizer:
     @property
     def points(self) -> list[Array]:
         """Where the gradients are to be taken."""
-        return [entry.state.moments.get("y", entry.param) for entry in self._entries]
+        return [entry.moments.get("y", entry.param) for entry in self._entries]
 
     def step(
         self,
@@ -165,8 +165,6 @@ class Optimizer:
             stats,
         )
         self.steps += 1
-        for entry in self._entries:
-            entry.state.step = self.steps
         return None if found is None else StepInfo(*found, norm)
 
     def _rates(self, lr: float | Sequence[float] | None) -> list[float]:
@@ -183,7 +181,7 @@ class Optimizer:
         """Return the step count and, as ``"<position>.<moment>"``, the moments (no copies)."""
         state: dict[str, Any] = {"steps": self.steps}
         for k, entry in enumerate(self._entries):
-            for name, array in entry.state.moments.items():
+            for name, array in entry.moments.items():
                 state[f"{k}.{name}"] = array
         return state
 
@@ -207,8 +205,6 @@ class Optimizer:
             if name != "steps":
                 mine[...] = state[name].detach() if is_torch(mine) else state[name]
         self.steps = count("steps", state["steps"])
-        for entry in self._entries:
-            entry.state.step = self.steps
 
 
 def _check_state(own: Mapping[str, Any], state: Mapping[str, Any]) -> None:
@@ -242,7 +238,7 @@ def _kind(thing: Any) -> str:
 def _entry(param: Array, index: int, group: Mapping[str, Any], dtype: str | None) -> _Entry:
     rule: Rule = group["rule"]
     check_steppable(rule, group["penalty"])
-    return _Entry(param, rule, rule.init(param, dtype=dtype), index)
+    return _Entry(param, rule, rule.init(param, dtype=dtype).moments, index)
 
 
 def _as_groups(params: Sequence[Any]) -> list[dict[str, Any]]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import proxstep as ps
 
-INSTALLED_HEADERS = Path(ps.__file__).parent / "include/proxstep/op"
-SOURCE_HEADERS = Path(__file__).parent.parent / "csrc/op"
+INSTALLED = Path(ps.__file__).parent / "include/proxstep"
+INCLUDE = INSTALLED if INSTALLED.is_dir() else Path(__file__).parent.parent / "csrc"
 
 
 @cache
@@ -24,13 +24,6 @@ def library() -> Any:
         for path in Path(folder).glob("nvidia/*/lib/libnvrtc.so.*"):
             return ctypes.CDLL(str(path))
     return None
-
-
-@cache
-def headers() -> dict[str, str]:
-    """The text of every header of ``csrc/op``, by the name that an include uses."""
-    folder = INSTALLED_HEADERS if INSTALLED_HEADERS.is_dir() else SOURCE_HEADERS
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.hpp"))}
 
 
 @dataclass(frozen=True)
@@ -53,11 +46,11 @@ class Compiled:
 
 
 def compile_source(source: str, kernels: Sequence[str], options: Sequence[str]) -> Compiled:
-    """Compile ``source`` with the headers at hand and instantiate ``kernels``."""
+    """Compile ``source`` with the headers of the package and instantiate ``kernels``."""
     nvrtc, program = library(), ctypes.c_void_p()
-    names, texts = _strings(list(headers())), _strings(list(headers().values()))
+    options = [*options, f"--include-path={INCLUDE}"]
     created = nvrtc.nvrtcCreateProgram(
-        ctypes.byref(program), source.encode(), b"test.cu", len(names), texts, names
+        ctypes.byref(program), source.encode(), b"test.cu", 0, None, None
     )
     assert created == 0
     for kernel in kernels:

@@ -1,90 +1,62 @@
-// The step on a CUDA device: a kernel per rule and storage type, a uniform switch on the penalty.
-// Rules and penalties are built on the host, so that a float kernel holds no double arithmetic.
+// Launches the step's kernels on the caller's stream.
 #include <cuda_runtime.h>
 
-#include "op/step.hpp"
+#include "step_table.hpp"
 
 namespace proxstep::cuda {
+namespace {
 
-// rule and penalty are places in their registries; constants are those of Rule::constants.
+// A table is copied with every launch, so few arrays get a small one. 512: within the 32 KiB that a
+// kernel takes by value.
+constexpr int kFew = 4, kMany = 512;
+
 template <class S>
 struct StepLaunch {
-  int rule, penalty;
-  const double* constants;
-  const double* settings;  // of the penalty
-  op::StepArrays<S> arrays;
-  long long n;
+  const StepArray<S>* arrays;
+  int count;
+  const StepGroup* groups;
+  int group_count;
   double grad_scale;
   cudaStream_t stream;
 };
 
-namespace {
-
-constexpr int kThreads = 256;
-constexpr int kResident = 4;  // blocks that share a multiprocessor: up to 64 registers, no spill
-constexpr long long kMostBlocks = 65535;
-
-// One penalty of the registry, as bytes that a kernel takes by value.
-template <class C>
-struct AnyPenalty {
-  int index;
-  alignas(C) unsigned char bytes[op::kMaxSettings * sizeof(C)];
-};
-
-template <class C, template <class> class... Ps>
-AnyPenalty<C> make_penalty(op::List<Ps...>, int index, const double* settings) {
-  static_assert(((sizeof(Ps<C>) <= op::kMaxSettings * sizeof(C)) && ...), "bytes can hold each");
-  AnyPenalty<C> any{index, {}};
-  int k = 0;
-  const auto copy = [&](auto penalty) { memcpy(any.bytes, &penalty, sizeof penalty); };
-  ((k++ == index ? copy(Ps<C>(settings)) : void()), ...);
-  return any;
-}
-
-// Calls run(penalty) with the penalty that was packed.
-template <class C, class Run, template <class> class... Ps>
-__device__ void with_penalty(op::List<Ps...>, const AnyPenalty<C>& any, const Run& run) {
-  int k = 0;
-  ((k++ == any.index ? run(*reinterpret_cast<const Ps<C>*>(any.bytes)) : void()), ...);
-}
-
-template <class S, class Rule>
-__global__ void __launch_bounds__(kThreads, kResident)
-    step_kernel(op::StepArrays<S> arrays, long long n, op::compute_t<S> grad_scale, Rule rule,
-                AnyPenalty<op::compute_t<S>> any) {
-  const long long first = static_cast<long long>(blockIdx.x) * kThreads + threadIdx.x;
-  const long long stride = static_cast<long long>(gridDim.x) * kThreads;
-  with_penalty(op::Penalties{}, any, [&](const auto& penalty) {
-    for (long long i = first; i < n; i += stride) {
-      op::step_one(arrays, i, grad_scale, rule, penalty);
-    }
-  });
+template <class S, class Rule, int capacity>
+void launch(const StepLaunch<S>& call) {
+  launch_tables<S, Rule, capacity>(
+      call.arrays, call.count, call.groups, call.group_count, call.grad_scale,
+      [&](const StepTable<S, Rule, capacity>& table, int blocks) {
+        step_kernel<<<static_cast<unsigned>(blocks), kThreads, 0, call.stream>>>(table);
+      });
 }
 
 template <class S, template <class> class... Rules>
-void launch(op::List<Rules...>, const StepLaunch<S>& call) {
+void launch(op::List<Rules...>, int rule, const StepLaunch<S>& call) {
   using C = op::compute_t<S>;
-  const unsigned blocks = op::least((call.n + kThreads - 1) / kThreads, kMostBlocks);
-  const AnyPenalty<C> any = make_penalty<C>(op::Penalties{}, call.penalty, call.settings);
+  const bool few = call.count <= kFew;
   int k = 0;
-  const auto run = [&](auto rule) {
-    step_kernel<<<blocks, kThreads, 0, call.stream>>>(call.arrays, call.n, C(call.grad_scale), rule,
-                                                      any);
-  };
-  ((k++ == call.rule ? run(Rules<C>(call.constants)) : void()), ...);
+  ((k++ == rule ? (few ? launch<S, Rules<C>, kFew>(call) : launch<S, Rules<C>, kMany>(call))
+                : void()),
+   ...);
 }
 
 }  // namespace
 
+// One step of all arrays, in one launch for up to kMany of them. rule: its place in the registry.
 template <class S>
-cudaError_t step(const StepLaunch<S>& call) {
-  if (call.n > 0) launch(op::Rules{}, call);
+cudaError_t step(int rule, const StepArray<S>* arrays, int count, const StepGroup* groups,
+                 int group_count, double grad_scale, cudaStream_t stream) {
+  if (group_count > kMostGroups) return cudaErrorInvalidValue;
+  launch<S>(op::Rules{}, rule, {arrays, count, groups, group_count, grad_scale, stream});
   return cudaGetLastError();
 }
 
-template cudaError_t step(const StepLaunch<float>&);
-template cudaError_t step(const StepLaunch<double>&);
-template cudaError_t step(const StepLaunch<op::bfloat16>&);
-template cudaError_t step(const StepLaunch<op::float16>&);
+template cudaError_t step(int, const StepArray<float>*, int, const StepGroup*, int, double,
+                          cudaStream_t);
+template cudaError_t step(int, const StepArray<double>*, int, const StepGroup*, int, double,
+                          cudaStream_t);
+template cudaError_t step(int, const StepArray<op::bfloat16>*, int, const StepGroup*, int, double,
+                          cudaStream_t);
+template cudaError_t step(int, const StepArray<op::float16>*, int, const StepGroup*, int, double,
+                          cudaStream_t);
 
 }  // namespace proxstep::cuda

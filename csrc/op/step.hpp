@@ -1,4 +1,4 @@
-// The one place where an update rule meets a penalty. Both backends loop over step_one.
+// The one place where an update rule meets a penalty. Both backends loop over these.
 #pragma once
 #include "prox.hpp"
 #include "update.hpp"
@@ -13,18 +13,34 @@ struct StepArrays {
   compute_t<S>* m[kMaxSlots];
 };
 
-template <class S, class Rule, class Penalty>
-PROXSTEP_FN void step_one(const StepArrays<S>& a, long long i, compute_t<S> grad_scale,
-                          const Rule& rule, const Penalty& penalty) {
+// The rule at element i: stores the moments and returns the point and the step of the prox.
+template <class S, class Rule>
+PROXSTEP_FN Point<compute_t<S>> step_point(const StepArrays<S>& a, long long i,
+                                           compute_t<S> grad_scale, const Rule& rule) {
   using C = compute_t<S>;
   C m[kMaxSlots] = {};
   for (int k = 0; k < Rule::slots; ++k) m[k] = a.m[k][i];
-  const C x_old = Storage<S>::load(a.x[i]);
-  const Point<C> at = rule(x_old, Storage<S>::load(a.g[i]) * grad_scale, m);
-  const C x_new = penalty.prox(at.z, at.s);
-  if constexpr (Rule::extrapolates) a.m[0][i] = rule.extrapolate(x_old, x_new);
+  const C g = Storage<S>::load(a.g[i]) * grad_scale;
+  const Point<C> at = rule(Storage<S>::load(a.x[i]), g, m);
   for (int k = 0; k < Rule::stored; ++k) a.m[k][i] = m[k];
+  return at;
+}
+
+// Stores the prox.
+template <class S, class Rule>
+PROXSTEP_FN void step_store(const StepArrays<S>& a, long long i, compute_t<S> x_new,
+                            const Rule& rule) {
+  if constexpr (Rule::extrapolates) {
+    a.m[0][i] = rule.extrapolate(Storage<S>::load(a.x[i]), x_new);
+  }
   a.x[i] = Storage<S>::pack(x_new);
+}
+
+template <class S, class Rule, class Penalty>
+PROXSTEP_FN void step_one(const StepArrays<S>& a, long long i, compute_t<S> grad_scale,
+                          const Rule& rule, const Penalty& penalty) {
+  const Point<compute_t<S>> at = step_point(a, i, grad_scale, rule);
+  step_store(a, i, penalty.prox(at.z, at.s), rule);
 }
 
 }  // namespace proxstep::op

@@ -44,6 +44,11 @@ class Compiled:
         """Bytes that all kernels together keep in memory for want of registers."""
         return sum(int(n) for n in re.findall(r"(\d+) bytes spill", self.log))
 
+    @property
+    def stack_bytes(self) -> int:
+        """Bytes of all kernels' arrays that are not in registers."""
+        return sum(int(n) for n in re.findall(r"(\d+) bytes stack frame", self.log))
+
 
 def compile_source(source: str, kernels: Sequence[str], options: Sequence[str]) -> Compiled:
     """Compile ``source`` with the headers of the package and instantiate ``kernels``."""

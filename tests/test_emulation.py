@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ SCALE = 0.83  # of the gradient
 CAPACITY, GROUPS = 8, 16  # arrays of a launch in the emulation, groups of any launch
 HERE = Path(__file__).parent
 COMPILER = shutil.which(os.environ.get("CXX", "g++"))
-FLAGS = ["-std=c++17", "-O1", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unknown-pragmas"]
+FLAGS = ["-std=c++17", "-O1", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
+FLAGS += ["-Wno-unknown-pragmas"]
 # A device stops at an address that is not aligned; x86 would not.
 FLAGS += ["-fsanitize=alignment", "-fsanitize-undefined-trap-on-error"]
 
@@ -131,8 +132,8 @@ def emulated_step(emulation: Any, cases: list[Case], dtype: str) -> int:
     """One step in place, every array with its own penalty and rate; how many kernels ran."""
     keep: list[Any] = []  # what the structures point to
 
-    def doubles(values: Iterable[float]) -> Any:
-        keep.append((ctypes.c_double * len(list(values)))(*values))
+    def doubles(values: Sequence[float]) -> Any:
+        keep.append((ctypes.c_double * len(values))(*values))
         return keep[-1]
 
     arrays, groups = (Array * len(cases))(), (Group * len(cases))()
@@ -180,6 +181,8 @@ def test_a_step_has_the_bits_of_the_cpu(emulation: Any, rule_name: str, r: Any, 
 def test_every_element_is_stepped_once(emulation: Any, dtype: str, odd: str) -> None:
     """Lengths around a pack, a team and a block; one array or all out of line."""
     r, p = dict(RULE_CASES)["AdamW"], {"lam": 0.37}
-    sizes = [0, 1, 2, 3, 7, 8, 9, 0, 0, 255, 256, 257, 1023, 1025, 2048, 8192, 8193, 20_000]
+    pack = 16 // np.dtype(numpy_dtype(dtype)).itemsize
+    bounds = [pack, 256 * pack, 1024 * pack, 2048 * pack]
+    sizes = [0, *(bound + k for bound in bounds for k in (-1, 0, 1)), 0, 1, 3000 * pack]
     cases = [make_case("AdamW", r, "L1", p, n, dtype, odd=odd) for n in sizes]
     check(emulation, cases, dtype)

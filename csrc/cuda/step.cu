@@ -6,8 +6,7 @@
 namespace proxstep::cuda {
 namespace {
 
-// A table is copied with every launch, so few arrays get a small one. 512: within the 32 KiB that a
-// kernel takes by value.
+// A table is copied with every launch, so few arrays get a small one.
 constexpr int kFew = 4, kMany = 512;
 
 template <class S>
@@ -41,7 +40,9 @@ void launch(op::List<Rules...>, int rule, const StepLaunch<S>& call) {
 
 }  // namespace
 
-// One step of all arrays, in one launch for up to kMany of them. rule: its place in the registry.
+// One step of all arrays, in one launch for up to kMany of them. rule: its place in the registry;
+// at most kMostGroups groups. All numbers go by value: a captured graph would repeat this very
+// step.
 template <class S>
 cudaError_t step(int rule, const StepArray<S>* arrays, int count, const StepGroup* groups,
                  int group_count, double grad_scale, cudaStream_t stream) {

@@ -47,6 +47,7 @@ struct StepTable {
   alignas(Rule) unsigned char rules[kMostGroups][sizeof(Rule)];
   AnyPenalty<C> penalties[kMostGroups];
 };
+constexpr int kMostBytes = 32764;  // that a kernel takes by value, from CUDA 12.1 on
 
 // The last k with first[k] <= block. Arrays without elements have no blocks.
 __device__ inline int array_of_block(const int* first, int count, int block) {
@@ -118,13 +119,14 @@ __device__ void step_pack(const op::StepArrays<S>& a, long long i, int count, bo
   store(x, a.x + i, count, whole);
 #pragma unroll
   for (int k = 0; k < Rule::slots; ++k) {
-    if (k < Rule::stored || Rule::extrapolates) store(m[k], a.m[k] + i, count, whole);
+    if (k < Rule::stored || (k == 0 && Rule::extrapolates)) store(m[k], a.m[k] + i, count, whole);
   }
 }
 
 template <class S, class Rule, int capacity>
 __global__ void __launch_bounds__(kThreads, kResident)
     step_kernel(const __grid_constant__ StepTable<S, Rule, capacity> table) {
+  static_assert(sizeof table <= kMostBytes, "a smaller capacity is needed");
   const int block = static_cast<int>(blockIdx.x);
   const int k = array_of_block(table.first_block, table.count, block);
   const op::StepArrays<S>& arrays = table.arrays[k];

@@ -1,5 +1,5 @@
-// Runs __global__ kernels on the host: a std::thread for each thread of a block, blocks one after
-// another. Include it before the kernels.
+// Runs __global__ kernels without shared memory or barriers on the host: a std::thread for each
+// thread of a block, blocks one after another. Include it before the kernels.
 #pragma once
 #include <thread>
 #include <vector>
@@ -13,13 +13,10 @@ struct dim3 {
   unsigned x = 1, y = 1, z = 1;
 };
 inline thread_local dim3 threadIdx, blockIdx;
-inline dim3 blockDim, gridDim;
 
 // The emulated kernel<<<blocks, threads>>>(...): kernel is a call without arguments.
 template <class Kernel>
 void emulate(unsigned blocks, unsigned threads, const Kernel& kernel) {
-  gridDim.x = blocks;
-  blockDim.x = threads;
   for (unsigned block = 0; block < blocks; ++block) {
     std::vector<std::thread> team;
     for (unsigned thread = 0; thread < threads; ++thread) {

@@ -59,9 +59,9 @@ class Plan {
                  double max_norm, bool statistics) {
     for (const StepArguments& e : entries_) check_grad_scale(grad_scale, e.task().dtype);
     const std::vector<Borrowed> lent = gradients(grads);
-    std::vector<cpu::Task> tasks = prepared(lent, t, lrs);
+    std::vector<Task> tasks = prepared(lent, t, lrs);
     std::optional<double> norm;
-    cpu::Statistics sums;
+    Statistics sums;
     {
       py::gil_scoped_release released;
       if (max_norm > 0.0) {
@@ -111,9 +111,9 @@ class Plan {
     return lent;
   }
 
-  std::vector<cpu::Task> prepared(const std::vector<Borrowed>& grads, double t,
+  std::vector<Task> prepared(const std::vector<Borrowed>& grads, double t,
                                   const std::vector<double>& lrs) const {
-    std::vector<cpu::Task> tasks;
+    std::vector<Task> tasks;
     tasks.reserve(entries_.size());
     for (std::size_t k = 0; k < entries_.size(); ++k) {
       tasks.push_back(entries_[k].task());
@@ -121,7 +121,7 @@ class Plan {
       const double lr = lrs.empty() ? std::nan("") : lrs.at(k);
       check_lr(lr);
       if (k && shares_step(k, lr, lrs)) {
-        static_cast<cpu::RuleStep&>(tasks[k]) = tasks[k - 1];
+        static_cast<RuleStep&>(tasks[k]) = tasks[k - 1];
       } else {
         metrics_[k].rule->apply(t, lr, metrics_[k].euclidean, &tasks[k]);
       }

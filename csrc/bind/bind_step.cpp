@@ -53,8 +53,8 @@ struct Pair {
     check_same_shape(out, z);
     check_same_or_apart(out, z);
   }
-  cpu::Task task() const {
-    cpu::Task t;
+  Task task() const {
+    Task t;
     t.dtype = out.array.dtype;
     t.n = out.array.size();
     t.source = z.array.data;
@@ -71,7 +71,7 @@ void soft_threshold(py::handle x, double threshold, py::handle out, py::handle d
   }
   static const int l1 = cpu::find_penalty("l1");
   const Pair pair(x, "x", out, dtype);
-  cpu::Task task = pair.task();
+  Task task = pair.task();
   task.element.kind = l1;
   task.element.settings[0] = threshold;
   run_released(&task, 1, 1.0, nullptr);
@@ -80,7 +80,7 @@ void soft_threshold(py::handle x, double threshold, py::handle out, py::handle d
 void prox(py::handle z, const PenaltySpec& penalty, py::handle step, py::handle out,
           py::handle dtype) {
   const Pair pair(z, "z", out, dtype);
-  cpu::Task task = pair.task();
+  Task task = pair.task();
   std::optional<Borrowed> steps;
   if (is_number(step)) {
     task.step = py::float_(py::reinterpret_borrow<py::object>(step));
@@ -99,7 +99,7 @@ void prox(py::handle z, const PenaltySpec& penalty, py::handle step, py::handle 
 
 double value(py::handle x, const PenaltySpec& penalty, py::handle dtype) {
   const Borrowed b = Borrowed::floating(x, "x", dtype);
-  cpu::Task task;
+  Task task;
   task.dtype = b.array.dtype;
   task.n = b.array.size();
   task.source = task.x = b.array.data;
@@ -116,10 +116,10 @@ py::object step(py::handle x, py::handle g, const RuleSpec& rule, const PenaltyS
   check_grad_scale(grad_scale, arguments.task().dtype);
   const Borrowed gradient = arguments.gradient(g, dtype);
   arguments.check_apart(gradient);
-  cpu::Task task = arguments.task();
+  Task task = arguments.task();
   task.g = gradient.array.data;
   rule.apply(t, lr, euclidean, &task);
-  cpu::Statistics sums;
+  Statistics sums;
   run_released(&task, 1, grad_scale, statistics ? &sums : nullptr);
   return statistics ? py::object(statistics_tuple(sums)) : py::none();
 }

@@ -98,7 +98,7 @@ RuleSpec::RuleSpec(const std::string& name, const std::vector<double>& given)
 
 int RuleSpec::slots() const { return cpu::rule_info(kind).slots; }
 
-void RuleSpec::apply(double t, double lr, bool euclidean, cpu::Task* task) const {
+void RuleSpec::apply(double t, double lr, bool euclidean, Task* task) const {
   const cpu::RuleInfo& info = cpu::rule_info(kind);
   double now[op::kMaxConstants];
   std::copy(std::begin(settings), std::end(settings), now);
@@ -141,7 +141,7 @@ void PenaltySpec::group(const std::string& name, const std::vector<double>& sett
   }
 }
 
-void PenaltySpec::apply(const Borrowed& x, cpu::Task* task) const {
+void PenaltySpec::apply(const Borrowed& x, Task* task) const {
   task->element = element_;
   check_settings(element_, x);
   static const int box = penalty_kind("box");
@@ -164,7 +164,7 @@ void PenaltySpec::apply(const Borrowed& x, cpu::Task* task) const {
   if (layout_ != Layout::none && task->n) apply_groups(x, &task->groups);
 }
 
-void PenaltySpec::apply_groups(const Borrowed& x, cpu::GroupPenalty* groups) const {
+void PenaltySpec::apply_groups(const Borrowed& x, GroupPenalty* groups) const {
   *groups = groups_;
   check_settings(groups_, x);
   const std::int64_t n = x.array.size();
@@ -172,7 +172,7 @@ void PenaltySpec::apply_groups(const Borrowed& x, cpu::GroupPenalty* groups) con
     apply_axis(x, groups);
   } else {
     if (!is_c_order(x.array)) refuse(std::string(x.name) + " must be in C order for blocks");
-    groups->over = cpu::Over::segments;
+    groups->over = Over::segments;
     groups->length = block_;
     groups->count = block_ ? n / block_ : static_cast<std::int64_t>(offsets_.size()) - 1;
     groups->offsets = block_ ? nullptr : offsets_.data();
@@ -193,7 +193,7 @@ void PenaltySpec::apply_groups(const Borrowed& x, cpu::GroupPenalty* groups) con
 
 // Rows are what one index of the first axis selects, columns what one of the last does. A matrix in
 // F order is the transpose of one in C order.
-void PenaltySpec::apply_axis(const Borrowed& x, cpu::GroupPenalty* groups) const {
+void PenaltySpec::apply_axis(const Borrowed& x, GroupPenalty* groups) const {
   const Array& a = x.array;
   if (a.ndim < 2) {
     refuse(std::string("groups over rows or columns need 2 dimensions or more, ") + x.name +
@@ -204,7 +204,7 @@ void PenaltySpec::apply_axis(const Borrowed& x, cpu::GroupPenalty* groups) const
   const bool first_axis = layout_ == Layout::rows;
   groups->count = a.shape[first_axis ? 0 : a.ndim - 1];
   groups->length = a.size() / groups->count;
-  groups->over = first_axis != transposed ? cpu::Over::segments : cpu::Over::columns;
+  groups->over = first_axis != transposed ? Over::segments : Over::columns;
 }
 
 void bind_specs(py::module_& m) {

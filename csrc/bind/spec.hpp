@@ -35,7 +35,7 @@ struct RuleSpec {
   double settings[op::kMaxConstants] = {};
   int slots() const;
   // lr NaN: the rule's own.
-  void apply(double t, double lr, bool euclidean, cpu::Task* task) const;
+  void apply(double t, double lr, bool euclidean, Task* task) const;
 };
 
 struct PenaltySpec {
@@ -43,15 +43,15 @@ struct PenaltySpec {
   // Adds an outer penalty of group norms. over: rows, columns, blocks or segments.
   void group(const std::string& name, const std::vector<double>& settings, const std::string& over,
              const std::vector<std::int64_t>& sizes, py::handle weights);
-  void apply(const Borrowed& x, cpu::Task* task) const;
+  void apply(const Borrowed& x, Task* task) const;
 
  private:
   enum class Layout { none, rows, columns, blocks, segments };
-  void apply_groups(const Borrowed& x, cpu::GroupPenalty* groups) const;
-  void apply_axis(const Borrowed& x, cpu::GroupPenalty* groups) const;
+  void apply_groups(const Borrowed& x, GroupPenalty* groups) const;
+  void apply_axis(const Borrowed& x, GroupPenalty* groups) const;
 
-  cpu::ElementPenalty element_;
-  cpu::GroupPenalty groups_;
+  ElementPenalty element_;
+  GroupPenalty groups_;
   Layout layout_ = Layout::none;
   Weights weights_, group_weights_;
   std::vector<std::int64_t> offsets_;  // segments

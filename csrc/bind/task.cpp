@@ -60,8 +60,8 @@ void StepArguments::check_apart(const Borrowed& gradient) const {
   for (const Borrowed& m : moments_) check_no_overlap(gradient, m);
 }
 
-void run_released(const cpu::Task* tasks, std::int64_t count, double grad_scale,
-                  cpu::Statistics* statistics) {
+void run_released(const Task* tasks, std::int64_t count, double grad_scale,
+                  Statistics* statistics) {
   if (count == 1 && tasks[0].n < kReleaseFrom) {
     return cpu::run(tasks, count, grad_scale, statistics);
   }
@@ -69,7 +69,7 @@ void run_released(const cpu::Task* tasks, std::int64_t count, double grad_scale,
   cpu::run(tasks, count, grad_scale, statistics);
 }
 
-py::tuple statistics_tuple(const cpu::Statistics& s) {
+py::tuple statistics_tuple(const Statistics& s) {
   return py::make_tuple(s.nonzeros, s.penalty, s.squared_change, s.not_finite == 0);
 }
 

@@ -15,21 +15,21 @@ class StepArguments {
   // A gradient of the dtype and the shape of x.
   Borrowed gradient(py::handle g, py::handle dtype) const;
   void check_apart(const Borrowed& gradient) const;  // from x and the moments
-  const cpu::Task& task() const { return task_; }
+  const Task& task() const { return task_; }
   const Borrowed& x() const { return x_; }
   const std::vector<Borrowed>& moments() const { return moments_; }
 
  private:
   Borrowed x_;
   std::vector<Borrowed> moments_;
-  cpu::Task task_;
+  Task task_;
 };
 
 // Runs without the GIL where that pays.
-void run_released(const cpu::Task* tasks, std::int64_t count, double grad_scale,
-                  cpu::Statistics* statistics);
+void run_released(const Task* tasks, std::int64_t count, double grad_scale,
+                  Statistics* statistics);
 
 // (nonzeros, penalty value, squared change, whether all is finite)
-py::tuple statistics_tuple(const cpu::Statistics& s);
+py::tuple statistics_tuple(const Statistics& s);
 
 }  // namespace proxstep::bind

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "../op/step.hpp"
+#include "../task.hpp"
 
 namespace proxstep::cpu {
 
@@ -56,13 +57,6 @@ struct ScaleTile {
   C step;
   const C* weights;
   const double* settings;
-};
-
-struct Statistics {
-  double penalty = 0.0;
-  double squared_change = 0.0;
-  std::int64_t nonzeros = 0;
-  std::int64_t not_finite = 0;
 };
 
 template <class C>

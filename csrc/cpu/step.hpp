@@ -4,53 +4,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "../array.hpp"
+#include "../task.hpp"
 #include "kernels.hpp"
 
 namespace proxstep::cpu {
-
-struct ElementPenalty {
-  int kind = 0;  // index in op::Penalties; 0 is none
-  double settings[op::kMaxSettings] = {};
-  const void* weights = nullptr;  // in the compute type, or null
-};
-
-enum class Over { nothing, segments, columns };
-
-struct GroupPenalty {
-  Over over = Over::nothing;
-  int kind = 0;
-  double settings[op::kMaxSettings] = {};
-  const void* weights = nullptr;          // one per group, in the compute type, or null
-  std::int64_t count = 0;                 // groups
-  std::int64_t length = 0;                // of a segment, where all are equal
-  const std::int64_t* offsets = nullptr;  // count + 1 of them, where they are not
-};
-
-constexpr int kNoRule = -1;
-
-// What a rule does this time, the same for all arrays that share it.
-struct RuleStep {
-  int rule = kNoRule;
-  bool extrapolates = false;
-  bool rule_steps = false;  // the prox takes the rule's step of each element
-  bool euclidean = false;   // the rule has one, and the prox takes the learning rate
-  double step = 1.0;        // the prox's step where it is one number
-  double constants[op::kMaxConstants] = {};
-};
-
-// One array. With a rule: x steps in place. Without: x becomes the prox of source.
-struct Task : RuleStep {
-  DType dtype = DType::float32;
-  std::int64_t n = 0;
-  const void* source = nullptr;
-  void* x = nullptr;
-  const void* g = nullptr;
-  void* m[op::kMaxSlots] = {};
-  const void* steps = nullptr;  // prox only: a step per element
-  ElementPenalty element;
-  GroupPenalty groups;
-};
 
 // statistics may be null; it is added to.
 void run(const Task* tasks, std::int64_t count, double grad_scale, Statistics* statistics);

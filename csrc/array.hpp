@@ -22,6 +22,7 @@ struct Array {
   void* data = nullptr;
   DType dtype = DType::other;
   Device device = Device::cpu;
+  int device_id = 0;  // which of them
   bool readonly = false;
   int ndim = 0;
   std::int64_t shape[kMaxDim] = {};

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from typing import Any
 
+import device
 import proxstep as ps
 import pytest
 from proxstep import _core
@@ -46,3 +48,13 @@ def threads() -> Iterator[None]:
     before = ps.get_num_threads()
     yield
     ps.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def emulation(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What serves arrays in CUDA memory from now on: the kernels on the host."""
+    if not device.compiler():
+        pytest.skip("needs a C++ compiler")
+    library = device.build(tmp_path_factory.mktemp("emulation"))
+    _core.set_cuda_backend(device.capsule(library))
+    return library

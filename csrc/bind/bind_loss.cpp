@@ -22,6 +22,7 @@ void check_loss_input(const Borrowed& b, int ndim, const char* axes) {
     throw py::type_error(std::string(b.name) + " has dtype " + dtype_name(b.array.dtype) +
                          "; losses take float32 or float64");
   }
+  check_cpu(b, "losses run on the CPU");
   if (b.array.ndim != ndim) throw py::value_error(shaped(b) + "; " + axes + " is needed");
   if (!is_c_order(b.array)) throw py::value_error(std::string(b.name) + " is not in C order");
 }
@@ -64,7 +65,7 @@ struct LossArguments {
 // Labels, one a row, or probabilities of the logits' shape and dtype.
 Borrowed softmax_targets(py::handle object, const Borrowed& logits) {
   Borrowed targets = Borrowed::any(object, "targets");
-  check_cpu(targets);
+  check_cpu(targets, "losses run on the CPU");
   if (targets.array.dtype != DType::int32 && targets.array.dtype != DType::int64) {
     targets = Borrowed::floating(object, "targets");
     check_same_dtype(targets, logits);

@@ -35,6 +35,7 @@ class Plan {
     const auto* const spec = rule.cast<const RuleSpec*>();
     naming("params", entries_.size(), [&] {
       entries_.emplace_back(x, moments, *spec, penalty.cast<const PenaltySpec*>(), dtype_);
+      check_place(entries_.back().x(), &entries_.front().x());
     });
     metrics_.push_back({spec, euclidean});
     keep_.append(py::make_tuple(x, moments, rule, penalty));
@@ -58,20 +59,23 @@ class Plan {
   py::tuple step(const py::list& grads, double t, const std::vector<double>& lrs, double grad_scale,
                  double max_norm, bool statistics) {
     for (const StepArguments& e : entries_) check_grad_scale(grad_scale, e.task().dtype);
+    if (on_device()) follow_stream();
     const std::vector<Borrowed> lent = gradients(grads);
-    std::vector<Task> tasks = prepared(lent, t, lrs);
-    std::optional<double> norm;
+    const std::vector<Task> tasks = prepared(lent, t, lrs);
+    double norm = 0.0;
     Statistics sums;
-    {
+    cuda::StepCall call{grad_scale, max_norm, nullptr, statistics ? &norm : nullptr,
+                        statistics ? &sums : nullptr};
+    if (on_device()) {
+      cuda::Backend& serves = backend();
       py::gil_scoped_release released;
-      if (max_norm > 0.0) {
-        norm = std::fabs(grad_scale) * norm_of(lent);
-        if (*norm > max_norm) grad_scale *= max_norm / *norm;
-      }
-      cpu::run(tasks.data(), static_cast<std::int64_t>(tasks.size()), grad_scale,
-               statistics ? &sums : nullptr);
+      cuda::run(serves, entries_.front().x().stream, tasks, call);
+    } else {
+      py::gil_scoped_release released;
+      run_on_cpu(lent, tasks, call);
     }
-    return py::make_tuple(norm, statistics ? py::object(statistics_tuple(sums)) : py::none());
+    return py::make_tuple(max_norm > 0.0 ? py::object(py::float_(norm)) : py::none(),
+                          statistics ? py::object(statistics_tuple(sums)) : py::none());
   }
 
  private:
@@ -88,6 +92,25 @@ class Plan {
     const auto next = std::upper_bound(owned_.begin(), owned_.end(), Owned{g.array.data, &g});
     if (next != owned_.end()) check_no_overlap(g, *next->array);
     if (next != owned_.begin()) check_no_overlap(g, *(next - 1)->array);
+  }
+
+  bool on_device() const { return !entries_.empty() && entries_.front().x().on_device(); }
+  // The stream may have changed since the last step.
+  void follow_stream() {
+    const py::object first = py::reinterpret_borrow<py::tuple>(keep_[0])[0];
+    const cuda::Stream stream = current_stream(first, entries_.front().x().array.device_id);
+    for (StepArguments& e : entries_) e.work_on(stream);
+  }
+
+  static void run_on_cpu(const std::vector<Borrowed>& grads, const std::vector<Task>& tasks,
+                         const cuda::StepCall& call) {
+    double grad_scale = call.grad_scale;
+    if (call.max_norm > 0.0) {
+      const double norm = std::fabs(grad_scale) * norm_of(grads);
+      if (norm > call.max_norm) grad_scale *= call.max_norm / norm;
+      if (call.norm) *call.norm = norm;
+    }
+    cpu::run(tasks.data(), static_cast<std::int64_t>(tasks.size()), grad_scale, call.statistics);
   }
 
   struct RuleInMetric {

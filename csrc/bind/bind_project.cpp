@@ -22,7 +22,8 @@ void check(const Borrowed& z, const Borrowed& out, bool by_rows) {
 void project(py::handle z_object, py::handle out_object, const std::string& onto, double radius,
              bool by_rows, py::handle dtype) {
   const Borrowed z = Borrowed::floating(z_object, "z", dtype);
-  const Borrowed out = Borrowed::output(out_object, "out", dtype);
+  const Borrowed out = Borrowed::output(out_object, "out", dtype, &z);
+  check_cpu(z, "projections run on the CPU");
   check(z, out, by_rows);
   const auto set = onto == "simplex" ? cpu::ConvexSet::simplex : cpu::ConvexSet::l1_ball;
   const std::int64_t total = z.array.size(), rows = by_rows ? z.array.shape[0] : 1;

@@ -48,7 +48,7 @@ bool is_number(py::handle object) {
 struct Pair {
   Pair(py::handle object, const char* name, py::handle out_object, py::handle dtype)
       : z(Borrowed::floating(object, name, dtype)),
-        out(Borrowed::output(out_object, "out", dtype)) {
+        out(Borrowed::output(out_object, "out", dtype, &z)) {
     check_same_dtype(out, z);
     check_same_shape(out, z);
     check_same_or_apart(out, z);
@@ -74,7 +74,7 @@ void soft_threshold(py::handle x, double threshold, py::handle out, py::handle d
   Task task = pair.task();
   task.element.kind = l1;
   task.element.settings[0] = threshold;
-  run_released(&task, 1, 1.0, nullptr);
+  run(pair.z, task, 1.0, nullptr);
 }
 
 void prox(py::handle z, const PenaltySpec& penalty, py::handle step, py::handle out,
@@ -86,15 +86,15 @@ void prox(py::handle z, const PenaltySpec& penalty, py::handle step, py::handle 
     task.step = py::float_(py::reinterpret_borrow<py::object>(step));
     check_step(task.step);
   } else {
-    steps.emplace(Borrowed::floating(step, "step"));
+    steps.emplace(Borrowed::floating(step, "step", py::none(), &pair.z));
     check_dtype(*steps, compute_type(task.dtype), pair.out);
     check_same_shape(*steps, pair.out);
     check_no_overlap(*steps, pair.out);
-    check_steps(steps->array);
+    if (!steps->on_device()) check_steps(steps->array);  // to look would wait for the device
     task.steps = steps->array.data;
   }
   penalty.apply(pair.out, &task);
-  run_released(&task, 1, 1.0, nullptr);
+  run(pair.z, task, 1.0, nullptr);
 }
 
 double value(py::handle x, const PenaltySpec& penalty, py::handle dtype) {
@@ -104,8 +104,9 @@ double value(py::handle x, const PenaltySpec& penalty, py::handle dtype) {
   task.n = b.array.size();
   task.source = task.x = b.array.data;
   penalty.apply(b, &task);
+  cuda::Backend* const serves = b.on_device() ? &backend() : nullptr;
   py::gil_scoped_release released;
-  return cpu::penalty_value(task);
+  return serves ? cuda::penalty_value(*serves, b.stream, task) : cpu::penalty_value(task);
 }
 
 py::object step(py::handle x, py::handle g, const RuleSpec& rule, const PenaltySpec* penalty,
@@ -120,19 +121,23 @@ py::object step(py::handle x, py::handle g, const RuleSpec& rule, const PenaltyS
   task.g = gradient.array.data;
   rule.apply(t, lr, euclidean, &task);
   Statistics sums;
-  run_released(&task, 1, grad_scale, statistics ? &sums : nullptr);
+  run(arguments.x(), task, grad_scale, statistics ? &sums : nullptr);
   return statistics ? py::object(statistics_tuple(sums)) : py::none();
 }
 
 double global_norm(const py::list& arrays, py::handle dtype) {
   std::vector<Borrowed> lent;
+  lent.reserve(arrays.size());  // the first is referred to
   std::vector<Array> plain;
   for (const py::handle a : arrays) {
-    lent.push_back(Borrowed::floating(a, "array", dtype));
+    lent.push_back(
+        Borrowed::floating(a, "array", dtype, lent.empty() ? nullptr : &lent.front()));
     plain.push_back(lent.back().array);
   }
+  const bool on_device = !lent.empty() && lent.front().on_device();
+  cuda::Backend* const serves = on_device ? &backend() : nullptr;
   py::gil_scoped_release released;
-  return cpu::global_norm(plain);
+  return serves ? cuda::global_norm(*serves, lent.front().stream, plain) : cpu::global_norm(plain);
 }
 
 }  // namespace

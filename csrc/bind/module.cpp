@@ -5,6 +5,7 @@
 
 #include "../cpu/kernels.hpp"
 #include "bind.hpp"
+#include "device.hpp"
 
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   if (const char* missing = proxstep::cpu::missing_baseline_feature()) {
@@ -14,6 +15,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.doc() = "The compiled core of proxstep.";
   m.attr("__version__") = PROXSTEP_VERSION;
   proxstep::bind::bind_config(m);
+  proxstep::bind::bind_device(m);
   proxstep::bind::bind_step(m);
   proxstep::bind::bind_optimizer(m);
   proxstep::bind::bind_project(m);

@@ -85,9 +85,13 @@ Weights::Weights(py::handle array_or_none) {
   }
 }
 
-const void* Weights::data(DType compute) const {
+const void* Weights::beside(const Borrowed& x) const {
   if (!given_) return nullptr;
-  return compute == DType::float64 ? static_cast<const void*>(wide_.data()) : narrow_.data();
+  const bool wide = compute_type(x.array.dtype) == DType::float64;
+  const void* const own = wide ? static_cast<const void*>(wide_.data()) : narrow_.data();
+  if (!x.on_device()) return own;
+  const DeviceCopies& copies = wide ? wide_copies_ : narrow_copies_;
+  return copies.on(x.stream, own, wide_.size() * (wide ? sizeof(double) : sizeof(float)));
 }
 
 RuleSpec::RuleSpec(const std::string& name, const std::vector<double>& given)
@@ -159,7 +163,7 @@ void PenaltySpec::apply(const Borrowed& x, Task* task) const {
              shape_text(a));
     }
     if (!is_c_order(a)) refuse(std::string(x.name) + " must be in C order to meet weights");
-    task->element.weights = weights_.data(compute_type(a.dtype));
+    task->element.weights = weights_.beside(x);
   }
   if (layout_ != Layout::none && task->n) apply_groups(x, &task->groups);
 }
@@ -183,7 +187,7 @@ void PenaltySpec::apply_groups(const Borrowed& x, GroupPenalty* groups) const {
              std::string(x.name) + " of " + std::to_string(n));
     }
   }
-  groups->weights = group_weights_.data(compute_type(x.array.dtype));
+  groups->weights = group_weights_.beside(x);
   if (group_weights_.given() && group_weights_.size() != groups->count) {
     refuse("there are " + std::to_string(group_weights_.size()) + " group weights for " +
            std::to_string(groups->count) + " groups of " + x.name + " of shape " +

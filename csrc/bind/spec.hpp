@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "../cpu/step.hpp"
+#include "../task.hpp"
+#include "device.hpp"
 #include "tensor.hpp"
 
 namespace proxstep::bind {
@@ -17,7 +18,8 @@ class Weights {
  public:
   Weights() = default;
   explicit Weights(py::handle array_or_none);
-  const void* data(DType compute) const;
+  // Where x lies, in its compute type; copied to a device once.
+  const void* beside(const Borrowed& x) const;
   bool given() const { return given_; }
   const std::vector<std::int64_t>& shape() const { return shape_; }
   std::int64_t size() const { return static_cast<std::int64_t>(wide_.size()); }
@@ -27,6 +29,7 @@ class Weights {
   std::vector<double> wide_;
   std::vector<float> narrow_;
   std::vector<std::int64_t> shape_;
+  DeviceCopies wide_copies_, narrow_copies_;
 };
 
 struct RuleSpec {

@@ -34,7 +34,7 @@ StepArguments::StepArguments(py::handle x, const py::tuple& moments, const RuleS
                           std::to_string(moments.size()));
   }
   for (std::size_t k = 0; k < moments.size(); ++k) {
-    moments_.push_back(Borrowed::output(moments[k], kMomentNames[k]));
+    moments_.push_back(Borrowed::output(moments[k], kMomentNames[k], py::none(), &x_));
     const Borrowed& m = moments_.back();
     check_dtype(m, compute_type(x_.array.dtype), x_);
     check_same_shape(m, x_);
@@ -49,7 +49,7 @@ StepArguments::StepArguments(py::handle x, const py::tuple& moments, const RuleS
 }
 
 Borrowed StepArguments::gradient(py::handle g, py::handle dtype) const {
-  Borrowed b = Borrowed::floating(g, "g", dtype);
+  Borrowed b = Borrowed::floating(g, "g", dtype, &x_);
   check_same_dtype(b, x_);
   check_same_shape(b, x_);
   return b;
@@ -60,13 +60,18 @@ void StepArguments::check_apart(const Borrowed& gradient) const {
   for (const Borrowed& m : moments_) check_no_overlap(gradient, m);
 }
 
-void run_released(const Task* tasks, std::int64_t count, double grad_scale,
-                  Statistics* statistics) {
-  if (count == 1 && tasks[0].n < kReleaseFrom) {
-    return cpu::run(tasks, count, grad_scale, statistics);
+void run(const Borrowed& x, const Task& task, double grad_scale, Statistics* statistics) {
+  if (!x.on_device()) {
+    if (task.n < kReleaseFrom) return cpu::run(&task, 1, grad_scale, statistics);
+    py::gil_scoped_release released;
+    return cpu::run(&task, 1, grad_scale, statistics);
   }
+  cuda::Backend& serves = backend();
+  cuda::StepCall call;
+  call.grad_scale = grad_scale;
+  call.statistics = statistics;
   py::gil_scoped_release released;
-  cpu::run(tasks, count, grad_scale, statistics);
+  cuda::run(serves, x.stream, {task}, call);
 }
 
 py::tuple statistics_tuple(const Statistics& s) {

@@ -1,5 +1,7 @@
 // One checked array of a step, and what steps on single arrays and on many share.
 #pragma once
+#include "../cpu/step.hpp"
+#include "../cuda/step.hpp"
 #include "spec.hpp"
 
 namespace proxstep::bind {
@@ -18,6 +20,7 @@ class StepArguments {
   const Task& task() const { return task_; }
   const Borrowed& x() const { return x_; }
   const std::vector<Borrowed>& moments() const { return moments_; }
+  void work_on(cuda::Stream stream) { x_.stream = stream; }
 
  private:
   Borrowed x_;
@@ -25,9 +28,8 @@ class StepArguments {
   Task task_;
 };
 
-// Runs without the GIL where that pays.
-void run_released(const Task* tasks, std::int64_t count, double grad_scale,
-                  Statistics* statistics);
+// Runs where x lies; on the CPU without the GIL where that pays.
+void run(const Borrowed& x, const Task& task, double grad_scale, Statistics* statistics);
 
 // (nonzeros, penalty value, squared change, whether all is finite)
 py::tuple statistics_tuple(const Statistics& s);

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "device.hpp"
+
 namespace proxstep::bind {
 namespace {
 
@@ -100,6 +102,7 @@ void read_dlpack(const dlpack::Tensor& t, const char* name, Array* to) {
   to->data = static_cast<char*>(t.data) + t.byte_offset;
   to->dtype = dlpack_dtype(t.dtype);
   to->device = dlpack_device(t.device);
+  to->device_id = t.device.id;
   to->ndim = t.ndim;
   std::int64_t dense = 1;
   for (int d = t.ndim - 1; d >= 0; --d) {
@@ -121,19 +124,42 @@ py::object without_autograd(py::handle object, const char* name) {
   return object.attr("detach")();
 }
 
-py::object dlpack_capsule(py::handle object, const char* name) {
+// An array in CUDA memory is read on the stream of the call: the array's library then sees to it
+// that its own work comes first. DLPack calls the default stream 1.
+py::dict dlpack_options(const py::object& lender, const Borrowed* like, cuda::Stream* stream) {
+  py::dict options;
+  options["max_version"] = py::make_tuple(1, 3);
+  const auto device = lender.attr("__dlpack_device__")().cast<std::pair<int, int>>();
+  if (dlpack_device({device.first, device.second}) != Device::cuda) return options;
+  *stream = like && like->on_device() ? like->stream : current_stream(lender, device.second);
+  options["stream"] = stream->handle ? stream->handle : 1;
+  return options;
+}
+
+py::object dlpack_capsule(py::handle object, const char* name, const Borrowed* like,
+                          cuda::Stream* stream) {
   if (!py::hasattr(object, "__dlpack__")) {
     refuse_type(std::string(name) +
-                " must be an array (NumPy, torch or any that speaks DLPack), got " +
+                " must be an array (NumPy, CuPy, torch or any that speaks DLPack), got " +
                 type_name(object));
   }
   const py::object lender = without_autograd(object, name);
+  py::dict options = dlpack_options(lender, like, stream);
   try {
-    return lender.attr("__dlpack__")(py::arg("max_version") = py::make_tuple(1, 3));
+    return lender.attr("__dlpack__")(**options);
   } catch (py::error_already_set& error) {  // a library older than array API 2023.12
     if (!error.matches(PyExc_TypeError)) throw;
   }
-  return lender.attr("__dlpack__")();
+  options.attr("pop")("max_version");
+  return lender.attr("__dlpack__")(**options);
+}
+
+// ---- place
+
+std::string place_text(const Array& a) {
+  if (a.device == Device::cpu) return "CPU memory";
+  if (a.device == Device::other) return "the memory of a device that is not CUDA's";
+  return "CUDA memory of device " + std::to_string(a.device_id);
 }
 
 // ---- layout
@@ -190,6 +216,7 @@ Borrowed& Borrowed::operator=(Borrowed&& other) noexcept {
   release();
   name = other.name;
   array = other.array;
+  stream = other.stream;
   versioned_ = std::exchange(other.versioned_, nullptr);
   legacy_ = std::exchange(other.legacy_, nullptr);
   return *this;
@@ -202,8 +229,8 @@ void Borrowed::release() noexcept {
   legacy_ = nullptr;
 }
 
-void Borrowed::take_dlpack(py::handle object) {
-  const py::object capsule = dlpack_capsule(object, name);
+void Borrowed::take_dlpack(py::handle object, const Borrowed* like) {
+  const py::object capsule = dlpack_capsule(object, name, like, &stream);
   if (PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned")) {
     auto* managed = static_cast<dlpack::ManagedVersioned*>(
         PyCapsule_GetPointer(capsule.ptr(), "dltensor_versioned"));
@@ -226,21 +253,23 @@ void Borrowed::take_dlpack(py::handle object) {
   }
 }
 
-Borrowed Borrowed::any(py::handle object, const char* name, py::handle dtype) {
+Borrowed Borrowed::any(py::handle object, const char* name, py::handle dtype,
+                       const Borrowed* like) {
   Borrowed b;
   b.name = name;
   if (py::isinstance<py::array>(object)) {
     read_numpy(object, name, &b.array);
   } else {
-    b.take_dlpack(object);
+    b.take_dlpack(object, like);
   }
   b.array.dtype = named_dtype(b, dtype);
+  check_place(b, like);
   return b;
 }
 
-Borrowed Borrowed::floating(py::handle object, const char* name, py::handle dtype) {
-  Borrowed b = any(object, name, dtype);
-  check_cpu(b);
+Borrowed Borrowed::floating(py::handle object, const char* name, py::handle dtype,
+                            const Borrowed* like) {
+  Borrowed b = any(object, name, dtype, like);
   if (!is_floating(b.array.dtype)) {
     const char* hint =
         b.array.dtype == DType::uint16 ? " (pass dtype=\"bfloat16\" for its bits)" : "";
@@ -256,8 +285,9 @@ Borrowed Borrowed::floating(py::handle object, const char* name, py::handle dtyp
   return b;
 }
 
-Borrowed Borrowed::output(py::handle object, const char* name, py::handle dtype) {
-  Borrowed b = floating(object, name, dtype);
+Borrowed Borrowed::output(py::handle object, const char* name, py::handle dtype,
+                          const Borrowed* like) {
+  Borrowed b = floating(object, name, dtype, like);
   if (b.array.readonly) {
     refuse_value(std::string(name) + " is read-only, or its library cannot promise otherwise (" +
                  type_name(object) + ")");
@@ -281,11 +311,22 @@ std::string shape_text(const Array& a) { return tuple_text(a.shape, a.ndim); }
 bool is_c_order(const Array& a) { return follows_strides(a, true); }
 bool is_f_order(const Array& a) { return follows_strides(a, false); }
 
-void check_cpu(const Borrowed& b) {
-  if (b.array.device == Device::cpu) return;
-  refuse_value(std::string(b.name) + " is in " +
-               (b.array.device == Device::cuda ? "CUDA" : "another device's") +
-               " memory; this build computes on the CPU only");
+void check_place(const Borrowed& b, const Borrowed* like) {
+  if (b.array.device == Device::other) {
+    refuse_value(std::string(b.name) + " is in " + place_text(b.array) +
+                 "; CPU and CUDA memory are handled");
+  }
+  if (!like) return;
+  const bool same = b.array.device == like->array.device &&
+                    (!b.on_device() || b.array.device_id == like->array.device_id);
+  if (!same) {
+    refuse_value(std::string(b.name) + " is in " + place_text(b.array) + ", " + like->name +
+                 " in " + place_text(like->array));
+  }
+}
+
+void check_cpu(const Borrowed& b, const char* what) {
+  if (b.on_device()) refuse_value(std::string(b.name) + " is in CUDA memory; " + what);
 }
 
 void check_same_shape(const Borrowed& b, const Borrowed& like) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "../array.hpp"
+#include "../cuda/launch.hpp"
 #include "dlpack_abi.hpp"
 
 namespace proxstep::bind {
@@ -24,17 +25,24 @@ class Borrowed {
   ~Borrowed() { release(); }
 
   // Any array. dtype: what 16-bit integers stand for ("bfloat16", "float16"), or None.
-  static Borrowed any(py::handle object, const char* name, py::handle dtype = py::none());
-  // A dense floating-point array in CPU memory.
-  static Borrowed floating(py::handle object, const char* name, py::handle dtype = py::none());
+  // like: an array beside which this one must lie and whose stream may read it.
+  static Borrowed any(py::handle object, const char* name, py::handle dtype = py::none(),
+                      const Borrowed* like = nullptr);
+  // A dense floating-point array.
+  static Borrowed floating(py::handle object, const char* name, py::handle dtype = py::none(),
+                           const Borrowed* like = nullptr);
   // The same, and writable.
-  static Borrowed output(py::handle object, const char* name, py::handle dtype = py::none());
+  static Borrowed output(py::handle object, const char* name, py::handle dtype = py::none(),
+                         const Borrowed* like = nullptr);
+
+  bool on_device() const { return array.device == Device::cuda; }
 
   const char* name = "";
   Array array;
+  cuda::Stream stream;  // of a device
 
  private:
-  void take_dlpack(py::handle object);
+  void take_dlpack(py::handle object, const Borrowed* like);
   void release() noexcept;
   dlpack::ManagedVersioned* versioned_ = nullptr;
   dlpack::Managed* legacy_ = nullptr;
@@ -48,7 +56,8 @@ std::string shape_text(const Array& a);
 bool is_c_order(const Array& a);
 bool is_f_order(const Array& a);
 
-void check_cpu(const Borrowed& b);
+void check_place(const Borrowed& b, const Borrowed* like);  // null: any place
+void check_cpu(const Borrowed& b, const char* what);
 void check_same_shape(const Borrowed& b, const Borrowed& like);  // and the same layout
 void check_same_dtype(const Borrowed& b, const Borrowed& like);
 void check_dtype(const Borrowed& b, DType wanted, const Borrowed& like);

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "pool.hpp"
-#include "storage.hpp"
+#include "../storage.hpp"
 
 namespace proxstep::cpu {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "pool.hpp"
 #include "runner.hpp"
-#include "storage.hpp"
+#include "../storage.hpp"
 
 namespace proxstep::cpu {
 namespace {

@@ -137,5 +137,25 @@ template <template <class> class... Members>
 struct List {
   static constexpr int size = sizeof...(Members);
 };
+template <template <class> class M>
+struct Member {
+  template <class T>
+  using of = M<T>;
+};
+
+// Calls run with the member of that index, none where it is out of range.
+template <class Run, template <class> class... Members>
+PROXSTEP_FN void with_member(List<Members...>, int index, const Run& run) {
+  int k = 0;
+  ((k++ == index ? run(Member<Members>{}) : void()), ...);
+}
+
+// The member of an index that is known to the compiler.
+template <int index, class List>
+struct MemberAt;
+template <int index, template <class> class First, template <class> class... Rest>
+struct MemberAt<index, List<First, Rest...>> : MemberAt<index - 1, List<Rest...>> {};
+template <template <class> class First, template <class> class... Rest>
+struct MemberAt<0, List<First, Rest...>> : Member<First> {};
 
 }  // namespace proxstep::op

@@ -5,7 +5,7 @@
 array([-1.5,  0. ,  1. ])
 """
 
-from . import schedules
+from . import cuda, schedules
 from ._version import __version__
 from .config import get_config, get_num_threads, join_threadpoolctl, set_num_threads, show_config
 from .groups import Group, SparseGroup
@@ -84,6 +84,7 @@ __all__ = [
     "State",
     "StepInfo",
     "__version__",
+    "cuda",
     "get_config",
     "get_num_threads",
     "global_norm",

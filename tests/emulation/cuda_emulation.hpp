@@ -1,31 +1,249 @@
-// Runs __global__ kernels without shared memory or barriers on the host: a std::thread for each
-// thread of a block, blocks one after another. Include it before the kernels.
+// Runs __global__ kernels on the host: blocks one after another, each thread of a block a fiber.
+// Between two barriers the fibers run one by one in an order that changes, so that what lacks a
+// barrier goes wrong; the thread sanitizer sees every fiber as a thread and names the race.
+// Include it before the kernels.
 #pragma once
-#include <thread>
+#include <ucontext.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
 #include <vector>
+
+#if defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#endif
 
 #define __global__
 #define __device__
-#define __grid_constant__
+#define __grid_constant__ &  // after the type: the argument is not copied for every thread
 #define __launch_bounds__(...)
+#define __shared__ static  // blocks run one after another, so one copy is right
 
 struct dim3 {
   unsigned x = 1, y = 1, z = 1;
 };
-inline thread_local dim3 threadIdx, blockIdx;
+inline dim3 threadIdx, blockIdx, blockDim, gridDim;
+
+namespace emulation {
+
+constexpr unsigned kWarp = 32;
+constexpr std::size_t kStack = 256 << 10;
+
+// Who waits together: a block, or some lanes of a warp.
+struct Barrier {
+  unsigned arrived = 0, generation = 0;
+};
+
+struct Fiber {
+  ucontext_t context;
+  std::unique_ptr<char[]> stack{new char[kStack]};
+  unsigned thread = 0;
+  bool finished = false;
+  Barrier* waits_for = nullptr;
+  unsigned generation = 0;  // of the barrier when it arrived
+  unsigned shuffles = 0;    // done so far
+  std::uint64_t shuffled[2] = {};
+#if defined(__SANITIZE_THREAD__)
+  void* sanitizer = __tsan_create_fiber(0);
+#endif
+  bool can_run() const { return !finished && (!waits_for || waits_for->generation != generation); }
+};
+
+class Block {
+ public:
+  static Block& current() {
+    static Block block;
+    return block;
+  }
+
+  void run(unsigned threads, const std::function<void()>& kernel) {
+    while (fibers_.size() < threads) fibers_.emplace_back(new Fiber);
+    threads_ = threads;
+    kernel_ = &kernel;
+    for (Barrier& barrier : warps_) barrier = {};
+    block_ = {};
+    for (unsigned k = 0; k < threads; ++k) start(k);
+    while (turn()) {
+    }
+  }
+
+  // Returns when all of the block's threads have arrived.
+  void wait_block() { wait(block_, threads_); }
+  // When all lanes of the mask have. Lanes with one mask are one group, whichever their warp.
+  void wait_warp(unsigned mask) {
+    const unsigned warp = running_->thread / kWarp, first = __builtin_ctz(mask);
+    wait(warps_[warp * kWarp + first], __builtin_popcount(mask));
+  }
+  Fiber& running() { return *running_; }
+  Fiber& neighbour(unsigned lane) {
+    return *fibers_[running_->thread / kWarp * kWarp + lane];
+  }
+
+ private:
+  void start(unsigned k) {
+    Fiber& fiber = *fibers_[k];
+    fiber.thread = k;
+    fiber.finished = false;
+    fiber.waits_for = nullptr;
+    fiber.shuffles = 0;
+    getcontext(&fiber.context);
+    fiber.context.uc_stack.ss_sp = fiber.stack.get();
+    fiber.context.uc_stack.ss_size = kStack;
+    fiber.context.uc_link = &scheduler_;
+    makecontext(&fiber.context, &Block::enter, 0);
+#if defined(__SANITIZE_THREAD__)
+    __tsan_release(&start_);
+#endif
+  }
+
+  // Lets every fiber run that can, in an order of its own; false when all have finished.
+  bool turn() {
+    bool any = false, unfinished = false;
+    const unsigned first = random() % threads_, stride = 2 * (random() % threads_) + 1;
+    for (unsigned k = 0; k < threads_; ++k) {
+      // A stride that is odd visits a power of two of threads once each.
+      Fiber& fiber = *fibers_[(first + k * stride) % threads_];
+      unfinished |= !fiber.finished;
+      if (!fiber.can_run()) continue;
+      any = true;
+      fiber.waits_for = nullptr;
+      resume(fiber);
+    }
+    if (unfinished && !any) std::abort();  // some wait at a barrier that the others never reach
+    return unfinished;
+  }
+
+  void resume(Fiber& fiber) {
+    running_ = &fiber;
+    threadIdx.x = fiber.thread;
+#if defined(__SANITIZE_THREAD__)
+    void* const self = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(fiber.sanitizer, __tsan_switch_to_fiber_no_sync);
+    scheduler_fiber_ = self;
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+    void* fake_stack = nullptr;
+    __sanitizer_start_switch_fiber(&fake_stack, fiber.stack.get(), kStack);
+#endif
+    swapcontext(&scheduler_, &fiber.context);
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(fake_stack, nullptr, nullptr);
+#endif
+  }
+
+  void suspend() {
+    Fiber& fiber = *running_;
+#if defined(__SANITIZE_THREAD__)
+    __tsan_switch_to_fiber(scheduler_fiber_, __tsan_switch_to_fiber_no_sync);
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+    void* fake_stack = nullptr;
+    __sanitizer_start_switch_fiber(fiber.finished ? nullptr : &fake_stack, scheduler_stack_,
+                                   scheduler_stack_size_);
+#endif
+    if (fiber.finished) {
+      setcontext(&scheduler_);
+    } else {
+      swapcontext(&fiber.context, &scheduler_);
+    }
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(fake_stack, &scheduler_stack_, &scheduler_stack_size_);
+#endif
+  }
+
+  void wait(Barrier& barrier, unsigned count) {
+#if defined(__SANITIZE_THREAD__)
+    __tsan_release(&barrier);
+#endif
+    if (++barrier.arrived == count) {
+      barrier.arrived = 0;
+      ++barrier.generation;
+    } else {
+      running_->waits_for = &barrier;
+      running_->generation = barrier.generation;
+      suspend();
+    }
+#if defined(__SANITIZE_THREAD__)
+    __tsan_acquire(&barrier);
+#endif
+  }
+
+  static void enter() {
+    Block& block = current();
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(nullptr, &block.scheduler_stack_,
+                                    &block.scheduler_stack_size_);
+#endif
+#if defined(__SANITIZE_THREAD__)
+    __tsan_acquire(&block.start_);
+#endif
+    (*block.kernel_)();
+#if defined(__SANITIZE_THREAD__)
+    __tsan_release(&block.start_);
+#endif
+    block.running_->finished = true;
+    block.suspend();
+  }
+
+  unsigned random() { return state_ = state_ * 1664525u + 1013904223u, state_ >> 8; }
+
+  std::vector<std::unique_ptr<Fiber>> fibers_;
+  Fiber* running_ = nullptr;
+  const std::function<void()>* kernel_ = nullptr;
+  ucontext_t scheduler_;
+  Barrier block_, warps_[1024];
+  unsigned threads_ = 0, state_ = 1;
+  int start_ = 0;  // what the sanitizer orders blocks by
+#if defined(__SANITIZE_THREAD__)
+  void* scheduler_fiber_ = nullptr;
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+  const void* scheduler_stack_ = nullptr;
+  std::size_t scheduler_stack_size_ = 0;
+#endif
+};
+
+// Every lane of the mask gives a value and takes that of another lane.
+template <class T>
+T shuffle(unsigned mask, T value, unsigned from) {
+  static_assert(sizeof(T) <= sizeof(std::uint64_t), "as on a device");
+  Block& block = Block::current();
+  // Two places take turns: who is first at the next shuffle does not overwrite this one.
+  const unsigned place = block.running().shuffles++ % 2;
+  std::memcpy(&block.running().shuffled[place], &value, sizeof value);
+  block.wait_warp(mask);
+  std::memcpy(&value, &block.neighbour(from).shuffled[place], sizeof value);
+  return value;
+}
 
 // The emulated kernel<<<blocks, threads>>>(...): kernel is a call without arguments.
-template <class Kernel>
-void emulate(unsigned blocks, unsigned threads, const Kernel& kernel) {
-  for (unsigned block = 0; block < blocks; ++block) {
-    std::vector<std::thread> team;
-    for (unsigned thread = 0; thread < threads; ++thread) {
-      team.emplace_back([&, thread] {
-        threadIdx.x = thread;
-        blockIdx.x = block;
-        kernel();
-      });
-    }
-    for (std::thread& member : team) member.join();
+inline void launch(std::int64_t blocks, unsigned threads, const std::function<void()>& kernel) {
+  blockDim.x = threads;
+  gridDim.x = static_cast<unsigned>(blocks);
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    blockIdx.x = static_cast<unsigned>(block);
+    Block::current().run(threads, kernel);
   }
+}
+
+}  // namespace emulation
+
+inline void __syncthreads() { emulation::Block::current().wait_block(); }
+inline void __syncwarp(unsigned mask = 0xffffffffu) {
+  emulation::Block::current().wait_warp(mask);
+}
+template <class T>
+T __shfl_xor_sync(unsigned mask, T value, int lanes) {
+  const unsigned lane = emulation::Block::current().running().thread % emulation::kWarp;
+  return emulation::shuffle(mask, value, lane ^ static_cast<unsigned>(lanes));
+}
+template <class T>
+T __shfl_sync(unsigned mask, T value, int lane) {
+  return emulation::shuffle(mask, value, static_cast<unsigned>(lane));
 }

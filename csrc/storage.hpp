@@ -1,9 +1,9 @@
 // From a dtype known at run time to a storage type known at compile time, once per call.
 #pragma once
-#include "../array.hpp"
-#include "../op/scalar.hpp"
+#include "array.hpp"
+#include "op/scalar.hpp"
 
-namespace proxstep::cpu {
+namespace proxstep {
 
 template <class F>
 void with_storage(DType dtype, const F& f) {
@@ -19,4 +19,4 @@ void with_storage(DType dtype, const F& f) {
   }
 }
 
-}  // namespace proxstep::cpu
+}  // namespace proxstep

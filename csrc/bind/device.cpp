@@ -1,0 +1,150 @@
+#include "device.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace proxstep::bind {
+namespace {
+
+// Another module's functions, handed over in a capsule.
+class NativeBackend : public cuda::Backend {
+ public:
+  explicit NativeBackend(py::capsule capsule)
+      : capsule_(std::move(capsule)),
+        functions_(*capsule_.get_pointer<const cuda::Functions>()) {}
+
+  void launch(cuda::Stream stream, const cuda::Launch& launch) override {
+    const char* const kernel = launch.kernel.c_str();
+    check(functions_.launch(stream, kernel, launch.blocks, launch.argument), kernel);
+  }
+  void* allocate(cuda::Stream stream, std::size_t bytes) override {
+    void* memory = nullptr;
+    check(functions_.allocate(stream, bytes, &memory), std::to_string(bytes) + " bytes");
+    return memory;
+  }
+  void release(cuda::Stream stream, void* memory) noexcept override {
+    functions_.release(stream, memory);
+  }
+  void discard(int device, void* memory) noexcept override { functions_.discard(device, memory); }
+  void write(cuda::Stream stream, void* to, const void* from, std::size_t bytes) override {
+    check(functions_.write(stream, to, from, bytes), "copying to the device");
+  }
+  void read(cuda::Stream stream, void* to, const void* from, std::size_t bytes) override {
+    check(functions_.read(stream, to, from, bytes), "copying from the device");
+  }
+
+ private:
+  void check(int code, const std::string& what) const {
+    if (code) throw cuda::Error("CUDA: " + what + ": " + functions_.describe(code));
+  }
+  py::capsule capsule_;
+  const cuda::Functions& functions_;
+};
+
+std::uintptr_t address(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
+
+// An object of Python with the same methods; addresses and streams are integers.
+class PythonBackend : public cuda::Backend {
+ public:
+  explicit PythonBackend(py::object object) : object_(std::move(object)) {}
+
+  void launch(cuda::Stream stream, const cuda::Launch& launch) override {
+    const py::gil_scoped_acquire gil;
+    object_.attr("launch")(stream.device, stream.handle, launch.kernel, launch.blocks,
+                           address(launch.argument));
+  }
+  void* allocate(cuda::Stream stream, std::size_t bytes) override {
+    const py::gil_scoped_acquire gil;
+    const py::object memory = object_.attr("allocate")(stream.device, stream.handle, bytes);
+    return reinterpret_cast<void*>(memory.cast<std::uintptr_t>());
+  }
+  void release(cuda::Stream stream, void* memory) noexcept override {
+    quietly([&] { object_.attr("release")(stream.device, stream.handle, address(memory)); });
+  }
+  void discard(int device, void* memory) noexcept override {
+    quietly([&] { object_.attr("discard")(device, address(memory)); });
+  }
+  void write(cuda::Stream stream, void* to, const void* from, std::size_t bytes) override {
+    const py::gil_scoped_acquire gil;
+    object_.attr("write")(stream.device, stream.handle, address(to), address(from), bytes);
+  }
+  void read(cuda::Stream stream, void* to, const void* from, std::size_t bytes) override {
+    const py::gil_scoped_acquire gil;
+    object_.attr("read")(stream.device, stream.handle, address(to), address(from), bytes);
+  }
+
+ private:
+  // For what cannot raise: the interpreter reports the error.
+  template <class Call>
+  static void quietly(const Call& call) noexcept {
+    const py::gil_scoped_acquire gil;
+    try {
+      call();
+    } catch (py::error_already_set& error) {
+      error.discard_as_unraisable("proxstep");
+    }
+  }
+  py::object object_;
+};
+
+// Lives until the process ends: arrays of any thread may still need it.
+cuda::Backend*& held_backend() {
+  static cuda::Backend* held = nullptr;
+  return held;
+}
+
+void set_backend(const py::object& brought) {
+  if (py::isinstance<py::capsule>(brought)) {
+    held_backend() = new NativeBackend(py::reinterpret_borrow<py::capsule>(brought));
+  } else {
+    held_backend() = new PythonBackend(brought);
+  }
+}
+
+py::object cuda_module() { return py::module_::import("proxstep.cuda"); }
+
+}  // namespace
+
+cuda::Backend& backend() {
+  if (!held_backend()) set_backend(cuda_module().attr("backend")());
+  return *held_backend();
+}
+
+cuda::Stream current_stream(py::handle array, int device) {
+  const py::object handle = cuda_module().attr("current_stream")(array, device);
+  return {device, handle.cast<std::uintptr_t>()};
+}
+
+// The lock is not held while copying: that may need the GIL.
+const void* DeviceCopies::on(cuda::Stream stream, const void* from, std::size_t bytes) const {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto held = copies_.find(stream.device);
+    if (held != copies_.end()) return held->second;
+  }
+  void* const memory = backend().allocate(stream, std::max<std::size_t>(bytes, 1));
+  try {
+    backend().write(stream, memory, from, bytes);
+  } catch (...) {
+    backend().release(stream, memory);
+    throw;
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto [held, is_first] = copies_.emplace(stream.device, memory);
+  if (!is_first) backend().release(stream, memory);
+  return held->second;
+}
+
+DeviceCopies::~DeviceCopies() {
+  for (const auto& [device, memory] : copies_) backend().discard(device, memory);
+}
+
+void bind_device(py::module_& m) {
+  py::register_exception<cuda::Error>(m, "CudaError", PyExc_RuntimeError);
+  m.def("set_cuda_backend", &set_backend, py::arg("backend"),
+        "For tests: what serves from now on.");
+}
+
+}  // namespace proxstep::bind

@@ -1,0 +1,38 @@
+// What serves arrays in CUDA memory: a backend that Python brings when the first one arrives.
+#pragma once
+#include <pybind11/pybind11.h>
+
+#include <cstddef>
+#include <map>
+#include <mutex>
+
+#include "../cuda/launch.hpp"
+
+namespace proxstep::bind {
+
+namespace py = pybind11;
+
+// The backend; on the first call Python is asked for one, and raises where there is none.
+cuda::Backend& backend();
+
+// The stream that the library of an array works on now.
+cuda::Stream current_stream(py::handle array, int device);
+
+// Copies of settings in devices' memory, one a device, which every stream can read. Copying starts
+// anew.
+class DeviceCopies {
+ public:
+  DeviceCopies() = default;
+  DeviceCopies(const DeviceCopies&) {}
+  DeviceCopies& operator=(const DeviceCopies&) { return *this; }
+  ~DeviceCopies();
+  const void* on(cuda::Stream stream, const void* from, std::size_t bytes) const;
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::map<int, void*> copies_;
+};
+
+void bind_device(py::module_& m);
+
+}  // namespace proxstep::bind

@@ -1,0 +1,62 @@
+// Rules and penalties as bytes that a kernel takes by value. They are built on the host, so that a
+// float kernel holds no double arithmetic.
+#pragma once
+#include "../op/prox.hpp"
+#include "../op/update.hpp"
+
+namespace proxstep::cuda {
+
+// A prox alone is a step by these: the gradient's place holds the point.
+template <class T>
+struct Given {
+  static constexpr int slots = 0, stored = 0;
+  static constexpr bool scalar_step = true, extrapolates = false;
+  T step;
+  PROXSTEP_FN explicit Given(const double* c) : step(T(c[0])) {}
+  PROXSTEP_FN op::Point<T> operator()(T, T z, T*) const { return {z, step}; }
+};
+// m[0] = the elements' own steps.
+template <class T>
+struct GivenEach {
+  static constexpr int slots = 1, stored = 0;
+  static constexpr bool scalar_step = false, extrapolates = false;
+  PROXSTEP_FN explicit GivenEach(const double*) {}
+  PROXSTEP_FN op::Point<T> operator()(T, T z, T* m) const { return {z, m[0]}; }
+};
+
+template <template <class> class... Rules>
+op::List<Rules..., Given, GivenEach> with_given(op::List<Rules...>);
+using Rules = decltype(with_given(op::Rules{}));
+constexpr int kGiven = op::Rules::size, kGivenEach = kGiven + 1;
+
+template <int index, class C>
+using RuleAt = typename op::MemberAt<index, Rules>::template of<C>;
+
+template <class C>
+struct AnyRule {
+  alignas(C) unsigned char bytes[op::kMaxConstants * sizeof(C)];
+};
+
+template <class C>
+struct AnyPenalty {
+  int kind;
+  alignas(C) unsigned char bytes[op::kMaxSettings * sizeof(C)];
+};
+
+// Rule or penalty M from its numbers, into bytes that can hold it.
+template <class M, int size>
+PROXSTEP_FN void put(unsigned char (&bytes)[size], const double* numbers) {
+  static_assert(sizeof(M) <= size, "bytes can hold each");
+  const M member(numbers);
+  memcpy(bytes, &member, sizeof member);
+}
+
+// Calls run(penalty) with the penalty that was put.
+template <class C, class Run>
+PROXSTEP_FN void with_penalty(const AnyPenalty<C>& any, const Run& run) {
+  op::with_member(op::Penalties{}, any.kind, [&](auto member) {
+    run(*reinterpret_cast<const typename decltype(member)::template of<C>*>(any.bytes));
+  });
+}
+
+}  // namespace proxstep::cuda

@@ -1,0 +1,117 @@
+"""What serves arrays in CUDA memory: the compiled module, or CuPy compiling the same headers."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from . import _core
+from .arrays import Array, is_torch
+
+__all__ = ["backend", "current_stream", "serving", "stream"]
+
+_chosen = threading.local()
+
+
+def backend() -> Any:
+    """Return what launches the kernels; the core asks once, at the first array in CUDA memory.
+
+    Raises
+    ------
+    RuntimeError
+        Where neither the compiled module nor CuPy can serve; the message says why.
+    """
+    found, reason = _find()
+    if found is None:
+        raise RuntimeError(f"arrays in CUDA memory cannot be served: {reason}")
+    return found
+
+
+def serving() -> str:
+    """Say in a line what serves arrays in CUDA memory, and why that or nothing."""
+    return _find()[1]
+
+
+def _find() -> tuple[Any, str]:
+    try:
+        from . import _cuda
+    except ImportError as error:
+        why = f"no compiled module ({_why_not_built(error)})"
+    else:
+        count, problem = _cuda.devices()
+        if count:
+            return _cuda.functions, f"compiled module for {_cuda.architectures}, devices: {count}"
+        return None, f"compiled module for {_cuda.architectures}, but no device ({problem})"
+    try:
+        import cupy
+    except ImportError:
+        return None, f"{why}; CuPy is not installed"
+    if not cupy.cuda.is_available():
+        return None, f"{why}; CuPy {cupy.__version__} finds no device"
+    from ._cupy import CuPyBackend
+
+    return CuPyBackend(), f"CuPy {cupy.__version__} compiles the kernels; {why}"
+
+
+def _why_not_built(error: ImportError) -> str:
+    built = _core.cuda_status.startswith("built")
+    return str(error) if built else _core.cuda_status
+
+
+@contextmanager
+def stream(given: Any) -> Iterator[None]:
+    """Work on a given stream, in this thread, instead of the current one of each array's library.
+
+    Parameters
+    ----------
+    given : object
+        A stream with ``__cuda_stream__`` (cuda.core and others), of CuPy (``ptr``), of torch
+        (``cuda_stream``), or the handle as an integer. It must be one of the arrays' device.
+
+    Raises
+    ------
+    TypeError
+        For what is none of these.
+
+    Examples
+    --------
+    >>> import proxstep as ps
+    >>> with ps.cuda.stream(0):  # the default stream
+    ...     pass
+    """
+    handle, before = _handle(given), getattr(_chosen, "handle", None)
+    _chosen.handle = handle
+    try:
+        yield
+    finally:
+        _chosen.handle = before
+
+
+def _handle(given: Any) -> int:
+    protocol = getattr(given, "__cuda_stream__", None)
+    if protocol is not None:
+        version, handle = protocol() if callable(protocol) else protocol
+        if version != 0:
+            raise TypeError(f"{given!r} speaks version {version} of __cuda_stream__, 0 is known")
+        return int(handle)
+    for name in ("cuda_stream", "ptr"):
+        if hasattr(given, name):
+            return int(getattr(given, name))
+    if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
+        return given
+    raise TypeError(f"stream is {given!r}; a stream of CUDA, CuPy or torch, or a handle, is needed")
+
+
+def current_stream(x: Array, device: int) -> int:
+    """Return the handle of the stream that x's library works on now, 0 for the default stream."""
+    chosen: int | None = getattr(_chosen, "handle", None)
+    if chosen is not None:
+        return chosen
+    if is_torch(x):
+        return int(sys.modules["torch"].cuda.current_stream(device).cuda_stream)
+    if type(x).__module__.partition(".")[0] == "cupy":
+        return int(sys.modules["cupy"].cuda.get_current_stream(device).ptr)
+    return 0

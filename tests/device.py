@@ -13,8 +13,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import nvrtc
 import numpy as np
+import nvrtc
 import pytest
 from cases import numpy_dtype
 
@@ -42,10 +42,19 @@ def build(folder: Path, source: Path = HERE / "emulation/kernels.cpp") -> Any:
     return ctypes.CDLL(str(library))
 
 
+def kernel_names(library: Any) -> list[str]:
+    """All kernels, as a launch names them."""
+    library.kernel_names.restype = ctypes.c_char_p
+    return library.kernel_names().decode().splitlines()
+
+
 def capsule(library: Any) -> Any:
     """The library's functions, as the core takes them."""
     new = ctypes.pythonapi.PyCapsule_New
-    new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+    new.restype, new.argtypes = (
+        ctypes.py_object,
+        [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p],
+    )
     library.emulated_functions.restype = ctypes.c_void_p
     return new(library.emulated_functions(), None, None)
 
@@ -178,7 +187,10 @@ def _lend(a: np.ndarray, device: int) -> Any:
     address = ctypes.addressof(managed)
     _lent[address] = (managed, shape, strides, a)
     new = ctypes.pythonapi.PyCapsule_New
-    new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+    new.restype, new.argtypes = (
+        ctypes.py_object,
+        [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p],
+    )
     return new(address, b"dltensor_versioned", None)
 
 

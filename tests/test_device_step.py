@@ -32,9 +32,7 @@ def stepped_state(x: Any, g: Any, stepper: Any) -> ps.State:
 
 
 def move(state: ps.State, odd: str = "") -> ps.State:
-    moments = {
-        key: DeviceArray(placed(m, odd in (key, "all"))) for key, m in state.moments.items()
-    }
+    moments = {key: DeviceArray(placed(m, odd in (key, "all"))) for key, m in state.moments.items()}
     return ps.State(state.step, moments)
 
 

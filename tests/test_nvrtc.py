@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
+from types import SimpleNamespace
+from typing import Any
 
+import device
 import nvrtc
 import pytest
 
 pytestmark = pytest.mark.skipif(nvrtc.library() is None, reason="needs nvidia-cuda-nvrtc")
 
-ARCHITECTURES = (80, 90, 120)
-STORAGE = {"float": "float", "double": "double", "bfloat16": "float", "float16": "float"}
+ARCHITECTURES = (80, 90, 120)  # CI's nvcc compiles every kernel for all of them
+STORAGE = ("double", "float", "proxstep::op::bfloat16", "proxstep::op::float16")
 CONTRACTION = re.compile(r"\bfma\.")
 DOUBLE_ARITHMETIC = re.compile(r"^\s+[a-z][\w.]*\.f64\b", re.MULTILINE)  # not a declaration
+WIDE_LOAD = re.compile(r"ld\.global\.(?:nc\.)?v(?:4\.[bfu]32|2\.[bfu]64)")
+WIDE_STORE = re.compile(r"st\.global\.cg\.v4\.[bu]32")
+MOST_REGISTERS = 128  # two blocks of 256 threads share a multiprocessor
 
 # One thread a group of four; the root is found in double whatever the storage.
 GROUP_KERNEL = """
@@ -58,7 +65,18 @@ def registered(header: str, registry: str) -> list[str]:
 
 
 PENALTIES = registered("prox.hpp", "Penalties")
-RULES = registered("update.hpp", "Rules")
+
+
+def registered_rules() -> list[Any]:
+    """Slots and stored of every rule, from its struct; an extrapolation is stored as well."""
+    text = (nvrtc.INCLUDE / "op/update.hpp").read_text()
+    found = []
+    for rule in registered("update.hpp", "Rules"):
+        body = text[text.index(f"struct {rule} {{") :]
+        slots, stored = re.search(r"slots = (\d), stored = (\d)", body).groups()
+        extra = re.search(r"extrapolates = (\w+)", body)[1] == "true"
+        found.append(SimpleNamespace(slots=int(slots), stored=int(stored) + extra))
+    return found
 
 
 def options(architecture: int) -> list[str]:
@@ -68,33 +86,99 @@ def options(architecture: int) -> list[str]:
 
 
 @cache
-def compiled_steps(storage: str, architecture: int) -> nvrtc.Compiled:
-    compute = STORAGE[storage]
-    source = '#include "cuda/step_kernel.cuh"\nusing namespace proxstep::op;\n'
-    kernels = [f"proxstep::cuda::step_kernel<{storage}, {r}<{compute}>, 4>" for r in RULES]
-    return nvrtc.compile_source(source, kernels, options(architecture))
+def compiled(kernels: tuple[str, ...], architecture: int) -> nvrtc.Compiled:
+    """Those kernels from the one text that CuPy is given."""
+    names = [f"proxstep::cuda::{kernel}" for kernel in kernels]
+    return nvrtc.compile_source(nvrtc.all_kernels(), names, options(architecture))
+
+
+def steps(names: list[str], storage: str, capacity: str) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name in names
+        if name.startswith(f"step_kernel<{storage},") and name.endswith(f" {capacity}>")
+    )
+
+
+@pytest.fixture(scope="module")
+def names(emulation: Any) -> list[str]:
+    return device.kernel_names(emulation)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What a rule of ``cuda::Rules`` moves: its moments, and how many of them it stores."""
+
+    slots: int
+    stored: int
+    reads_x: bool = True
+
+
+RULES = [
+    *(Traffic(rule.slots, rule.stored) for rule in registered_rules()),
+    Traffic(0, 0, reads_x=False),  # a prox alone
+    Traffic(1, 0, reads_x=False),  # with a step for every element
+]
+
+
+def bodies(ptx: str) -> dict[int, str]:
+    """The kernels' bodies by the place of their rule."""
+    found = re.findall(r"\.entry _ZN\w+step_kernelI\w+?Li(\d+)ELi\d+E(.*?)\n}", ptx, re.DOTALL)
+    assert len(found) == len(RULES)
+    return {int(rule): body for rule, body in found}
+
+
+def check_resources(result: nvrtc.Compiled, kernels: int) -> None:
+    assert result.ok, result.log
+    assert len(result.registers) == kernels
+    assert max(result.registers) <= MOST_REGISTERS
+    assert result.spilled_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("storage", "architecture"),
+    [*((storage, 90) for storage in STORAGE), ("float", 80), ("float", 120)],
+)
+class TestStep:
+    def test_every_rule_fits_in_registers_with_all_penalties(
+        self, names: list[str], storage: str, architecture: int
+    ) -> None:
+        kernels = steps(names, storage, "4")
+        result = compiled(kernels, architecture)
+        check_resources(result, len(kernels))
+        assert result.stack_bytes == 0
+
+    def test_nothing_is_contracted(self, names: list[str], storage: str, architecture: int) -> None:
+        assert not CONTRACTION.search(compiled(steps(names, storage, "4"), architecture).ptx)
+
+    def test_only_double_storage_has_double_arithmetic(
+        self, names: list[str], storage: str, architecture: int
+    ) -> None:
+        ptx = compiled(steps(names, storage, "4"), architecture).ptx
+        assert bool(DOUBLE_ARITHMETIC.search(ptx)) == (storage == "double")
+
+    def test_aligned_memory_moves_in_16_bytes(
+        self, names: list[str], storage: str, architecture: int
+    ) -> None:
+        ptx = compiled(steps(names, storage, "4"), architecture).ptx
+        wide = 2 if "16" in storage else 1  # instructions for a pack of the compute type
+        for rule, body in bodies(ptx).items():
+            # x (a prox alone does not read it), g, moments, weights; x and the moments that change
+            loads = RULES[rule].reads_x + 1 + wide * (RULES[rule].slots + 1)
+            assert len(WIDE_LOAD.findall(body)) == loads, rule
+            assert len(WIDE_STORE.findall(body)) == 1 + wide * RULES[rule].stored, rule
+
+
+@pytest.mark.parametrize("storage", STORAGE)
+def test_the_large_table_compiles_as_well(names: list[str], storage: str) -> None:
+    kernels = steps(names, storage, "480")
+    check_resources(compiled(kernels, 90), len(kernels))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("storage", STORAGE)
-class TestStep:
-    def test_every_rule_fits_in_registers_with_all_penalties(
-        self, storage: str, architecture: int
-    ) -> None:
-        compiled = compiled_steps(storage, architecture)
-        assert compiled.ok, compiled.log
-        assert len(compiled.registers) == len(RULES)
-        assert compiled.spilled_bytes == 0
-        assert compiled.stack_bytes == 0
-
-    def test_nothing_is_contracted(self, storage: str, architecture: int) -> None:
-        assert not CONTRACTION.search(compiled_steps(storage, architecture).ptx)
-
-    def test_only_double_storage_has_double_arithmetic(
-        self, storage: str, architecture: int
-    ) -> None:
-        ptx = compiled_steps(storage, architecture).ptx
-        assert bool(DOUBLE_ARITHMETIC.search(ptx)) == (storage == "double")
+def test_all_other_kernels_fit_in_registers(names: list[str], architecture: int) -> None:
+    others = tuple(name for name in names if not name.startswith("step_kernel<"))
+    check_resources(compiled(others, architecture), len(others))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -135,7 +135,7 @@ class Plan {
   }
 
   std::vector<Task> prepared(const std::vector<Borrowed>& grads, double t,
-                                  const std::vector<double>& lrs) const {
+                             const std::vector<double>& lrs) const {
     std::vector<Task> tasks;
     tasks.reserve(entries_.size());
     for (std::size_t k = 0; k < entries_.size(); ++k) {

@@ -130,8 +130,7 @@ double global_norm(const py::list& arrays, py::handle dtype) {
   lent.reserve(arrays.size());  // the first is referred to
   std::vector<Array> plain;
   for (const py::handle a : arrays) {
-    lent.push_back(
-        Borrowed::floating(a, "array", dtype, lent.empty() ? nullptr : &lent.front()));
+    lent.push_back(Borrowed::floating(a, "array", dtype, lent.empty() ? nullptr : &lent.front()));
     plain.push_back(lent.back().array);
   }
   const bool on_device = !lent.empty() && lent.front().on_device();

@@ -12,8 +12,7 @@ namespace {
 class NativeBackend : public cuda::Backend {
  public:
   explicit NativeBackend(py::capsule capsule)
-      : capsule_(std::move(capsule)),
-        functions_(*capsule_.get_pointer<const cuda::Functions>()) {}
+      : capsule_(std::move(capsule)), functions_(*capsule_.get_pointer<const cuda::Functions>()) {}
 
   void launch(cuda::Stream stream, const cuda::Launch& launch) override {
     const char* const kernel = launch.kernel.c_str();

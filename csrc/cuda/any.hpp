@@ -24,9 +24,13 @@ struct GivenEach {
   PROXSTEP_FN op::Point<T> operator()(T, T z, T* m) const { return {z, m[0]}; }
 };
 
-template <template <class> class... Rules>
-op::List<Rules..., Given, GivenEach> with_given(op::List<Rules...>);
-using Rules = decltype(with_given(op::Rules{}));
+template <class List>
+struct WithGiven;
+template <template <class> class... Members>
+struct WithGiven<op::List<Members...>> {
+  using type = op::List<Members..., Given, GivenEach>;
+};
+using Rules = WithGiven<op::Rules>::type;
 constexpr int kGiven = op::Rules::size, kGivenEach = kGiven + 1;
 
 template <int index, class C>
@@ -34,28 +38,28 @@ using RuleAt = typename op::MemberAt<index, Rules>::template of<C>;
 
 template <class C>
 struct AnyRule {
-  alignas(C) unsigned char bytes[op::kMaxConstants * sizeof(C)];
+  C held[op::kMaxConstants];  // as bytes, copies would be byte by byte
 };
 
 template <class C>
 struct AnyPenalty {
   int kind;
-  alignas(C) unsigned char bytes[op::kMaxSettings * sizeof(C)];
+  C held[op::kMaxSettings];
 };
 
-// Rule or penalty M from its numbers, into bytes that can hold it.
-template <class M, int size>
-PROXSTEP_FN void put(unsigned char (&bytes)[size], const double* numbers) {
-  static_assert(sizeof(M) <= size, "bytes can hold each");
+// Rule or penalty M from its numbers, into what can hold it.
+template <class M, class C, int size>
+PROXSTEP_FN void put(C (&held)[size], const double* numbers) {
+  static_assert(sizeof(M) <= sizeof held, "each fits");
   const M member(numbers);
-  memcpy(bytes, &member, sizeof member);
+  memcpy(held, &member, sizeof member);
 }
 
 // Calls run(penalty) with the penalty that was put.
 template <class C, class Run>
 PROXSTEP_FN void with_penalty(const AnyPenalty<C>& any, const Run& run) {
   op::with_member(op::Penalties{}, any.kind, [&](auto member) {
-    run(*reinterpret_cast<const typename decltype(member)::template of<C>*>(any.bytes));
+    run(*reinterpret_cast<const typename decltype(member)::template of<C>*>(any.held));
   });
 }
 

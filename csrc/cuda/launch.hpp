@@ -15,7 +15,8 @@ struct Stream {
 };
 
 struct Launch {
-  std::string kernel;  // an expression in namespace proxstep::cuda, such as step_kernel<float, 5, 4>
+  std::string
+      kernel;  // an expression in namespace proxstep::cuda, such as step_kernel<float, 5, 4>
   std::int64_t blocks;
   const void* argument;  // the one struct that the kernel takes by value
   std::size_t bytes;

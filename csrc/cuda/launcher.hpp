@@ -81,7 +81,7 @@ AnyPenalty<C> make_penalty(int kind, const double* settings) {
   AnyPenalty<C> any{};
   any.kind = kind;
   op::with_member(op::Penalties{}, kind, [&](auto member) {
-    put<typename decltype(member)::template of<C>>(any.bytes, settings);
+    put<typename decltype(member)::template of<C>>(any.held, settings);
   });
   return any;
 }

@@ -16,7 +16,7 @@ __global__ void settings_kernel(const SettingsCall<C> __grid_constant__ call) {
   op::with_member(op::Rules{}, call.rule, [&](auto member) {
     using Rule = typename decltype(member)::template of<C>;
     Rule::constants(numbers, static_cast<double>(*call.steps + 1), constants);
-    put<Rule>(to.rule.bytes, constants);
+    put<Rule>(to.rule.held, constants);
     to.own_step = !call.euclidean[k];
   });
   to.step = C(constants[0]);

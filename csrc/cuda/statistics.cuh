@@ -7,8 +7,9 @@ namespace proxstep::cuda {
 
 // Counts the first elements of a pack; before: what they were.
 template <class S, class C, int n>
-__device__ void add_sums(const AnyPenalty<C>& any, const Pack<S, n>& before, const Pack<S, n>& after,
-                         const Pack<C, n>& weights, int count, BlockSums<C>& sums) {
+__device__ void add_sums(const AnyPenalty<C>& any, const Pack<S, n>& before,
+                         const Pack<S, n>& after, const Pack<C, n>& weights, int count,
+                         BlockSums<C>& sums) {
   with_penalty(any, [&](const auto& penalty) {
 #pragma unroll
     for (int j = 0; j < n; ++j) {

@@ -10,7 +10,9 @@
 namespace proxstep::cuda {
 namespace {
 
-int device_rule(const Task& t) { return t.rule != kNoRule ? t.rule : t.steps ? kGivenEach : kGiven; }
+int device_rule(const Task& t) {
+  return t.rule != kNoRule ? t.rule : t.steps ? kGivenEach : kGiven;
+}
 
 template <class C>
 StepSettings<C> make_settings(const Task& t) {
@@ -18,11 +20,11 @@ StepSettings<C> make_settings(const Task& t) {
   std::memset(static_cast<void*>(&settings), 0, sizeof settings);  // compared byte by byte
   const double* const numbers = t.rule == kNoRule ? &t.step : t.constants;
   op::with_member(Rules{}, device_rule(t), [&](auto member) {
-    put<typename decltype(member)::template of<C>>(settings.rule.bytes, numbers);
+    put<typename decltype(member)::template of<C>>(settings.rule.held, numbers);
   });
   settings.penalty.kind = t.element.kind;
   const AnyPenalty<C> penalty = make_penalty<C>(t.element.kind, t.element.settings);
-  std::memcpy(settings.penalty.bytes, penalty.bytes, sizeof penalty.bytes);
+  std::memcpy(settings.penalty.held, penalty.held, sizeof penalty.held);
   settings.step = static_cast<C>(t.step);
   settings.own_step = !t.euclidean;
   return settings;
@@ -87,7 +89,8 @@ class StepTables {
   int place_of_settings(const Task& t, std::size_t index) {
     const StepSettings<C> own = make_settings<C>(t);
     for (int k = 0; k < settings_; ++k) {
-      if (std::memcmp(&own, table_.settings + k, sizeof own) == 0 && shares_rate(k, index)) return k;
+      if (std::memcmp(&own, table_.settings + k, sizeof own) == 0 && shares_rate(k, index))
+        return k;
     }
     if (settings_ == kMostSettings) return kMostSettings;
     std::memcpy(static_cast<void*>(table_.settings + settings_), &own, sizeof own);

@@ -31,7 +31,7 @@ __device__ void step_pack(const StepArray<C>& a, long long i, int count, bool al
                           const StepSettings<C>& settings, bool counts, BlockSums<C>& sums) {
   constexpr int n = kPack<S>;
   const bool whole = aligned && count == n;
-  const Rule rule = *reinterpret_cast<const Rule*>(settings.rule.bytes);
+  const Rule rule = *reinterpret_cast<const Rule*>(settings.rule.held);
   S* const to = static_cast<S*>(a.x) + i;
   Pack<S, n> x = {}, g;
   Pack<C, n> m[op::kMaxSlots] = {}, weights;
@@ -78,12 +78,14 @@ __global__ void __launch_bounds__(kThreads, kResident)
   const long long end = op::least(begin + kChunk<S>, array.n);
   const bool aligned = is_aligned<S, RuleAt<rule, C>>(array);
   const C grad_scale = table.device_scale ? *table.device_scale : table.grad_scale;
-  const StepSettings<C>& settings = (table.computed ? table.computed : table.settings)[array.settings];
+  // A copy stays in registers; a reference would be read again after every store.
+  const StepSettings<C> settings =
+      (table.computed ? table.computed : table.settings)[array.settings];
   BlockSums<C> sums = {};
   for (long long i = begin + threadIdx.x * kPack<S>; i < end; i += kThreads * kPack<S>) {
     const int count = static_cast<int>(op::least<long long>(kPack<S>, end - i));
     step_pack<S, RuleAt<rule, C>>(array, i, count, aligned, grad_scale, settings,
-                                table.sums != nullptr, sums);
+                                  table.sums != nullptr, sums);
   }
   if (table.sums) store_block_sums(sums, table.sums + block);
 }

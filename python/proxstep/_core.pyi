@@ -4,6 +4,10 @@ from typing import Any
 __version__: str
 cuda_status: str
 
+class CudaError(RuntimeError): ...
+
+def set_cuda_backend(backend: Any) -> None: ...
+
 class RuleSpec:
     def __init__(self, name: str, settings: Sequence[float]) -> None: ...
     @property

@@ -28,6 +28,10 @@
 struct dim3 {
   unsigned x = 1, y = 1, z = 1;
 };
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
+inline void __stcg(uint4* to, uint4 value) { *to = value; }
 inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace emulation {
@@ -81,9 +85,7 @@ class Block {
     wait(warps_[warp * kWarp + first], __builtin_popcount(mask));
   }
   Fiber& running() { return *running_; }
-  Fiber& neighbour(unsigned lane) {
-    return *fibers_[running_->thread / kWarp * kWarp + lane];
-  }
+  Fiber& neighbour(unsigned lane) { return *fibers_[running_->thread / kWarp * kWarp + lane]; }
 
  private:
   void start(unsigned k) {
@@ -177,8 +179,7 @@ class Block {
   static void enter() {
     Block& block = current();
 #if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(nullptr, &block.scheduler_stack_,
-                                    &block.scheduler_stack_size_);
+    __sanitizer_finish_switch_fiber(nullptr, &block.scheduler_stack_, &block.scheduler_stack_size_);
 #endif
 #if defined(__SANITIZE_THREAD__)
     __tsan_acquire(&block.start_);
@@ -235,9 +236,7 @@ inline void launch(std::int64_t blocks, unsigned threads, const std::function<vo
 }  // namespace emulation
 
 inline void __syncthreads() { emulation::Block::current().wait_block(); }
-inline void __syncwarp(unsigned mask = 0xffffffffu) {
-  emulation::Block::current().wait_warp(mask);
-}
+inline void __syncwarp(unsigned mask = 0xffffffffu) { emulation::Block::current().wait_warp(mask); }
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int lanes) {
   const unsigned lane = emulation::Block::current().running().thread % emulation::kWarp;

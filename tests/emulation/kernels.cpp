@@ -6,7 +6,7 @@
 
 #include "cuda_emulation.hpp"
 // The kernels come after the emulation.
-#include "cuda/kernels.cuh"
+#include "cuda/kernels.hpp"
 #include "cuda/launch.hpp"
 
 namespace {
@@ -28,7 +28,10 @@ struct Add {
 const std::map<std::string, Kernel>& kernels() {
   static const std::map<std::string, Kernel> all = [] {
     std::map<std::string, Kernel> named;
-    cuda::each_kernel_of_all(Add{named});
+    cuda::each_kernel<double>(Add{named});
+    cuda::each_kernel<float>(Add{named});
+    cuda::each_kernel<op::bfloat16>(Add{named});
+    cuda::each_kernel<op::float16>(Add{named});
     return named;
   }();
   return all;
@@ -75,5 +78,13 @@ const cuda::Functions functions{launch, allocate, release, discard, copy, copy, 
 }  // namespace
 
 extern "C" const cuda::Functions* emulated_functions() { return &functions; }
+extern "C" const char* kernel_names() {
+  static const std::string names = [] {
+    std::string joined;
+    for (const auto& [name, kernel] : kernels()) joined += name + "\n";
+    return joined;
+  }();
+  return names.c_str();
+}
 extern "C" long long launches() { return launched; }
 extern "C" long long blocks_of_memory() { return held; }

@@ -1,0 +1,6 @@
+// Every kernel: what NVRTC is given as one text.
+#pragma once
+#include "norm_kernel.cuh"
+#include "settings_kernel.cuh"
+#include "statistics.cuh"
+#include "step_kernel.cuh"

@@ -1,0 +1,111 @@
+"""CuPy as the launcher: it compiles the headers of the compiled module at run time.
+
+Only what the core asks of a backend; addresses and streams are integers.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cupy
+
+THREADS = 256  # of a block: kThreads of cuda/tables.hpp
+OPTIONS = ("--std=c++17", "--fmad=false")
+_TO_DEVICE, _TO_HOST = 1, 2  # cudaMemcpyKind
+
+
+def headers() -> Path:
+    """Return the folder of the C++ headers: in the package, or beside it in a source tree."""
+    installed = Path(__file__).parent / "include/proxstep"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "csrc"
+
+
+@cache
+def source() -> str:
+    """Return all kernels as one text: CuPy's cache looks at the text, not at what it includes."""
+    return _expanded(headers() / "cuda/all_kernels.cuh", set())
+
+
+def _expanded(path: Path, seen: set[Path]) -> str:
+    if path in seen:
+        return ""
+    seen.add(path)
+    text = path.read_text(encoding="utf-8").replace("#pragma once\n", "")
+    return re.sub(
+        r'^#include "(.+)"$',
+        lambda line: _expanded((path.parent / line[1]).resolve(), seen),
+        text,
+        flags=re.MULTILINE,
+    )
+
+
+class CuPyBackend:
+    """Launches and memory through CuPy."""
+
+    def __init__(self) -> None:
+        self._kernels: dict[str, Any] = {}
+        self._memory: dict[int, Any] = {}  # what keeps an address alive
+        self._lock = threading.Lock()
+
+    def launch(self, device: int, stream: int, kernel: str, blocks: int, argument: int) -> None:
+        """Run a kernel, which takes the one struct at `argument` by value."""
+        parameters = (ctypes.c_void_p * 1)(argument)
+        with cupy.cuda.Device(device):
+            function = self._compiled(kernel).kernel.ptr
+            cupy.cuda.driver.launchKernel(
+                function, blocks, 1, 1, THREADS, 1, 1, 0, stream, ctypes.addressof(parameters), 0
+            )
+
+    def _compiled(self, kernel: str) -> Any:
+        with self._lock:
+            if kernel not in self._kernels:
+                name = f"proxstep::cuda::{kernel}"
+                module = cupy.RawModule(code=source(), options=OPTIONS, name_expressions=[name])
+                self._kernels[kernel] = module.get_function(name)
+            return self._kernels[kernel]
+
+    def allocate(self, device: int, stream: int, size: int) -> int:
+        """Take memory from CuPy's pool, in the stream's order."""
+        with _working(device, stream):
+            memory = cupy.cuda.alloc(size)
+        self._memory[memory.ptr] = memory
+        return int(memory.ptr)
+
+    def release(self, device: int, stream: int, address: int) -> None:
+        """Give it back, in the stream's order."""
+        with _working(device, stream):
+            del self._memory[address]
+
+    def discard(self, device: int, address: int) -> None:
+        """Give back what several streams may have used."""
+        with cupy.cuda.Device(device) as current:
+            current.synchronize()
+            del self._memory[address]
+
+    def write(self, device: int, stream: int, to: int, origin: int, size: int) -> None:
+        """Copy from the host and wait."""
+        self._copy(device, stream, (to, origin, size), _TO_DEVICE)
+
+    def read(self, device: int, stream: int, to: int, origin: int, size: int) -> None:
+        """Copy to the host and wait."""
+        self._copy(device, stream, (to, origin, size), _TO_HOST)
+
+    def _copy(self, device: int, stream: int, span: tuple[int, int, int], kind: int) -> None:
+        with cupy.cuda.Device(device):
+            cupy.cuda.runtime.memcpyAsync(*span, kind, stream)
+            cupy.cuda.runtime.streamSynchronize(stream)
+
+
+@contextmanager
+def _working(device: int, stream: int) -> Iterator[None]:
+    with cupy.cuda.Device(device):
+        given = cupy.cuda.ExternalStream(stream) if stream else cupy.cuda.Stream.null
+        with given:
+            yield

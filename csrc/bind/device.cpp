@@ -1,5 +1,7 @@
 #include "device.hpp"
 
+#include <pybind11/stl.h>
+
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -111,7 +113,14 @@ cuda::Backend& backend() {
   return *held_backend();
 }
 
+namespace {
+thread_local std::optional<std::uintptr_t> stream_of_thread;
+}  // namespace
+
+std::optional<std::uintptr_t> chosen_stream() { return stream_of_thread; }
+
 cuda::Stream current_stream(py::handle array, int device) {
+  if (stream_of_thread) return {device, *stream_of_thread};
   const py::object handle = cuda_module().attr("current_stream")(array, device);
   return {device, handle.cast<std::uintptr_t>()};
 }
@@ -144,6 +153,10 @@ void bind_device(py::module_& m) {
   py::register_exception<cuda::Error>(m, "CudaError", PyExc_RuntimeError);
   m.def("set_cuda_backend", &set_backend, py::arg("backend"),
         "For tests: what serves from now on.");
+  m.def("chosen_stream", &chosen_stream);
+  m.def(
+      "choose_stream", [](std::optional<std::uintptr_t> handle) { stream_of_thread = handle; },
+      py::arg("handle"));
 }
 
 }  // namespace proxstep::bind

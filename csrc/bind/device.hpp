@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <map>
 #include <mutex>
+#include <optional>
 
 #include "../cuda/launch.hpp"
 
@@ -15,7 +16,10 @@ namespace py = pybind11;
 // The backend; on the first call Python is asked for one, and raises where there is none.
 cuda::Backend& backend();
 
-// The stream that the library of an array works on now.
+// What this thread was told to work on, instead of the current streams of the arrays' libraries.
+std::optional<std::uintptr_t> chosen_stream();
+
+// That, or the stream that the library of an array works on now.
 cuda::Stream current_stream(py::handle array, int device);
 
 // Copies of settings in devices' memory, one a device, which every stream can read. Copying starts

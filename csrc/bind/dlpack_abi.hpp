@@ -42,6 +42,20 @@ struct ManagedVersioned {  // capsule "dltensor_versioned"
   Tensor tensor;
 };
 
+struct ExchangeHeader {
+  Version version;
+  ExchangeHeader* previous;
+};
+// What a type's __dlpack_c_exchange_api__ holds, from 1.3 on. All return 0, or set Python's error.
+struct Exchange {
+  ExchangeHeader header;
+  void* allocate;
+  int (*lend)(void* object, ManagedVersioned** out);  // without ordering any work
+  void* take;
+  void* lend_unmanaged;
+  int (*current_stream)(std::int32_t device_type, std::int32_t device_id, void** out);
+};
+
 constexpr std::uint64_t kReadOnly = 1, kIsCopied = 2;
 
 static_assert(sizeof(void*) != 8 ||

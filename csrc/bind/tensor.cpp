@@ -112,16 +112,41 @@ void read_dlpack(const dlpack::Tensor& t, const char* name, Array* to) {
   }
 }
 
+// DLPack has no word for torch's lazily negated views.
+void check_not_negated(py::handle object, const char* name) {
+  if (py::hasattr(object, "is_neg") && object.attr("is_neg")().cast<bool>()) {
+    refuse_value(std::string(name) + " is a lazily negated view; call its resolve_neg() first");
+  }
+}
+
 // torch refuses to lend a tensor that requires a gradient; its detached view is the same memory.
-// DLPack has no word for its lazily negated views.
 py::object without_autograd(py::handle object, const char* name) {
   if (!py::hasattr(object, "detach") || !py::hasattr(object, "requires_grad")) {
     return py::reinterpret_borrow<py::object>(object);
   }
-  if (object.attr("is_neg")().cast<bool>()) {
-    refuse_value(std::string(name) + " is a lazily negated view; call its resolve_neg() first");
-  }
+  check_not_negated(object, name);
   return object.attr("detach")();
+}
+
+// The C functions by which arrays of the object's type are lent, or null. The last type is
+// remembered, and kept alive so that its address stays its own.
+const dlpack::Exchange* exchange_of(py::handle object) {
+  thread_local PyTypeObject* known = nullptr;
+  thread_local const dlpack::Exchange* exchange = nullptr;
+  PyTypeObject* const type = Py_TYPE(object.ptr());
+  if (type == known) return exchange;
+  exchange = nullptr;
+  const py::handle type_object(reinterpret_cast<PyObject*>(type));
+  const py::object held = py::getattr(type_object, "__dlpack_c_exchange_api__", py::none());
+  if (PyCapsule_IsValid(held.ptr(), "dlpack_exchange_api")) {
+    const auto* given = static_cast<const dlpack::Exchange*>(
+        PyCapsule_GetPointer(held.ptr(), "dlpack_exchange_api"));
+    if (given->header.version.major == 1) exchange = given;
+  }
+  Py_INCREF(reinterpret_cast<PyObject*>(type));
+  Py_XDECREF(reinterpret_cast<PyObject*>(known));
+  known = type;
+  return exchange;
 }
 
 // An array in CUDA memory is read on the stream of the call: the array's library then sees to it
@@ -229,7 +254,35 @@ void Borrowed::release() noexcept {
   legacy_ = nullptr;
 }
 
+void Borrowed::hold(dlpack::ManagedVersioned* managed) {
+  versioned_ = managed;
+  read_dlpack(managed->tensor, name, &array);
+  array.readonly = managed->flags & (dlpack::kReadOnly | dlpack::kIsCopied);
+}
+
+// A call of C instead of several of Python. False where the array's library works on another
+// stream than the call: only __dlpack__ makes one wait for the other.
+bool Borrowed::take_exchanged(py::handle object, const Borrowed* like) {
+  const dlpack::Exchange* const exchange = exchange_of(object);
+  if (!exchange) return false;
+  check_not_negated(object, name);
+  dlpack::ManagedVersioned* managed = nullptr;
+  if (exchange->lend(object.ptr(), &managed)) throw py::error_already_set();
+  hold(managed);
+  if (!on_device()) return true;
+  const dlpack::Device device = managed->tensor.device;
+  void* current = nullptr;
+  if (exchange->current_stream(device.type, device.id, &current)) throw py::error_already_set();
+  stream = {device.id, reinterpret_cast<std::uintptr_t>(current)};
+  const std::uintptr_t wanted =
+      like && like->on_device() ? like->stream.handle : chosen_stream().value_or(stream.handle);
+  if (wanted == stream.handle) return true;
+  release();
+  return false;
+}
+
 void Borrowed::take_dlpack(py::handle object, const Borrowed* like) {
+  if (take_exchanged(object, like)) return;
   const py::object capsule = dlpack_capsule(object, name, like, &stream);
   if (PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned")) {
     auto* managed = static_cast<dlpack::ManagedVersioned*>(
@@ -239,9 +292,7 @@ void Borrowed::take_dlpack(py::handle object, const Borrowed* like) {
                              std::to_string(managed->version.major) + ", version 1 is needed");
     }
     PyCapsule_SetName(capsule.ptr(), "used_dltensor_versioned");
-    versioned_ = managed;
-    read_dlpack(managed->tensor, name, &array);
-    array.readonly = managed->flags & (dlpack::kReadOnly | dlpack::kIsCopied);
+    hold(managed);
   } else if (PyCapsule_IsValid(capsule.ptr(), "dltensor")) {
     auto* managed = static_cast<dlpack::Managed*>(PyCapsule_GetPointer(capsule.ptr(), "dltensor"));
     PyCapsule_SetName(capsule.ptr(), "used_dltensor");

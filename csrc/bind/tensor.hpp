@@ -43,6 +43,8 @@ class Borrowed {
 
  private:
   void take_dlpack(py::handle object, const Borrowed* like);
+  bool take_exchanged(py::handle object, const Borrowed* like);
+  void hold(dlpack::ManagedVersioned* managed);
   void release() noexcept;
   dlpack::ManagedVersioned* versioned_ = nullptr;
   dlpack::Managed* legacy_ = nullptr;

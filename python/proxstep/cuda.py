@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from . import _core
-from .arrays import Array, is_torch
+from .arrays import Array, is_cupy, is_torch
 
 __all__ = ["backend", "current_stream", "serving", "stream"]
-
-_chosen = threading.local()
 
 
 def backend() -> Any:
@@ -82,12 +79,12 @@ def stream(given: Any) -> Iterator[None]:
     >>> with ps.cuda.stream(0):  # the default stream
     ...     pass
     """
-    handle, before = _handle(given), getattr(_chosen, "handle", None)
-    _chosen.handle = handle
+    handle, before = _handle(given), _core.chosen_stream()
+    _core.choose_stream(handle)
     try:
         yield
     finally:
-        _chosen.handle = before
+        _core.choose_stream(before)
 
 
 def _handle(given: Any) -> int:
@@ -107,11 +104,8 @@ def _handle(given: Any) -> int:
 
 def current_stream(x: Array, device: int) -> int:
     """Return the handle of the stream that x's library works on now, 0 for the default stream."""
-    chosen: int | None = getattr(_chosen, "handle", None)
-    if chosen is not None:
-        return chosen
     if is_torch(x):
         return int(sys.modules["torch"].cuda.current_stream(device).cuda_stream)
-    if type(x).__module__.partition(".")[0] == "cupy":
+    if is_cupy(x):
         return int(sys.modules["cupy"].cuda.get_current_stream(device).ptr)
     return 0

@@ -86,6 +86,10 @@ class DeviceArray:
     def ndim(self) -> int:
         return self.host.ndim
 
+    def get(self) -> np.ndarray:
+        """A copy on the host, as CuPy's method."""
+        return self.host.copy()
+
     def __dlpack_device__(self) -> tuple[int, int]:
         return (2, self.device)
 
@@ -126,6 +130,10 @@ class Namespace:
     """The functions of the array API that the package calls on other libraries' arrays."""
 
     float32, float64 = np.float32, np.float64
+
+    @staticmethod
+    def asarray(values: np.ndarray, *, device: int) -> DeviceArray:
+        return DeviceArray(values.copy(), device)
 
     @staticmethod
     def empty_like(x: DeviceArray) -> DeviceArray:

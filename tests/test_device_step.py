@@ -186,6 +186,43 @@ def test_clipping(dtype: str, max_norm: float) -> None:
     np.testing.assert_allclose(norm, ps.global_norm(grads), 1e-13)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("rule_name", "r"), RULE_CASES)
+def test_a_capturable_optimizer_reads_rates_and_steps_on_the_device(
+    rule_name: str, r: Any, dtype: str
+) -> None:
+    """Nothing of a call tells the step or the rate, as in a graph that is replayed."""
+    stepper, params = rule(rule_name, r), [normal(n, dtype, seed=n) for n in (300, 7, 40)]
+    there = [on_device(p) for p in params]
+
+    def optimizer(arrays: list[Any], **options: Any) -> ps.Optimizer:
+        groups = [
+            {"params": arrays[:1], "penalty": ps.L1(0.1)},
+            {"params": arrays[1:], "penalty": ps.MCP(0.3, 3.0), "metric": "euclidean"},
+        ]
+        return ps.Optimizer(groups, stepper, **options)
+
+    cpu, gpu = optimizer(params), optimizer(there, capturable=True)
+    for rates in ([0.04, 0.09], [0.03, 0.2], [0.5, 0.01]):
+        grads = [normal(p.size, dtype, seed=int(1000 * rates[0])) for p in params]
+        gpu.rates[...] = np.array(rates)
+        cpu.step(grads, lr=rates, grad_scale=SCALE)
+        gpu.step([on_device(g) for g in grads], grad_scale=SCALE)
+        for got, want in zip(there, params, strict=True):
+            assert_same_bits(got.host, want)
+    assert gpu.steps == cpu.steps == 3
+    gpu.load_state_dict({**gpu.state_dict(), "steps": 7})
+    assert gpu.steps == 7
+
+
+def test_capturable_is_for_devices() -> None:
+    with pytest.raises(ValueError, match="capturable is for arrays in CUDA memory"):
+        ps.Optimizer([normal(3)], ps.SGD(lr=0.1), capturable=True)
+    opt = ps.Optimizer([on_device(normal(3))], ps.SGD(lr=0.1), capturable=True)
+    with pytest.raises(ValueError, match="write into rates"):
+        opt.step([on_device(normal(3))], lr=0.2)
+
+
 def test_nothing_is_held_after_a_call(emulation: Any) -> None:
     before = emulation.blocks_of_memory()
     x = on_device(normal(5000))

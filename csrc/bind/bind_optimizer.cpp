@@ -41,6 +41,8 @@ class Plan {
     keep_.append(py::make_tuple(x, moments, rule, penalty));
   }
 
+  bool on_device() const { return !entries_.empty() && entries_.front().x().on_device(); }
+
   // Arrays of different entries must not share memory; called once all are added.
   void check_overlaps() {
     owned_.clear();
@@ -55,9 +57,12 @@ class Plan {
   }
 
   // lrs: one per entry, or empty for the rules' own. max_norm <= 0: no clipping.
+  // rates and count: None, or in the device's memory the learning rates, of which entry k takes
+  // rate_of[k], and the count of steps.
   // Returns (gradient norm or None, statistics or None).
   py::tuple step(const py::list& grads, double t, const std::vector<double>& lrs, double grad_scale,
-                 double max_norm, bool statistics) {
+                 double max_norm, bool statistics, const py::object& rates, const py::object& count,
+                 const std::vector<std::size_t>& rate_of) {
     for (const StepArguments& e : entries_) check_grad_scale(grad_scale, e.task().dtype);
     if (on_device()) follow_stream();
     const std::vector<Borrowed> lent = gradients(grads);
@@ -68,6 +73,8 @@ class Plan {
                         statistics ? &sums : nullptr};
     if (on_device()) {
       cuda::Backend& serves = backend();
+      std::optional<RatesOnDevice> held;
+      if (!rates.is_none()) call.device_rates = &held.emplace(*this, rates, count, rate_of).rates;
       py::gil_scoped_release released;
       cuda::run(serves, entries_.front().x().stream, tasks, call);
     } else {
@@ -94,7 +101,6 @@ class Plan {
     if (next != owned_.begin()) check_no_overlap(g, *(next - 1)->array);
   }
 
-  bool on_device() const { return !entries_.empty() && entries_.front().x().on_device(); }
   // The stream may have changed since the last step.
   void follow_stream() {
     const py::object first = py::reinterpret_borrow<py::tuple>(keep_[0])[0];
@@ -116,6 +122,35 @@ class Plan {
   struct RuleInMetric {
     const RuleSpec* rule;
     bool euclidean;
+  };
+
+  // Learning rates and count of a step, lent for one call.
+  struct RatesOnDevice {
+    RatesOnDevice(const Plan& plan, const py::object& given_rates, const py::object& given_count,
+                  const std::vector<std::size_t>& rate_of)
+        : lent(vector(given_rates, "rates", DType::float64, plan)),
+          count(vector(given_count, "count", DType::int64, plan)) {
+      rates.steps = static_cast<long long*>(count.array.data);
+      const auto groups = static_cast<std::size_t>(lent.array.size());
+      for (std::size_t k = 0; k < plan.entries_.size(); ++k) {
+        if (rate_of.at(k) >= groups) throw py::index_error("rates has too few elements");
+        rates.rates.push_back(static_cast<const double*>(lent.array.data) + rate_of[k]);
+        rates.numbers.push_back(plan.metrics_[k].rule->settings);
+      }
+    }
+    static Borrowed vector(const py::object& given, const char* name, DType dtype,
+                           const Plan& plan) {
+      const Borrowed* const x = &plan.entries_.front().x();
+      Borrowed b = Borrowed::any(given, name, py::none(), x);
+      check_dtype(b, dtype, *x);
+      if (b.array.ndim != 1 || !is_c_order(b.array) || b.array.size() == 0) {
+        throw py::value_error(std::string(name) + " has shape " + shape_text(b.array) +
+                              "; a dense vector is needed");
+      }
+      return b;
+    }
+    Borrowed lent, count;
+    cuda::DeviceRates rates;
   };
 
   std::vector<Borrowed> gradients(const py::list& grads) const {
@@ -182,8 +217,11 @@ void bind_optimizer(py::module_& m) {
       .def("add", &Plan::add, py::arg("x"), py::arg("moments"), py::arg("rule"), py::arg("penalty"),
            py::arg("euclidean"))
       .def("check_overlaps", &Plan::check_overlaps)
+      .def("on_device", &Plan::on_device)
       .def("step", &Plan::step, py::arg("grads"), py::arg("t"), py::arg("lrs"),
-           py::arg("grad_scale"), py::arg("max_norm"), py::arg("statistics"));
+           py::arg("grad_scale"), py::arg("max_norm"), py::arg("statistics"),
+           py::arg("rates") = py::none(), py::arg("count") = py::none(),
+           py::arg("rate_of") = std::vector<std::size_t>());
 }
 
 }  // namespace proxstep::bind

@@ -11,7 +11,7 @@ import numpy as np
 from .checks import nearest
 
 # An array that speaks DLPack: NumPy, torch, and others. No library names a common type.
-type_error = "{name} must be an array (NumPy, torch or any that speaks DLPack), got {kind}"
+type_error = "{name} must be an array (NumPy, CuPy, torch or any that speaks DLPack), got {kind}"
 Array = Any
 _FLOATING = ("float64", "float32", "bfloat16", "float16")
 
@@ -19,6 +19,11 @@ _FLOATING = ("float64", "float32", "bfloat16", "float16")
 def is_torch(x: Array) -> bool:
     """Whether x is a torch tensor; torch is not imported to find out."""
     return type(x).__module__.partition(".")[0] == "torch"
+
+
+def is_cupy(x: Array) -> bool:
+    """Whether x is a CuPy array; CuPy is not imported to find out."""
+    return type(x).__module__.partition(".")[0] == "cupy"
 
 
 def dtype_name(x: Array) -> str:
@@ -43,6 +48,27 @@ def empty_like(x: Array, name: str = "x") -> Array:
     if hasattr(x, "__array_namespace__"):
         return x.__array_namespace__().empty_like(x)
     raise TypeError(type_error.format(name=name, kind=type(x).__name__))
+
+
+def beside(x: Array, values: np.ndarray) -> Array:
+    """Copy NumPy values into a new array of x's library on x's device."""
+    if isinstance(x, np.ndarray):
+        return values.copy()
+    if is_torch(x):
+        return sys.modules["torch"].tensor(values, device=x.device)
+    if is_cupy(x):
+        with x.device:
+            return sys.modules["cupy"].asarray(values)
+    return x.__array_namespace__().asarray(values, device=x.device)
+
+
+def on_host(x: Array) -> np.ndarray:
+    """Return x as a NumPy array; what lies on a device is copied, which waits for it."""
+    if is_torch(x):
+        x = x.detach().cpu()
+    elif hasattr(x, "get") and not isinstance(x, np.ndarray):  # CuPy
+        return np.asarray(x.get())
+    return np.from_dlpack(x)
 
 
 def widened(x: Array, dtype: str | None = None) -> Array:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from . import _core
-from .arrays import Array, gather_small, is_torch, refuse_masked
+from .arrays import Array, beside, gather_small, is_torch, on_host, refuse_masked
 from .checks import count, nearest, positive
 from .penalties import Penalty
 from .rules import Rule
@@ -43,15 +45,22 @@ class Optimizer:
         As for `step`.
     dtype : str, optional
         What 16-bit integers stand for: "bfloat16" or "float16".
+    capturable : bool
+        For arrays in CUDA memory: every step reads the learning rates from `rates` and the step
+        count from memory of the device, so that a CUDA graph that holds a step goes on with every
+        replay.
 
     Attributes
     ----------
+    rates : array or None
+        Where capturable, the learning rates in float64, one per group, in device memory: write
+        into it to change them.
     params : list of arrays
         The unique arrays, in the order in which gradients are expected.
     points : list of arrays
         Where the gradients are to be taken: the parameters, but the extrapolated points for FISTA.
     steps : int
-        Steps taken.
+        Steps taken; where capturable, reading it waits for the device.
 
     Raises
     ------
@@ -83,6 +92,7 @@ class Optimizer:
         *,
         metric: Metric = "diagonal",
         dtype: str | None = None,
+        capturable: bool = False,
     ) -> None:
         defaults = {"rule": rule, "penalty": penalty, "metric": metric}
         self._plan = _core.Plan(dtype)
@@ -98,7 +108,11 @@ class Optimizer:
         for entry in self._entries:
             self._add(entry, self.groups[entry.group])
         self._plan.check_overlaps()
-        self.steps = 0
+        self._steps = 0
+        self.rates: Array = None
+        self._count: Array = None  # of the steps, in device memory
+        if capturable:
+            self._move_settings()
 
     def _add(self, entry: _Entry, group: Mapping[str, Any]) -> None:
         penalty: Penalty | None = group["penalty"]
@@ -109,6 +123,25 @@ class Optimizer:
             None if penalty is None else penalty.spec,
             is_euclidean(group["metric"]),
         )
+
+    def _move_settings(self) -> None:
+        if not self._plan.on_device():
+            raise ValueError("capturable is for arrays in CUDA memory; these are in CPU memory")
+        first = self._entries[0].param
+        rates = [group["rule"].settings()[0] for group in self.groups]
+        self.rates = beside(first, np.array(rates, np.float64))
+        self._count = beside(first, np.zeros(1, np.int64))
+
+    @property
+    def steps(self) -> int:
+        """Steps taken."""
+        return self._steps if self._count is None else int(on_host(self._count)[0])
+
+    @steps.setter
+    def steps(self, taken: int) -> None:
+        self._steps = taken
+        if self._count is not None:
+            self._count[...] = taken
 
     @property
     def params(self) -> list[Array]:
@@ -152,19 +185,26 @@ class Optimizer:
         Raises
         ------
         TypeError, ValueError
-            For gradients or settings that do not fit; nothing has changed then.
+            For gradients or settings that do not fit, and for `lr` where capturable; nothing has
+            changed then.
         """
         if max_norm is not None:
             positive("max_norm", max_norm)
+        if self.rates is not None and lr is not None:
+            raise ValueError("lr is for optimizers that are not capturable; write into rates")
         norm, found = self._plan.step(
             list(grads),
-            self.steps + 1,
+            self._steps + 1,
             self._rates(lr),
             grad_scale,
             0.0 if max_norm is None else max_norm,
             stats,
+            self.rates,
+            self._count,
+            [] if self.rates is None else [entry.group for entry in self._entries],
         )
-        self.steps += 1
+        if self._count is None:
+            self._steps += 1
         return None if found is None else StepInfo(*found, norm)
 
     def _rates(self, lr: float | Sequence[float] | None) -> list[float]:

@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _reason(item: pytest.Item, config: pytest.Config) -> str | None:
     if "torch" in item.keywords and importlib.util.find_spec("torch") is None:
         return "PyTorch is not installed"
-    if "gpu" in item.keywords and not ps.get_config().get("devices"):
+    if "gpu" in item.keywords and not ps.cuda.device_count():
         return "no CUDA device"
     if "slow" in item.keywords and not config.getoption("--slow"):
         return "slow; run with --slow"

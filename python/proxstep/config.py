@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from typing import Any
 
-from . import _core
+from . import _core, cuda
 from ._version import __version__
 
 __all__ = ["get_config", "get_num_threads", "set_num_threads", "show_config"]
@@ -40,8 +40,10 @@ def get_config() -> dict[str, Any]:
         "instruction_set": _core.isa(),
         "instruction_sets": _core.isas(),
         "threads": _core.get_num_threads(),
-        "cuda": _core.cuda_status,
-        "cupy": _installed("cupy"),
+        "cuda_module": _core.cuda_status,
+        "cuda_arrays": cuda.serving(),
+        "cuda_devices": cuda.device_count(),
+        "cupy": _installed_cupy(),
         "torch": _installed("torch"),
     }
 
@@ -50,7 +52,13 @@ def show_config() -> None:
     """Print version, instruction set, threads, and which optional modules serve and why."""
     for key, value in get_config().items():
         text = ", ".join(value) if isinstance(value, list) else value
-        print(f"{key + ':':18}{text or 'not installed'}")  # noqa: T201
+        print(f"{key + ':':18}{'not installed' if text is None else text}")  # noqa: T201
+
+
+def _installed_cupy() -> str | None:
+    """CuPy's packages bear the version of CUDA in their names."""
+    names = ("cupy-cuda13x", "cupy-cuda12x", "cupy")
+    return next((version for name in names if (version := _installed(name))), None)
 
 
 def _installed(package: str) -> str | None:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from . import _core
 from .arrays import Array, is_cupy, is_torch
 
-__all__ = ["backend", "current_stream", "serving", "stream"]
+__all__ = ["backend", "current_stream", "device_count", "serving", "stream"]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What serves, or None; how many devices; and both in words."""
+
+    backend: Any
+    devices: int
+    reason: str
 
 
 def backend() -> Any:
@@ -21,41 +31,60 @@ def backend() -> Any:
     RuntimeError
         Where neither the compiled module nor CuPy can serve; the message says why.
     """
-    found, reason = _find()
-    if found is None:
-        raise RuntimeError(f"arrays in CUDA memory cannot be served: {reason}")
-    return found
+    found = _find()
+    if found.backend is None:
+        raise RuntimeError(
+            f"arrays in CUDA memory cannot be served: {found.reason}. They need a device with its "
+            "driver, and proxstep built with PROXSTEP_CUDA=ON or CuPy (pip install cupy-cuda13x)"
+        )
+    return found.backend
 
 
 def serving() -> str:
-    """Say in a line what serves arrays in CUDA memory, and why that or nothing."""
-    return _find()[1]
+    """Say in a line what serves arrays in CUDA memory, and why that or nothing.
+
+    Examples
+    --------
+    >>> import proxstep as ps
+    >>> isinstance(ps.cuda.serving(), str)
+    True
+    """
+    return _find().reason
 
 
-def _find() -> tuple[Any, str]:
+def device_count() -> int:
+    """Return how many CUDA devices can be used; 0 where nothing serves them."""
+    return _find().devices
+
+
+def _find() -> _Found:
     try:
         from . import _cuda
     except ImportError as error:
-        why = f"no compiled module ({_why_not_built(error)})"
+        why = _why_not_built(error)
     else:
         count, problem = _cuda.devices()
+        what = f"the compiled module (for {_cuda.architectures})"
         if count:
-            return _cuda.functions, f"compiled module for {_cuda.architectures}, devices: {count}"
-        return None, f"compiled module for {_cuda.architectures}, but no device ({problem})"
+            return _Found(_cuda.functions, count, what)
+        return _Found(None, 0, f"{what} finds no device: {problem or 'there is none'}")
     try:
         import cupy
     except ImportError:
-        return None, f"{why}; CuPy is not installed"
+        return _Found(None, 0, f"{why}, and CuPy is not installed")
     if not cupy.cuda.is_available():
-        return None, f"{why}; CuPy {cupy.__version__} finds no device"
+        return _Found(None, 0, f"{why}, and CuPy {cupy.__version__} finds no device")
     from ._cupy import CuPyBackend
 
-    return CuPyBackend(), f"CuPy {cupy.__version__} compiles the kernels; {why}"
+    reason = f"CuPy {cupy.__version__} compiles the kernels, as {why}"
+    return _Found(CuPyBackend(), cupy.cuda.runtime.getDeviceCount(), reason)
 
 
 def _why_not_built(error: ImportError) -> str:
-    built = _core.cuda_status.startswith("built")
-    return str(error) if built else _core.cuda_status
+    status = _core.cuda_status
+    if status.startswith("built"):
+        return f"the compiled module cannot be loaded ({error})"
+    return f"the CUDA module is {status}"
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def adamw(arrays: Arrays) -> Callable[[], Any]:
         [p], lr=LR, betas=BETAS, eps=EPS, weight_decay=WEIGHT_DECAY, fused=True
     )
     m, v = (as_tensor(moment) for moment in arrays.moments)
-    optimizer.state[p] = {"step": torch.zeros(()), "exp_avg": m, "exp_avg_sq": v}
+    optimizer.state[p] = {"step": torch.zeros((), device=p.device), "exp_avg": m, "exp_avg_sq": v}
     return optimizer.step
 
 

@@ -1,0 +1,74 @@
+"""Compare the steps with PyTorch on a GPU, side by side in one run.
+
+    python bench/gpu_report.py                       about two minutes, 6 GB of device memory
+    python bench/gpu_report.py --json FILE --markdown FILE
+    python bench/gpu_report.py --device cpu --quick  tries the report where there is no GPU
+
+Contestants share their arrays and take turns; times are the device's own, but of the calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import time
+from pathlib import Path
+
+import proxstep as ps
+import torch
+from gpu_cases import plan
+from gpu_timing import measure
+from machine import facts
+from report import Record, write
+from tables import COLUMNS, head, record, text
+from timing import Pace
+
+QUICK = Pace(rounds=3, most_rounds=9, seconds=0.2, turn=0.004)
+FULL = Pace(rounds=11, most_rounds=41, seconds=4.0, turn=0.02)
+
+
+def device_facts(device: str) -> Record:
+    """What the figures depend on besides the host."""
+    if device == "cpu":
+        return {"device": "none: the report was only tried", "cuda": torch.version.cuda}
+    properties = torch.cuda.get_device_properties(0)
+    return {
+        "device": properties.name,
+        "device_memory_gib": round(properties.total_memory / 2**30, 1),
+        "multiprocessors": properties.multi_processor_count,
+        "cuda": torch.version.cuda,
+        "served_by": ps.cuda.serving(),
+    }
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    parser.add_argument("--quick", action="store_true", help="small sizes; not for quoting")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write tables")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> None:
+    options = parse(arguments)
+    command = " ".join(["python", "bench/gpu_report.py", *arguments])
+    own = {**facts(), **device_facts(options.device), "command": command}
+    report: Record = {"facts": own, "records": []}
+    print(head(own) + f"; {own['device']}", flush=True)
+    began = time.perf_counter()
+    for make in plan(options.quick, options.device):
+        case = make()
+        found = record(case, 1, measure(case, QUICK if options.quick else FULL, options.device))
+        report["records"].append(found)
+        print("\n" + text(found), flush=True)
+        del case
+        gc.collect()
+    own["seconds"] = round(time.perf_counter() - began)
+    print(f"\n{COLUMNS}\n{own['seconds']} s")
+    write(report, options)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

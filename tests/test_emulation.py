@@ -1,0 +1,72 @@
+"""The emulation sees the faults that the kernels' tests rely on it to see."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import device
+import numpy as np
+import pytest
+
+pytestmark = device.needs_compiler
+
+THREADS = 256
+SOURCE = Path(__file__).parent / "emulation/planted.cpp"
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return device.build(tmp_path_factory.mktemp("planted"), SOURCE)
+
+
+def pointer(a: Any) -> ctypes.c_void_p:
+    return ctypes.c_void_p(a.ctypes.data)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_missing_barrier_of_a_block_gives_a_wrong_result(planted: Any, waits: bool) -> None:
+    numbers = np.arange(3 * THREADS, dtype=np.int32)
+    got = np.zeros_like(numbers)
+    planted.reverse_blocks(waits, 3, pointer(numbers), pointer(got))
+    want = numbers.reshape(3, THREADS)[:, ::-1].ravel()
+    assert np.array_equal(got, want) == waits
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_missing_barrier_of_a_warp_gives_a_wrong_result(planted: Any, waits: bool) -> None:
+    numbers = np.arange(THREADS, dtype=np.int32) + 1
+    got = np.zeros_like(numbers)
+    planted.rotate_warps(waits, pointer(numbers), pointer(got))
+    want = np.roll(numbers.reshape(-1, 32), -1, axis=1).ravel()
+    assert np.array_equal(got, want) == waits
+
+
+def test_every_thread_gets_the_same_sum(planted: Any) -> None:
+    numbers = np.random.default_rng(0).standard_normal(THREADS)
+    got = np.zeros(THREADS)
+    planted.sum_block(pointer(numbers), pointer(got))
+    assert np.unique(got).size == 1
+    np.testing.assert_allclose(got[0], numbers.sum(), 1e-13)
+
+
+@pytest.mark.parametrize(
+    ("call", "sign"),
+    [
+        ("load_wide(ctypes.c_void_p(address + 4))", signal.SIGILL),
+        ("load_wide(ctypes.c_void_p(address))", 0),
+        ("wait_in_vain()", signal.SIGABRT),
+    ],
+)
+def test_what_a_device_stops_at_ends_the_process(planted: Any, call: str, sign: int) -> None:
+    """A wide access out of line, and a barrier that some threads never reach."""
+    code = (
+        f"import ctypes; b = ctypes.create_string_buffer(64); lib = ctypes.CDLL({planted._name!r})"
+    )
+    code += f"; address = -(-ctypes.addressof(b) // 16) * 16; lib.{call}"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert done.returncode == -sign

@@ -14,6 +14,12 @@
 
 #if defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
+extern "C" {
+void AnnotateIgnoreReadsBegin(const char* file, int line);
+void AnnotateIgnoreReadsEnd(const char* file, int line);
+void AnnotateIgnoreWritesBegin(const char* file, int line);
+void AnnotateIgnoreWritesEnd(const char* file, int line);
+}
 #endif
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
@@ -39,6 +45,22 @@ namespace emulation {
 constexpr unsigned kWarp = 32;
 constexpr std::size_t kStack = 256 << 10;
 
+// The emulation's own state is no kernel's: the thread sanitizer does not look while one lives.
+struct Unwatched {
+#if defined(__SANITIZE_THREAD__)
+  Unwatched() {
+    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+  }
+  ~Unwatched() {
+    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+  }
+#else
+  Unwatched() {}  // not trivial: the object counts as used
+#endif
+};
+
 // Who waits together: a block, or some lanes of a warp.
 struct Barrier {
   unsigned arrived = 0, generation = 0;
@@ -62,11 +84,15 @@ struct Fiber {
 class Block {
  public:
   static Block& current() {
-    static Block block;
-    return block;
+    static Block* const block = new Block;  // never freed: fibers own what lies on their stacks
+    return *block;
   }
 
   void run(unsigned threads, const std::function<void()>& kernel) {
+    const Unwatched own;
+#if defined(__SANITIZE_THREAD__)
+    __tsan_release(&start_);
+#endif
     while (fibers_.size() < threads) fibers_.emplace_back(new Fiber);
     threads_ = threads;
     kernel_ = &kernel;
@@ -75,12 +101,19 @@ class Block {
     for (unsigned k = 0; k < threads; ++k) start(k);
     while (turn()) {
     }
+#if defined(__SANITIZE_THREAD__)
+    __tsan_acquire(&end_);
+#endif
   }
 
   // Returns when all of the block's threads have arrived.
-  void wait_block() { wait(block_, threads_); }
+  void wait_block() {
+    const Unwatched own;
+    wait(block_, threads_);
+  }
   // When all lanes of the mask have. Lanes with one mask are one group, whichever their warp.
   void wait_warp(unsigned mask) {
+    const Unwatched own;
     const unsigned warp = running_->thread / kWarp, first = __builtin_ctz(mask);
     wait(warps_[warp * kWarp + first], __builtin_popcount(mask));
   }
@@ -99,9 +132,6 @@ class Block {
     fiber.context.uc_stack.ss_size = kStack;
     fiber.context.uc_link = &scheduler_;
     makecontext(&fiber.context, &Block::enter, 0);
-#if defined(__SANITIZE_THREAD__)
-    __tsan_release(&start_);
-#endif
   }
 
   // Lets every fiber run that can, in an order of its own; false when all have finished.
@@ -125,9 +155,8 @@ class Block {
     running_ = &fiber;
     threadIdx.x = fiber.thread;
 #if defined(__SANITIZE_THREAD__)
-    void* const self = __tsan_get_current_fiber();
+    scheduler_fiber_ = __tsan_get_current_fiber();
     __tsan_switch_to_fiber(fiber.sanitizer, __tsan_switch_to_fiber_no_sync);
-    scheduler_fiber_ = self;
 #endif
 #if defined(__SANITIZE_ADDRESS__)
     void* fake_stack = nullptr;
@@ -185,8 +214,9 @@ class Block {
     __tsan_acquire(&block.start_);
 #endif
     (*block.kernel_)();
+    const Unwatched own;
 #if defined(__SANITIZE_THREAD__)
-    __tsan_release(&block.start_);
+    __tsan_release(&block.end_);
 #endif
     block.running_->finished = true;
     block.suspend();
@@ -200,7 +230,7 @@ class Block {
   ucontext_t scheduler_;
   Barrier block_, warps_[1024];
   unsigned threads_ = 0, state_ = 1;
-  int start_ = 0;  // what the sanitizer orders blocks by
+  int start_ = 0, end_ = 0;  // what the sanitizer orders blocks by
 #if defined(__SANITIZE_THREAD__)
   void* scheduler_fiber_ = nullptr;
 #endif
@@ -214,6 +244,7 @@ class Block {
 template <class T>
 T shuffle(unsigned mask, T value, unsigned from) {
   static_assert(sizeof(T) <= sizeof(std::uint64_t), "as on a device");
+  const Unwatched own;
   Block& block = Block::current();
   // Two places take turns: who is first at the next shuffle does not overwrite this one.
   const unsigned place = block.running().shuffles++ % 2;

@@ -179,7 +179,7 @@ void PenaltySpec::apply_groups(const Borrowed& x, GroupPenalty* groups) const {
     groups->over = Over::segments;
     groups->length = block_;
     groups->count = block_ ? n / block_ : static_cast<std::int64_t>(offsets_.size()) - 1;
-    groups->offsets = block_ ? nullptr : offsets_.data();
+    groups->offsets = block_ ? nullptr : offsets_beside(x);
     const std::int64_t covered = block_ ? groups->count * block_ : offsets_.back();
     if (covered != n) {
       refuse((block_ ? "blocks of " + std::to_string(block_) + " do not divide "
@@ -193,6 +193,12 @@ void PenaltySpec::apply_groups(const Borrowed& x, GroupPenalty* groups) const {
            std::to_string(groups->count) + " groups of " + x.name + " of shape " +
            shape_text(x.array));
   }
+}
+
+const std::int64_t* PenaltySpec::offsets_beside(const Borrowed& x) const {
+  if (!x.on_device()) return offsets_.data();
+  const std::size_t bytes = offsets_.size() * sizeof(std::int64_t);
+  return static_cast<const std::int64_t*>(offset_copies_.on(x.stream, offsets_.data(), bytes));
 }
 
 // Rows are what one index of the first axis selects, columns what one of the last does. A matrix in

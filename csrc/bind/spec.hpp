@@ -51,6 +51,7 @@ struct PenaltySpec {
  private:
   enum class Layout { none, rows, columns, blocks, segments };
   void apply_groups(const Borrowed& x, GroupPenalty* groups) const;
+  const std::int64_t* offsets_beside(const Borrowed& x) const;
   void apply_axis(const Borrowed& x, GroupPenalty* groups) const;
 
   ElementPenalty element_;
@@ -58,6 +59,7 @@ struct PenaltySpec {
   Layout layout_ = Layout::none;
   Weights weights_, group_weights_;
   std::vector<std::int64_t> offsets_;  // segments
+  DeviceCopies offset_copies_;
   std::int64_t block_ = 0;
 };
 

@@ -10,8 +10,8 @@
 #include <numeric>
 #include <vector>
 
-#include "pool.hpp"
 #include "../storage.hpp"
+#include "pool.hpp"
 
 namespace proxstep::cpu {
 namespace {

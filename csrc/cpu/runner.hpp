@@ -7,6 +7,7 @@
 #include <memory>
 #include <type_traits>
 
+#include "../op/group.hpp"
 #include "step.hpp"
 
 namespace proxstep::cpu {
@@ -267,14 +268,11 @@ class Runner {
   double group_weight(index group) const {
     return t_.groups.weights ? static_cast<double>(*group_weights(group)) : 1.0;
   }
-  // A norm that rounding pushed just out of a ball still counts as inside.
   void add_group_value(double sum, index group) const {
-    constexpr double slack = kWide ? (sizeof(S) == 8 ? 0x1p-48 : 0x1p-20) : 0x1p-7;
     const auto value = [&](double norm) {
       return k_.group_value[t_.groups.kind](norm, group_weight(group), t_.groups.settings);
     };
-    const double exact = value(std::sqrt(sum));
-    statistics_->penalty += std::isinf(exact) ? value(std::sqrt(sum) * (1.0 - slack)) : exact;
+    statistics_->penalty += op::group_value<S>(value, std::sqrt(sum));
   }
   void segment_values(index first, index last) const {
     for (index k = first; k < last; ++k) {

@@ -6,9 +6,9 @@
 #include <cstring>
 #include <type_traits>
 
+#include "../storage.hpp"
 #include "pool.hpp"
 #include "runner.hpp"
-#include "../storage.hpp"
 
 namespace proxstep::cpu {
 namespace {

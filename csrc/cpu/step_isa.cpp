@@ -134,10 +134,10 @@ void statistics_tile(const StatisticsTile<C>& t) {
 // What to divide z by so that squares stay in range; 1 where the sum of them shows that they do.
 template <class C>
 double group_unit(int64_t n, const C* __restrict z, double sum) {
-  if (sizeof(C) == 4 || (sum > 1e-200 && sum < 1e200)) return 1.0;
+  if (op::squares_in_range<C>(sum)) return 1.0;
   double size = 0.0;
   for (int64_t i = 0; i < n; ++i) size = op::most(size, double(op::magnitude(z[i])));
-  return size > 0.0 && size < op::infinity<double>() ? op::most(size, 1e-300) : 1.0;
+  return op::group_unit(size);
 }
 
 template <class C>
@@ -188,15 +188,8 @@ op::GroupSums group_sums(int64_t n, const C* __restrict z, const C* __restrict s
   sums.least_step = sums.has_zero_step ? shortest_positive(n, s) : double(shortest[0]);
   sums.most_step = longest[0];
   sums.mean_step = fold_lanes(moments) / sum;
-  sums.tolerance = sizeof(C) == 4 ? 0x1p-24 : 0x1p-51;
+  sums.tolerance = op::root_tolerance<C>();
   return sums;
-}
-
-// z / (nu + s). In the compute type; the sums over it are in double.
-template <class C>
-inline __attribute__((always_inline)) double quotient(C z, C s, C nu) {
-  constexpr C tiny = sizeof(C) == 4 ? C(0x1p-126) : C(0x1p-1022);  // 0 / 0 is 0 where a step is 0
-  return double(z / (nu + (s + tiny)));
 }
 
 // Not inlined: the search for a root calls these from many places, for every penalty.
@@ -205,7 +198,7 @@ __attribute__((noinline)) double quotient_norm(int64_t n, const C* __restrict z,
                                                const C* __restrict s, C nu, double unit) {
   const C factor = C(1.0 / unit);
   return unit * op::square_root(lane_sum(n, [=](int64_t i) {
-           const double v = quotient(sizeof(C) == 4 ? z[i] : z[i] * factor, s[i], nu);
+           const double v = op::group_quotient(sizeof(C) == 4 ? z[i] : z[i] * factor, s[i], nu);
            return v * v;
          }));
 }
@@ -214,7 +207,7 @@ template <class C>
 __attribute__((noinline)) double quotient_distance(int64_t n, const C* __restrict z,
                                                    const C* __restrict s, C nu) {
   return 0.5 * lane_sum(n, [=](int64_t i) {
-           const double v = quotient(z[i], s[i], nu);
+           const double v = op::group_quotient(z[i], s[i], nu);
            return v * v * double(s[i]);
          });
 }

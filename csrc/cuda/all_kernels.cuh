@@ -1,5 +1,6 @@
 // Every kernel: what NVRTC is given as one text.
 #pragma once
+#include "group_kernel.cuh"
 #include "norm_kernel.cuh"
 #include "settings_kernel.cuh"
 #include "statistics.cuh"

@@ -55,7 +55,7 @@ struct Functions {
 class Scratch {
  public:
   Scratch(Backend& backend, Stream stream, std::size_t bytes)
-      : backend_(backend), stream_(stream), memory_(backend.allocate(stream, bytes)) {}
+      : backend_(backend), stream_(stream), memory_(backend.allocate(stream, bytes ? bytes : 1)) {}
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch() { backend_.release(stream_, memory_); }

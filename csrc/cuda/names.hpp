@@ -29,4 +29,9 @@ std::string step_kernel_name(int rule, int capacity) {
          std::to_string(capacity) + ">";
 }
 
+template <class S>
+std::string group_kernel_name(int capacity) {
+  return std::string("group_kernel<") + type_name<S> + ", " + std::to_string(capacity) + ">";
+}
+
 }  // namespace proxstep::cuda

@@ -13,7 +13,7 @@ __global__ void settings_kernel(const SettingsCall<C> __grid_constant__ call) {
   for (int i = 0; i < op::kMaxConstants; ++i) numbers[i] = call.numbers[k][i];
   numbers[0] = *call.rates[k];
   StepSettings<C>& to = call.to[k];
-  op::with_member(op::Rules{}, call.rule, [&](auto member) {
+  op::with_member(op::Rules{}, call.rules[k], [&](auto member) {
     using Rule = typename decltype(member)::template of<C>;
     Rule::constants(numbers, static_cast<double>(*call.steps + 1), constants);
     put<Rule>(to.rule.held, constants);

@@ -5,23 +5,29 @@
 
 namespace proxstep::cuda {
 
-// Counts the first elements of a pack; before: what they were.
-template <class S, class C, int n>
-__device__ void add_sums(const AnyPenalty<C>& any, const Pack<S, n>& before,
-                         const Pack<S, n>& after, const Pack<C, n>& weights, int count,
-                         BlockSums<C>& sums) {
+// What a pack was and is, and the weights of its elements.
+template <class S, int n>
+struct Change {
+  const Pack<S, n>&before, &after;
+  const Pack<op::compute_t<S>, n>& weights;
+};
+
+template <class S, class C, int n, class Sum>
+__device__ void add_sums(const AnyPenalty<C>& any, const Change<S, n>& change, const Span& span,
+                         BlockSums<Sum>& sums) {
   with_penalty(any, [&](const auto& penalty) {
 #pragma unroll
     for (int j = 0; j < n; ++j) {
-      const C x = op::Storage<S>::load(after.at[j]);
-      if (j < count) sums.penalty += op::weighted_value(penalty, x, weights.at[j]);
+      const C x = op::Storage<S>::load(change.after.at[j]);
+      if (span.holds(j)) sums.penalty += op::weighted_value(penalty, x, change.weights.at[j]);
     }
   });
 #pragma unroll
   for (int j = 0; j < n; ++j) {
-    if (j >= count) continue;
-    const C x = op::Storage<S>::load(after.at[j]), change = x - op::Storage<S>::load(before.at[j]);
-    sums.squared_change += change * change;
+    if (!span.holds(j)) continue;
+    const C x = op::Storage<S>::load(change.after.at[j]);
+    const Sum moved = Sum(x) - Sum(op::Storage<S>::load(change.before.at[j]));
+    sums.squared_change += moved * moved;
     sums.nonzeros += x != C(0);
     sums.not_finite += !(x - x == C(0));
   }
@@ -51,7 +57,7 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int j = 0; j < kPack<S>; ++j) weights.at[j] = C(1);
     if (call.weights) load(weights, call.weights + i, count, whole);
-    add_sums(call.penalty, x, x, weights, count, sums);
+    add_sums(call.penalty, Change<S, kPack<S>>{x, x, weights}, {0, count}, sums);
   }
   store_block_sums(sums, call.sums + blockIdx.x);
 }

@@ -58,7 +58,7 @@ __device__ void step_pack(const StepArray<C>& a, long long i, int count, bool al
   });
 #pragma unroll
   for (int j = 0; j < n; ++j) op::step_store(own, j, at[j].z, rule);
-  if (counts) add_sums(settings.penalty, before, x, weights, count, sums);
+  if (counts) add_sums(settings.penalty, Change<S, n>{before, x, weights}, {0, count}, sums);
   store(x, to, count, whole);
 #pragma unroll
   for (int k = 0; k < Rule::slots; ++k) {

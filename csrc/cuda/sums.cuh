@@ -4,7 +4,6 @@
 
 namespace proxstep::cuda {
 
-constexpr int kWarp = 32;
 constexpr unsigned kAllLanes = 0xffffffffu;
 
 template <class T>

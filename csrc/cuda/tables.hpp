@@ -6,6 +6,7 @@
 namespace proxstep::cuda {
 
 constexpr int kThreads = 256;  // of a block
+constexpr int kWarp = 32;      // lanes
 constexpr int kPacksPerThread = 4;
 constexpr int kMostBytes = 32764;     // that a kernel takes by value, from CUDA 12.1 on
 constexpr int kFew = 4, kMany = 480;  // arrays: a small table makes a small launch
@@ -112,7 +113,8 @@ struct ClipCall {
 // Rules whose learning rate and step count lie in the device's memory.
 template <class C>
 struct SettingsCall {
-  int rule, count;
+  int count;
+  int rules[kMostSettings];
   const long long* steps;              // taken before this one
   const double* rates[kMostSettings];  // the learning rate of settings k
   bool euclidean[kMostSettings];

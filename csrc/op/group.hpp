@@ -32,6 +32,37 @@ PROXSTEP_FN constexpr double small_quotient() {
   return sizeof(T) == 4 ? 0x1p-9 : 0x1p-18;
 }
 
+// z / (nu + s). In the compute type; the sums over it are in double.
+template <class T>
+PROXSTEP_FN double group_quotient(T z, T s, T nu) {
+  constexpr T tiny = sizeof(T) == 4 ? T(0x1p-126) : T(0x1p-1022);  // 0 / 0 is 0 where a step is 0
+  return double(z / (nu + (s + tiny)));
+}
+
+// Whether squares of T that add up to this in double stayed in range, and what to divide by before
+// squaring where the largest is of this size.
+template <class T>
+PROXSTEP_FN bool squares_in_range(double sum) {
+  return sizeof(T) == 4 || (sum > 1e-200 && sum < 1e200);
+}
+PROXSTEP_FN double group_unit(double size) {
+  return size > 0.0 && size < infinity<double>() ? most(size, 1e-300) : 1.0;
+}
+
+// w phi of a norm by value(norm). One that rounding to the storage type S pushed just out of a ball
+// still counts as inside.
+template <class S, class Value>
+PROXSTEP_FN double group_value(const Value& value, double norm) {
+  constexpr double slack = sizeof(S) == 8 ? 0x1p-48 : sizeof(S) == 4 ? 0x1p-20 : 0x1p-7;
+  const double exact = value(norm);
+  return exact == infinity<double>() ? value(norm * (1.0 - slack)) : exact;
+}
+
+template <class T>
+PROXSTEP_FN constexpr double root_tolerance() {
+  return sizeof(T) == 4 ? 0x1p-24 : 0x1p-51;
+}
+
 struct GroupSums {
   double norm;                   // ||z||
   double least_step, most_step;  // the shortest that is not zero, and the longest

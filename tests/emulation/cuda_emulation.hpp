@@ -9,7 +9,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #if defined(__SANITIZE_THREAD__)
@@ -29,6 +31,8 @@ void AnnotateIgnoreWritesEnd(const char* file, int line);
 #define __device__
 #define __grid_constant__ &  // after the type: the argument is not copied for every thread
 #define __launch_bounds__(...)
+#define __noinline__
+#define __forceinline__ inline
 #define __shared__ static  // blocks run one after another, so one copy is right
 
 struct dim3 {
@@ -37,7 +41,13 @@ struct dim3 {
 struct alignas(16) uint4 {
   unsigned x, y, z, w;
 };
-inline void __stcg(uint4* to, uint4 value) { *to = value; }
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
+template <class Word>
+void __stcg(Word* to, Word value) {
+  *to = value;
+}
 inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace emulation {
@@ -66,6 +76,13 @@ struct Barrier {
   unsigned arrived = 0, generation = 0;
 };
 
+// Some lanes of a warp, and what they exchange. Two places take turns: who is first at the next
+// shuffle does not overwrite this one, and the one after waits for all.
+struct Lanes {
+  Barrier barrier;
+  std::uint64_t values[2][kWarp] = {};
+};
+
 struct Fiber {
   ucontext_t context;
   std::unique_ptr<char[]> stack{new char[kStack]};
@@ -73,8 +90,6 @@ struct Fiber {
   bool finished = false;
   Barrier* waits_for = nullptr;
   unsigned generation = 0;  // of the barrier when it arrived
-  unsigned shuffles = 0;    // done so far
-  std::uint64_t shuffled[2] = {};
 #if defined(__SANITIZE_THREAD__)
   void* sanitizer = __tsan_create_fiber(0);
 #endif
@@ -96,7 +111,7 @@ class Block {
     while (fibers_.size() < threads) fibers_.emplace_back(new Fiber);
     threads_ = threads;
     kernel_ = &kernel;
-    for (Barrier& barrier : warps_) barrier = {};
+    lanes_.clear();
     block_ = {};
     for (unsigned k = 0; k < threads; ++k) start(k);
     while (turn()) {
@@ -111,14 +126,14 @@ class Block {
     const Unwatched own;
     wait(block_, threads_);
   }
-  // When all lanes of the mask have. Lanes with one mask are one group, whichever their warp.
-  void wait_warp(unsigned mask) {
+  // When all lanes of the mask have.
+  void wait_lanes(unsigned mask) {
     const Unwatched own;
-    const unsigned warp = running_->thread / kWarp, first = __builtin_ctz(mask);
-    wait(warps_[warp * kWarp + first], __builtin_popcount(mask));
+    wait(lanes(mask).barrier, __builtin_popcount(mask));
   }
+  // Lanes with one mask are one group.
+  Lanes& lanes(unsigned mask) { return lanes_[{running_->thread / kWarp, mask}]; }
   Fiber& running() { return *running_; }
-  Fiber& neighbour(unsigned lane) { return *fibers_[running_->thread / kWarp * kWarp + lane]; }
 
  private:
   void start(unsigned k) {
@@ -126,7 +141,6 @@ class Block {
     fiber.thread = k;
     fiber.finished = false;
     fiber.waits_for = nullptr;
-    fiber.shuffles = 0;
     getcontext(&fiber.context);
     fiber.context.uc_stack.ss_sp = fiber.stack.get();
     fiber.context.uc_stack.ss_size = kStack;
@@ -134,9 +148,23 @@ class Block {
     makecontext(&fiber.context, &Block::enter, 0);
   }
 
+  // Lets one warp run as far ahead of the others as barriers allow.
+  bool run_ahead(unsigned warp) {
+    bool any = false;
+    for (bool more = true; more; any |= more) {
+      more = false;
+      for (unsigned k = warp * kWarp; k < threads_ && k < (warp + 1) * kWarp; ++k) {
+        if (!fibers_[k]->can_run()) continue;
+        more = true;
+        resume(*fibers_[k]);
+      }
+    }
+    return any;
+  }
+
   // Lets every fiber run that can, in an order of its own; false when all have finished.
   bool turn() {
-    bool any = false, unfinished = false;
+    bool any = run_ahead(random() % (threads_ / kWarp + 1)), unfinished = false;
     const unsigned first = random() % threads_, stride = 2 * (random() % threads_) + 1;
     for (unsigned k = 0; k < threads_; ++k) {
       // A stride that is odd visits a power of two of threads once each.
@@ -144,7 +172,6 @@ class Block {
       unfinished |= !fiber.finished;
       if (!fiber.can_run()) continue;
       any = true;
-      fiber.waits_for = nullptr;
       resume(fiber);
     }
     if (unfinished && !any) std::abort();  // some wait at a barrier that the others never reach
@@ -153,6 +180,7 @@ class Block {
 
   void resume(Fiber& fiber) {
     running_ = &fiber;
+    fiber.waits_for = nullptr;
     threadIdx.x = fiber.thread;
 #if defined(__SANITIZE_THREAD__)
     scheduler_fiber_ = __tsan_get_current_fiber();
@@ -228,7 +256,8 @@ class Block {
   Fiber* running_ = nullptr;
   const std::function<void()>* kernel_ = nullptr;
   ucontext_t scheduler_;
-  Barrier block_, warps_[1024];
+  Barrier block_;
+  std::map<std::pair<unsigned, unsigned>, Lanes> lanes_;  // by warp and mask
   unsigned threads_ = 0, state_ = 1;
   int start_ = 0, end_ = 0;  // what the sanitizer orders blocks by
 #if defined(__SANITIZE_THREAD__)
@@ -246,11 +275,13 @@ T shuffle(unsigned mask, T value, unsigned from) {
   static_assert(sizeof(T) <= sizeof(std::uint64_t), "as on a device");
   const Unwatched own;
   Block& block = Block::current();
-  // Two places take turns: who is first at the next shuffle does not overwrite this one.
-  const unsigned place = block.running().shuffles++ % 2;
-  std::memcpy(&block.running().shuffled[place], &value, sizeof value);
-  block.wait_warp(mask);
-  std::memcpy(&value, &block.neighbour(from).shuffled[place], sizeof value);
+  const unsigned lane = block.running().thread % kWarp;
+  if (!(mask >> lane & mask >> from & 1)) std::abort();  // undefined on a device
+  Lanes& lanes = block.lanes(mask);
+  std::uint64_t* const values = lanes.values[lanes.barrier.generation % 2];
+  std::memcpy(values + lane, &value, sizeof value);
+  block.wait_lanes(mask);
+  std::memcpy(&value, values + from, sizeof value);
   return value;
 }
 
@@ -267,7 +298,9 @@ inline void launch(std::int64_t blocks, unsigned threads, const std::function<vo
 }  // namespace emulation
 
 inline void __syncthreads() { emulation::Block::current().wait_block(); }
-inline void __syncwarp(unsigned mask = 0xffffffffu) { emulation::Block::current().wait_warp(mask); }
+inline void __syncwarp(unsigned mask = 0xffffffffu) {
+  emulation::Block::current().wait_lanes(mask);
+}
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int lanes) {
   const unsigned lane = emulation::Block::current().running().thread % emulation::kWarp;

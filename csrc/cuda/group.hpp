@@ -1,0 +1,18 @@
+// Runs checked tasks with groups on a device: all of one storage type in one launch, whatever their
+// rules and penalties.
+#pragma once
+#include <vector>
+
+#include "filler.hpp"
+
+namespace proxstep::cuda {
+
+inline bool has_groups(const Task& t) { return t.groups.over != Over::nothing; }
+
+// Steps the tasks at these places of the list, all of one dtype.
+void run_groups(const StepRun& run, const std::vector<std::size_t>& places);
+
+// The penalty's value of one array, added to the statistics.
+void add_group_values(const Launcher& launch, const Task& task, StatisticsOnDevice* statistics);
+
+}  // namespace proxstep::cuda

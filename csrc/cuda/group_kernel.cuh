@@ -1,0 +1,121 @@
+// The step of arrays with groups: many of them in one launch, one kernel for each storage type. The
+// rule, the penalty of the elements and that of the groups are uniform switches.
+#pragma once
+#include "group_root.cuh"
+#include "statistics.cuh"
+
+namespace proxstep::cuda {
+
+template <class C>
+__device__ bool is_aligned(const StepArray<C>& a) {
+  bool aligned = is_aligned(a.x) && is_aligned(a.g) && is_aligned(a.weights);
+  for (int k = 0; k < op::kMaxSlots; ++k) aligned = aligned && is_aligned(a.m[k]);
+  return aligned;
+}
+
+// One lane adds what the group is worth; squares: this lane's, of what is stored.
+template <class S, class C>
+__device__ void add_group_value(const AnyPenalty<double>& any, const Team& team, C weight,
+                                double squares, double& value) {
+  const double norm = op::square_root(combined<Add>(team, squares));
+  if (team.lane > 0) return;
+  with_penalty(any, [&](const auto& penalty) {
+    value += op::group_value<S>(
+        [&](double r) { return op::weighted_value(penalty, r, double(weight)); }, norm);
+  });
+}
+
+// The last pass, and what it can tell.
+template <class S, class C>
+__device__ __noinline__ BlockSums<double> store_group(const GroupRun<C>& run,
+                                                      const Shrinkage<C>& shrink, bool counts) {
+  constexpr int n = kGroupPack<S>;
+  const StepArray<C>& a = run.array;
+  BlockSums<double> sums = {};
+  double squares = 0.0;
+  each_pack<n>(run.team, run.group, run.aligned, [&](const Place& at) {
+    Points<S> p;
+    points(run, at, p);
+    const Pack<S, n> before = p.x;
+    const op::StepArrays<S> own{p.x.at, p.g.at, {p.m[0].at, p.m[1].at}};
+    with_rule(run, [&](const auto& rule) {
+#pragma unroll
+      for (int j = 0; j < n; ++j) op::step_store(own, j, shrink(p.z.at[j], p.s.at[j]), rule);
+    });
+    scatter(p.x, static_cast<S*>(a.x), at);
+#pragma unroll
+    for (int k = 0; k < op::kMaxSlots; ++k) {
+      if (k < run.settings.writes) scatter(p.m[k], a.m[k], at);
+    }
+    if (!counts) return;
+    add_sums(run.step.penalty, Change<S, n>{before, p.x, p.weights}, at.span, sums);
+    squares += sum_of_squares(p.x, at.span);
+  });
+  if (counts) {
+    add_group_value<S>(run.settings.wide_norm, run.team, run.weight, squares, sums.penalty);
+  }
+  return sums;
+}
+
+// What a block does, whatever the table's capacity.
+template <class S, class C>
+__device__ __noinline__ BlockSums<double> step_groups(const GroupArray<C>& array,
+                                                      const GroupSettings<C>& settings,
+                                                      const StepSettings<C>& step, C grad_scale,
+                                                      long long block, bool counts) {
+  const Groups<C>& groups = array.groups;
+  const Team team = make_team(groups, block);
+  if (team.group >= groups.count) return {};
+  const Extent group = extent_of(groups, team.group);
+  if (group.length == 0) return {};
+  const C weight = groups.weights ? groups.weights[team.group] : C(1);
+  GroupRun<C> run{array.step, settings, step, grad_scale, weight, is_aligned(array.step),
+                  team,       group,    1.0};
+  const Shrinkage<C> shrink = shrinkage<S>(run);
+  return store_group<S>(run, shrink, counts);
+}
+
+template <class S, int capacity>
+__global__ void __launch_bounds__(kThreads, 2)
+    group_kernel(const GroupTable<op::compute_t<S>, capacity> __grid_constant__ table) {
+  using C = op::compute_t<S>;
+  static_assert(sizeof(GroupTable<C, capacity>) <= kMostBytes, "a smaller capacity is needed");
+  const int block = static_cast<int>(blockIdx.x);
+  const int k = array_of_block(table.first_block, table.count, block);
+  const GroupArray<C>& array = table.arrays[k];
+  const GroupSettings<C>& settings = table.settings[array.step.settings];
+  const StepSettings<C>& step =
+      table.computed ? table.computed[array.step.settings] : settings.step;
+  const C grad_scale = table.device_scale ? *table.device_scale : table.grad_scale;
+  const BlockSums<double> sums = step_groups<S>(
+      array, settings, step, grad_scale, block - table.first_block[k], table.sums != nullptr);
+  if (table.sums) store_block_sums(sums, table.sums + block);
+}
+
+// The penalty's value of one array with groups.
+template <class S>
+__global__ void __launch_bounds__(kThreads)
+    group_value_kernel(const GroupValueCall<op::compute_t<S>> __grid_constant__ call) {
+  using C = op::compute_t<S>;
+  constexpr int n = kGroupPack<S>;
+  const Team team = make_team(call.groups, blockIdx.x);
+  BlockSums<double> sums = {};
+  if (team.group < call.groups.count) {
+    const Extent group = extent_of(call.groups, team.group);
+    const bool aligned = is_aligned(call.x) && is_aligned(call.weights);
+    double squares = 0.0;
+    each_pack<n>(team, group, aligned, [&](const Place& at) {
+      Pack<S, n> x;
+      Pack<C, n> weights;
+      gather(x, static_cast<const S*>(call.x), at);
+      gather_weights(weights, call.weights, at);
+      add_sums(call.penalty, Change<S, n>{x, x, weights}, at.span, sums);
+      squares += sum_of_squares(x, at.span);
+    });
+    const C weight = call.groups.weights ? call.groups.weights[team.group] : C(1);
+    if (group.length > 0) add_group_value<S>(call.norm, team, weight, squares, sums.penalty);
+  }
+  store_block_sums(sums, call.sums + blockIdx.x);
+}
+
+}  // namespace proxstep::cuda

@@ -1,0 +1,75 @@
+// Where the elements of a group lie, and how a thread takes a few of them at once.
+#pragma once
+#include "../op/scalar.hpp"
+#include "pack.cuh"
+#include "team.cuh"
+
+namespace proxstep::cuda {
+
+// Where one group lies.
+struct Extent {
+  long long begin, stride, length;
+};
+template <class C>
+__device__ Extent extent_of(const Groups<C>& groups, long long k) {
+  if (groups.columns) return {k, groups.count, groups.length};
+  if (!groups.offsets) return {k * groups.length, 1, groups.length};
+  return {groups.offsets[k], 1, groups.offsets[k + 1] - groups.offsets[k]};
+}
+
+// Elements first + j * stride for span.begin <= j < span.end; whole: a pack in aligned memory.
+struct Place {
+  long long first, stride;
+  Span span;
+  bool whole;
+};
+
+// The packs of a segment begin where those of the array do, so that most of them are aligned.
+template <int n, class Body>
+__device__ __forceinline__ void each_pack(const Team& team, const Extent& group, bool aligned,
+                                          const Body& body) {
+  const int ahead = group.stride == 1 ? static_cast<int>(group.begin % n) : 0;
+  const long long packs = (group.length + ahead + n - 1) / n;
+  for (long long pack = team.lane; pack < packs; pack += team.lanes) {
+    const long long j = pack * n - ahead;
+    const Span span{j < 0 ? ahead : 0, static_cast<int>(op::least<long long>(n, group.length - j))};
+    const bool whole = aligned && group.stride == 1 && span.end - span.begin == n;
+    body(Place{group.begin + j * group.stride, group.stride, span, whole});
+  }
+}
+
+template <class T, int n>
+__device__ __forceinline__ void gather(Pack<T, n>& to, const T* from, const Place& at) {
+  if (at.whole) return load(to, from + at.first, n, true);
+#pragma unroll
+  for (int j = 0; j < n; ++j) {
+    to.at[j] = at.span.holds(j) ? from[at.first + j * at.stride] : T{};
+  }
+}
+template <class T, int n>
+__device__ __forceinline__ void scatter(const Pack<T, n>& from, T* to, const Place& at) {
+  if (at.whole) return store(from, to + at.first, n, true);
+#pragma unroll
+  for (int j = 0; j < n; ++j) {
+    if (at.span.holds(j)) to[at.first + j * at.stride] = from.at[j];
+  }
+}
+
+template <class C, int n>
+__device__ __forceinline__ void gather_weights(Pack<C, n>& to, const C* from, const Place& at) {
+#pragma unroll
+  for (int j = 0; j < n; ++j) to.at[j] = C(1);
+  if (from) gather(to, from, at);
+}
+template <class S, int n>
+__device__ __forceinline__ double sum_of_squares(const Pack<S, n>& x, const Span& span) {
+  double sum = 0.0;
+#pragma unroll
+  for (int j = 0; j < n; ++j) {
+    const double v = op::Storage<S>::load(x.at[j]);
+    if (span.holds(j)) sum += v * v;
+  }
+  return sum;
+}
+
+}  // namespace proxstep::cuda

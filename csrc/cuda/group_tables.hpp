@@ -1,0 +1,64 @@
+// What the kernels of group penalties are handed by value, beside tables.hpp.
+#pragma once
+#include "tables.hpp"
+
+namespace proxstep::cuda {
+
+constexpr int kManyGrouped = 200;  // arrays
+
+// How many elements of a group a thread takes at once: what registers have room for.
+template <class S>
+constexpr int kGroupPack = sizeof(S) == 8 ? 1 : 4;
+
+// What several arrays with groups share. Their rule is chosen at run time.
+template <class C>
+struct GroupSettings {
+  StepSettings<C> step;
+  int rule, writes;            // writes: the first moments, by so many
+  bool reads_x, steps_differ;  // between the elements of a group
+  AnyPenalty<C> norm;
+  AnyPenalty<double> wide_norm;  // the same, for roots and values
+  bool convex;
+};
+
+// How an array falls into groups and how threads share them. Element j of a group lies at its
+// begin + j * stride; a group is a segment (stride 1) or a column (stride count).
+template <class C>
+struct Groups {
+  const C* weights;          // one a group, or null: all are 1
+  const long long* offsets;  // count + 1 of them, or null: all segments are of one length
+  long long count, length;
+  bool columns;
+  int lanes;  // that share a group: a power of two up to a warp, or the whole block
+};
+
+template <class C>
+struct GroupArray {
+  StepArray<C> step;
+  Groups<C> groups;
+};
+
+// The blocks of array k = 0..count - 1 begin at first_block[k].
+template <class C, int capacity>
+struct GroupTable {
+  int count;
+  C grad_scale;
+  const C* device_scale;            // instead of grad_scale, or null
+  const StepSettings<C>* computed;  // instead of the settings' own, or null
+  BlockSums<double>* sums;          // one a block, or null
+  GroupArray<C> arrays[capacity];
+  int first_block[capacity + 1];
+  GroupSettings<C> settings[kMostSettings];
+};
+
+template <class C>
+struct GroupValueCall {
+  const void* x;
+  const C* weights;  // of the elements, or null
+  Groups<C> groups;
+  AnyPenalty<C> penalty;
+  AnyPenalty<double> norm;
+  BlockSums<double>* sums;
+};
+
+}  // namespace proxstep::cuda

@@ -1,7 +1,9 @@
 // Every kernel: what NVRTC is given as one text.
 #pragma once
 #include "group_kernel.cuh"
+#include "loss_kernel.cuh"
 #include "norm_kernel.cuh"
 #include "settings_kernel.cuh"
+#include "softmax_kernel.cuh"
 #include "statistics.cuh"
 #include "step_kernel.cuh"

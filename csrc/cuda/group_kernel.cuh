@@ -17,7 +17,7 @@ __device__ bool is_aligned(const StepArray<C>& a) {
 template <class S, class C>
 __device__ void add_group_value(const AnyPenalty<double>& any, const Team& team, C weight,
                                 double squares, double& value) {
-  const double norm = op::square_root(combined<Add>(team, squares));
+  const double norm = op::square_root(combined<Plus>(team, squares));
   if (team.lane > 0) return;
   with_penalty(any, [&](const auto& penalty) {
     value += op::group_value<S>(

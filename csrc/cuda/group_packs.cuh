@@ -2,7 +2,7 @@
 #pragma once
 #include "../op/scalar.hpp"
 #include "pack.cuh"
-#include "team.cuh"
+#include "group_team.cuh"
 
 namespace proxstep::cuda {
 

@@ -42,7 +42,7 @@ template <class S, class C>
 __device__ __forceinline__ StepSums<C> group_sums(GroupRun<C>& run) {
   while (true) {
     StepSums<C> sums = add_up<S>(run);
-    sums.squares = combined<Add>(run.team, sums.squares);
+    sums.squares = combined<Plus>(run.team, sums.squares);
     if (run.unit != 1.0 || op::squares_in_range<C>(sums.squares)) return sums;
     run.unit = op::group_unit(combined<Most>(run.team, sums.size));
     if (run.unit == 1.0) return sums;
@@ -58,7 +58,7 @@ __device__ __forceinline__ op::GroupSums over_team(const GroupRun<C>& run,
   all.has_zero_step = combined<Least>(team, sums.shortest) == C(0);
   all.least_step = combined<Least>(team, sums.shortest_positive);
   all.most_step = combined<Most>(team, sums.longest);
-  all.mean_step = combined<Add>(team, sums.moments) / sums.squares;
+  all.mean_step = combined<Plus>(team, sums.moments) / sums.squares;
   all.tolerance = op::root_tolerance<C>();
   return all;
 }
@@ -83,7 +83,7 @@ __device__ __noinline__ Quotients quotients(const GroupRun<C>& run, C nu) {
       sums.moments += v * v * double(p.s.at[j]);
     }
   });
-  return {combined<Add>(run.team, sums.squares), combined<Add>(run.team, sums.moments)};
+  return {combined<Plus>(run.team, sums.squares), combined<Plus>(run.team, sums.moments)};
 }
 
 }  // namespace proxstep::cuda

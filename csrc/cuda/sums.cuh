@@ -1,4 +1,5 @@
-// Sums over a warp or a block, in a fixed order: the same bits every time. All threads call them.
+// Sums, maxima and minima over a warp or a block, in a fixed order: the same bits every time. All
+// threads call them, and every thread gets the result.
 #pragma once
 #include "tables.hpp"
 
@@ -6,27 +7,55 @@ namespace proxstep::cuda {
 
 constexpr unsigned kAllLanes = 0xffffffffu;
 
-template <class T>
-__device__ T warp_sum(T value) {
+struct Plus {
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return a + b;
+  }
+};
+struct Most {
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return op::most(a, b);
+  }
+};
+struct Least {
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return op::least(a, b);
+  }
+};
+
+// Over `lanes` neighbours, a power of two of them.
+template <class T, class Fold>
+__device__ T warp_fold(T value, const Fold& fold, int lanes = kWarp) {
 #pragma unroll
   for (int apart = kWarp / 2; apart > 0; apart /= 2) {
-    value = value + __shfl_xor_sync(kAllLanes, value, apart);
+    if (apart < lanes) value = fold(value, __shfl_xor_sync(kAllLanes, value, apart));
   }
   return value;
 }
 
-// Every thread gets the sum.
+// What the warps of a block found, each in all of its lanes; folded as Parts.
+template <class Part, class T, class Fold>
+__device__ Part fold_warps(T of_warp, const Fold& fold) {
+  __shared__ Part parts[kThreads / kWarp];
+  if (threadIdx.x % kWarp == 0) parts[threadIdx.x / kWarp] = of_warp;
+  __syncthreads();
+  Part all = parts[0];
+#pragma unroll
+  for (int k = 1; k < kThreads / kWarp; ++k) all = fold(all, parts[k]);
+  __syncthreads();  // parts may be written again
+  return all;
+}
+template <class Part, class T, class Fold>
+__device__ Part block_fold(T value, const Fold& fold) {
+  return fold_warps<Part>(warp_fold(value, fold), fold);
+}
+
 template <class T>
 __device__ T block_sum(T value) {
-  __shared__ T parts[kThreads / kWarp];
-  value = warp_sum(value);
-  if (threadIdx.x % kWarp == 0) parts[threadIdx.x / kWarp] = value;
-  __syncthreads();
-  T sum = parts[0];
-#pragma unroll
-  for (int k = 1; k < kThreads / kWarp; ++k) sum = sum + parts[k];
-  __syncthreads();  // parts may be written again
-  return sum;
+  return block_fold<T>(value, Plus{});
 }
 
 }  // namespace proxstep::cuda

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 __version__: str
 cuda_status: str
@@ -78,9 +78,41 @@ def global_norm(arrays: list[Any], dtype: Any = None) -> float: ...
 def project(
     z: Any, out: Any, onto: str, radius: float, by_rows: bool, dtype: Any = None
 ) -> None: ...
+@overload
 def softmax_cross_entropy(
-    logits: Any, targets: Any, grad: Any = None, row_weights: Any = None, scale: float = 1.0
+    logits: Any,
+    targets: Any,
+    grad: Any = None,
+    row_weights: Any = None,
+    scale: float = 1.0,
+    value: Literal[True] = True,
 ) -> float: ...
+@overload
+def softmax_cross_entropy(
+    logits: Any,
+    targets: Any,
+    grad: Any,
+    row_weights: Any = None,
+    scale: float = 1.0,
+    *,
+    value: Literal[False],
+) -> None: ...
+@overload
 def logistic_loss(
-    margin: Any, targets: Any, grad: Any = None, row_weights: Any = None, scale: float = 1.0
+    margin: Any,
+    targets: Any,
+    grad: Any = None,
+    row_weights: Any = None,
+    scale: float = 1.0,
+    value: Literal[True] = True,
 ) -> float: ...
+@overload
+def logistic_loss(
+    margin: Any,
+    targets: Any,
+    grad: Any,
+    row_weights: Any = None,
+    scale: float = 1.0,
+    *,
+    value: Literal[False],
+) -> None: ...

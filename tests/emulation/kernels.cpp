@@ -38,7 +38,7 @@ const std::map<std::string, Kernel>& kernels() {
 }
 
 constexpr int kUnknownKernel = 1, kNoMemory = 2;
-long long launched = 0, held = 0;
+long long launched = 0, held = 0, waited = 0;
 
 int launch(cuda::Stream, const char* name, std::int64_t blocks, const void* argument) {
   const auto found = kernels().find(name);
@@ -66,6 +66,7 @@ int discard(int, void* memory) { return release({}, memory); }
 
 int copy(cuda::Stream, void* to, const void* from, std::size_t bytes) {
   std::memcpy(to, from, bytes);
+  ++waited;
   return 0;
 }
 
@@ -88,3 +89,4 @@ extern "C" const char* kernel_names() {
 }
 extern "C" long long launches() { return launched; }
 extern "C" long long blocks_of_memory() { return held; }
+extern "C" long long waits() { return waited; }

@@ -30,47 +30,16 @@ __device__ Team make_team(const Groups<C>& groups, long long block) {
   return {own, groups.lanes, apart, mask, warp * teams + team};
 }
 
-struct Add {
-  template <class T>
-  __device__ T operator()(T a, T b) const {
-    return a + b;
-  }
-};
-struct Least {
-  template <class T>
-  __device__ T operator()(T a, T b) const {
-    return op::least(a, b);
-  }
-};
-struct Most {
-  template <class T>
-  __device__ T operator()(T a, T b) const {
-    return op::most(a, b);
-  }
-};
-
-template <class Combine, class T>
-__device__ T combined_warps(T value) {
-  __shared__ T parts[kThreads / kWarp];
-  if (threadIdx.x % kWarp == 0) parts[threadIdx.x / kWarp] = value;
-  __syncthreads();
-  value = parts[0];
-#pragma unroll
-  for (int k = 1; k < kThreads / kWarp; ++k) value = Combine()(value, parts[k]);
-  __syncthreads();  // parts may be written again
-  return value;
-}
-
 // The lower lane's value comes first: with NaN the order of the two counts.
-template <class Combine, class T>
+template <class Fold, class T>
 __device__ T combined(const Team& team, T value) {
   const int reach = op::least(team.lanes, kWarp) * team.apart;
   for (int far = team.apart; far < reach; far *= 2) {
     const T other = __shfl_xor_sync(team.mask, value, far);
     const bool upper = (threadIdx.x & far) != 0;
-    value = Combine()(upper ? other : value, upper ? value : other);
+    value = Fold()(upper ? other : value, upper ? value : other);
   }
-  return team.is_block() ? combined_warps<Combine>(value) : value;
+  return team.is_block() ? fold_warps<T>(value, Fold()) : value;
 }
 
 }  // namespace proxstep::cuda

@@ -198,3 +198,31 @@ def test_loss_formulas_compile_without_spills_or_contraction(dtype: str, archite
     assert compiled.spilled_bytes == 0
     assert not CONTRACTION.search(compiled.ptx)
     assert bool(DOUBLE_ARITHMETIC.search(compiled.ptx)) == (dtype == "double")
+
+
+def innermost_loops(kernel: str) -> list[str]:
+    """What lies between a label of PTX and a later jump to it, where no other loop does."""
+    labels = {found[1]: found.start() for found in re.finditer(r"(?m)^(\$\w+):", kernel)}
+    jumps = [(labels[found[1]], found.end()) for found in re.finditer(r"bra\S*\s+(\$\w+);", kernel)]
+    loops = {(begin, end) for begin, end in jumps if begin < end}
+    inner = [
+        (b, e)
+        for b, e in loops
+        if not any((b, e) != (x, y) and b <= x and y <= e for x, y in loops)
+    ]
+    return [kernel[begin:end] for begin, end in inner]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("width", ["narrow", "wide"])
+@pytest.mark.parametrize("dtype", ["float", "double"])
+def test_loops_over_classes_are_of_the_rows_type(dtype: str, width: str, architecture: int) -> None:
+    """What a row needs once may be double and may divide; what a class needs never."""
+    ptx = compiled((f"softmax_{width}_kernel<{dtype}>",), architecture).ptx
+    over_classes = [loop for loop in innermost_loops(ptx) if "global" in loop]
+    assert len(over_classes) >= 6  # sums, packs and single classes, by labels and probabilities
+    for loop in over_classes:
+        assert not re.search(r"\b(div|rcp)\.", loop)
+        assert dtype == "double" or not DOUBLE_ARITHMETIC.search(loop)
+    assert sum(len(WIDE_LOAD.findall(loop)) for loop in over_classes) >= 6
+    assert sum(len(WIDE_STORE.findall(loop)) for loop in over_classes) >= 2

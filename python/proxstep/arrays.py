@@ -93,7 +93,7 @@ def widened(x: Array, dtype: str | None = None) -> Array:
 
 def in_double(x: Array, dtype: str | None = None) -> np.ndarray:
     """Copy x into a float64 NumPy array."""
-    return np.from_dlpack(widened(x, dtype)).astype(np.float64)
+    return on_host(widened(x, dtype)).astype(np.float64)
 
 
 def frozen_weights(weights: Any) -> np.ndarray:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arrays import Array
 from .history import History
 from .optimizer import Optimizer
 from .penalties import Penalty
 from .problems import Problem
-from .problems.inputs import Array
 from .schedules import Schedule
 from .solvers.result import ConvergenceWarning
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import Array
 from .plotting import pyplot
-from .problems.inputs import Array
 
 
 @dataclass(frozen=True, eq=False)

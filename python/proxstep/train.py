@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .arrays import Array
 from .checks import count, integer, positive
 from .epochs import Run, Settings
 from .history import History
 from .optimizer import Optimizer
 from .penalties import Penalty
 from .problems import Problem
-from .problems.inputs import Array, numbers, start_point
+from .problems.inputs import numbers, start_point
 from .rules import Rule
 from .schedules import Schedule
 from .step import Metric
@@ -79,7 +80,7 @@ def train(
     Raises
     ------
     TypeError
-        If the problem, rule, penalty or validation is not one.
+        If the problem, rule, penalty or validation is not one, or X is no NumPy array.
     ValueError
         If a setting is out of range, or the validation data have another shape.
 
@@ -101,7 +102,7 @@ def train(
     _check(problem, batch_size, epochs)
     _check_schedule(schedule)
     _check_validation(problem, validation, patience)
-    x = start_point(x0, problem.shape, problem.dtype)
+    x = start_point(problem.xp, x0, problem.shape, problem.dtype)
     intercept = _start_intercept(problem, intercept0)
     groups = [{"params": [x], "penalty": penalty}]
     if problem.fit_intercept:
@@ -124,12 +125,14 @@ def _check_schedule(schedule: Schedule | None) -> None:
 def _start_intercept(problem: Problem, intercept0: ArrayLike | None) -> Array:
     shape = problem.shape[1:]
     given = np.zeros(shape) if intercept0 is None else intercept0
-    return numbers("intercept0", given, shape, problem.dtype).reshape(shape or 1)
+    return numbers(problem.xp, "intercept0", given, shape, problem.dtype).reshape(shape or 1)
 
 
 def _check(problem: Any, batch_size: int, epochs: int) -> None:
     if not isinstance(problem, Problem):
         raise TypeError(f"problem is {problem!r}; a problem such as LeastSquares(X, y) is needed")
+    if not isinstance(problem.X, np.ndarray):
+        raise TypeError(f"train takes problems of NumPy arrays, X is a {type(problem.X).__name__}")
     positive("batch_size", integer("batch_size", batch_size))
     count("epochs", epochs)
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
-
+from ..arrays import Array
 from . import inputs
 from .evaluator import Evaluator
-from .inputs import Array
 from .pointwise import Evaluation
 from .spectrum import norm_bound
 
@@ -17,13 +14,13 @@ from .spectrum import norm_bound
 class Problem(Evaluator):
     """A mean loss of linear margins over samples; see LeastSquares, Logistic and Softmax."""
 
-    def value(self, x: ArrayLike, intercept: ArrayLike | None = None) -> float:
+    def value(self, x: Any, intercept: Any = None) -> float:
         """Return the mean loss at x.
 
         Parameters
         ----------
         x : array_like, shape (p,) or (p, classes)
-            Parameters.
+            Parameters; an array must lie where X lies.
         intercept : array_like or None
             Scalar, or shape (classes,); by default the best one for this x (0 without
             ``fit_intercept``).
@@ -40,7 +37,7 @@ class Problem(Evaluator):
         """
         return self.evaluate_at(x, intercept).loss
 
-    def gradient(self, x: ArrayLike, intercept: ArrayLike | None = None) -> tuple[Array, Array]:
+    def gradient(self, x: Any, intercept: Any = None) -> tuple[Array, Array]:
         """Return the gradients by x and by the intercept (zero at the fitted one).
 
         Parameters and errors are those of `value`; with no intercept given, the first is also
@@ -48,8 +45,8 @@ class Problem(Evaluator):
 
         Returns
         -------
-        tuple of ndarray
-            Of x's shape, and of the intercept's shape.
+        tuple of arrays
+            Of x's shape, and of the intercept's shape; of X's library, where X lies.
 
         Examples
         --------
@@ -61,10 +58,10 @@ class Problem(Evaluator):
         """
         at = self.evaluate_at(x, intercept)
         gradient = self.design.adjoint(at.residual)
-        total = at.residual.sum(axis=0, dtype=np.float64)
+        total = self.xp.sum(at.residual, axis=0, dtype=self.xp.float64)
         if intercept is not None:  # X' r = X_c' r + m sum(r)
-            gradient += np.multiply.outer(self.design.means, total).astype(self.dtype)
-        return gradient, np.asarray(total, self.dtype)
+            gradient += self.design.spread(total)
+        return gradient, self.xp.asarray(total, self.dtype)
 
     def lipschitz(self) -> float:
         """Return an upper bound on the Lipschitz constant of the gradient.
@@ -107,7 +104,7 @@ class Problem(Evaluator):
 
         return lambda_max(self, penalty)
 
-    def duality_gap(self, x: ArrayLike, penalty: Any) -> float:
+    def duality_gap(self, x: Any, penalty: Any) -> float:
         """Return the duality gap at x, relative to the loss of the null model.
 
         It bounds the objective at x minus the best one, and is inf outside the penalty's domain:
@@ -131,15 +128,17 @@ class Problem(Evaluator):
 
         return relative_gap(self, self.evaluate_at(x), penalty)
 
-    def evaluate_at(self, x: ArrayLike, intercept: ArrayLike | None = None) -> Evaluation:
+    def evaluate_at(self, x: Any, intercept: Any = None) -> Evaluation:
         """Check x and evaluate the loss there, with the intercept fitted unless it is given."""
-        point = inputs.numbers("x", x, self.shape, self.dtype)
+        xp = self.xp
+        point = inputs.numbers(xp, "x", x, self.shape, self.dtype)
         if intercept is None:
             return self.evaluate(point)
-        b = inputs.numbers("intercept", intercept, self._outputs, np.dtype(np.float64))
+        self._check_stream()
+        b = inputs.numbers(xp, "intercept", intercept, self._outputs, xp.float64)
         linear = self.design.product(point)
-        offset = b + self.design.means @ point
-        loss, residual = self._pointwise(linear + offset.astype(self.dtype))
+        offset = xp.to_host(b + self.design.shift(point))
+        loss, residual = self._pointwise(self.shifted(linear, offset))
         return Evaluation(point, linear, offset, loss, residual)
 
     def __repr__(self) -> str:

@@ -1,20 +1,18 @@
 """The design matrix as an operator: X minus its weighted column means, never formed.
 
 Everything above sees `product`, `adjoint`, `columns` and `scales` only, so that another kind of
-matrix needs just these.
+matrix needs just these. All but `scales` lie with X.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
-import numpy as np
-
-from .inputs import Array
+from ..arrays import Array
+from ..namespace import in_blocks
 from .weights import SampleWeights
-
-_BLOCK = 1 << 20  # elements of X that are converted at a time
 
 
 class Design:
@@ -22,11 +20,12 @@ class Design:
 
     def __init__(self, X: Array, weights: SampleWeights, centred: bool) -> None:
         self.X = X
+        self.xp = weights.xp
         self.weights = weights
         self.centred = centred
 
     @property
-    def dtype(self) -> np.dtype[np.floating]:
+    def dtype(self) -> Any:
         """Dtype of the products."""
         return self.X.dtype
 
@@ -38,37 +37,46 @@ class Design:
     @cached_property
     def means(self) -> Array:
         """Weighted column means, float64, shape (p,); zeros when not centred."""
-        if not self.centred:
-            return np.zeros(self.shape[1])
-        return sum((w @ block for w, block in self._blocks()), np.zeros(self.shape[1]))
+        total = self._zeros(self.shape[1])
+        if self.centred:
+            total = sum((w @ block for w, block in self._blocks()), total)
+        return total
 
     @cached_property
-    def scales(self) -> Array:
-        """Weighted mean square of each (centred) column, float64, shape (p,)."""
-        total = np.zeros(self.shape[1])
+    def scales(self) -> Any:
+        """Weighted mean square of each (centred) column, float64, shape (p,), on the host."""
+        total = self._zeros(self.shape[1])
         for w, block in self._blocks():
-            total += w @ np.square(block - self.means)
-        return total
+            centred = block - self.means
+            total += w @ (centred * centred)
+        return self.xp.to_host(total)
 
     def product(self, x: Array) -> Array:
         """Return ``X_c x``, shape (n,) or (n, k)."""
         result = self._times(x)
         if self.centred:
-            result -= np.asarray(self.means @ x, self.dtype)
+            result -= self.xp.asarray(self.shift(x), self.dtype)
         return result
+
+    def shift(self, x: Array) -> Array:
+        """Return ``m' x`` in float64, shape () or (k,)."""
+        return self.means @ self.xp.asarray(x, self.xp.float64)
 
     def adjoint(self, residual: Array) -> Array:
         """Return ``X_c' residual``, shape (p,) or (p, k)."""
         result = self._transposed_times(residual)
         if self.centred:
-            total = np.ones(self.shape[0], residual.dtype) @ residual
-            result -= np.multiply.outer(self.means, total).astype(self.dtype)
+            result -= self.spread(self.xp.ones(self.shape[0], residual.dtype) @ residual)
         return result
+
+    def spread(self, total: Array) -> Array:
+        """Return ``m total'``, shape (p,) or (p, k), the transpose of `shift`."""
+        means = self.means[:, None] if total.ndim else self.means
+        return self.xp.asarray(means * total, self.dtype)
 
     def columns(self, index: Array) -> Array:
         """Return the chosen (centred) columns as a new array."""
-        chosen = self.X[:, index]
-        return np.asarray(chosen - self.means[index].astype(self.dtype), self.dtype)
+        return self._part(self.X[:, index]) - self.xp.asarray(self.means[index], self.dtype)
 
     def gram(self) -> Array:
         """Return the smaller of ``X_c' W X_c`` and its twin over samples, in float64."""
@@ -76,53 +84,60 @@ class Design:
         if p <= n:
             return sum(
                 ((b - self.means).T @ ((b - self.means) * w[:, None]) for w, b in self._blocks()),
-                np.zeros((p, p)),
+                self._zeros((p, p)),
             )
-        roots = np.sqrt(self.weights.of(slice(0, n)))[:, None]
-        total = np.zeros((n, n))
-        for columns in _slices(p, n):
-            block = (self.X[:, columns].astype(np.float64) - self.means[columns]) * roots
+        roots = self.xp.sqrt(self.weights.of(slice(0, n)))[:, None]
+        total = self._zeros((n, n))
+        for columns in in_blocks(p, n, self.xp.block):
+            block = (self._double(self.X[:, columns]) - self.means[columns]) * roots
             total += block @ block.T
         return total
 
     def in_double(self) -> Design:
         """Return the same operator computing in float64, without a second copy of X."""
-        if self.dtype == np.float64:
+        if self.dtype == self.xp.float64:
             return self
-        double = _InDouble(self.X, self.weights.in_double(), self.centred)
+        double = self._as_double()
         double.__dict__.update(means=self.means, scales=self.scales)  # float64 already
         return double
 
+    def _as_double(self) -> Design:
+        return _InDouble(self.X, self.weights.in_double(), self.centred)
+
     def _times(self, x: Array) -> Array:
-        return np.asarray(self.X @ x)
+        return self.xp.in_c_order(self.X @ x)
 
     def _transposed_times(self, residual: Array) -> Array:
-        return np.asarray(self.X.T @ residual)
+        return self.xp.in_c_order(self.X.T @ residual)
 
-    def _row_slices(self) -> Iterator[slice]:
-        return _slices(*self.shape)
+    def _part(self, part: Any) -> Array:
+        """Return rows or columns of X as a dense array."""
+        return part
+
+    def _double(self, part: Any) -> Array:
+        return self.xp.asarray(self._part(part), self.xp.float64)
+
+    def _zeros(self, shape: Any) -> Array:
+        return self.xp.zeros(shape, self.xp.float64)
+
+    def _row_slices(self) -> list[slice]:
+        return in_blocks(*self.shape, self.xp.block)
 
     def _blocks(self) -> Iterator[tuple[Array, Array]]:
         for rows in self._row_slices():
-            yield self.weights.of(rows), np.array(self.X[rows], np.float64)
+            yield self.weights.of(rows), self._double(self.X[rows])
 
 
 class _InDouble(Design):
     """A float32 matrix whose products are taken in float64, a block of rows at a time."""
 
     @property
-    def dtype(self) -> np.dtype[np.floating]:
-        return np.dtype(np.float64)
+    def dtype(self) -> Any:
+        return self.xp.float64
 
     def _times(self, x: Array) -> Array:
-        return np.concatenate([self.X[r].astype(np.float64) @ x for r in self._row_slices()])
+        return self.xp.concat([self._double(self.X[r]) @ x for r in self._row_slices()])
 
     def _transposed_times(self, residual: Array) -> Array:
-        parts = (self.X[r].astype(np.float64).T @ residual[r] for r in self._row_slices())
-        return np.asarray(sum(parts))
-
-
-def _slices(length: int, width: int) -> Iterator[slice]:
-    size = max(1, _BLOCK // max(1, width))
-    for first in range(0, length, size):
-        yield slice(first, min(first + size, length))
+        parts = (self._double(self.X[r]).T @ residual[r] for r in self._row_slices())
+        return self.xp.in_c_order(sum(parts))

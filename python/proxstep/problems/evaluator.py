@@ -10,42 +10,53 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from .. import _core
+from ..arrays import Array
+from ..namespace import namespace
 from . import inputs
 from .design import Design
-from .inputs import Array
 from .pointwise import Evaluation, Pointwise
+from .sparse import SparseDesign
 from .weights import SampleWeights
 
 
 class Evaluator(Pointwise):
-    """A loss together with its data."""
+    """A loss together with its data. Parameters, margins and residuals lie with X."""
 
     def __init__(
-        self, X: Array, sample_weight: ArrayLike | None, fit_intercept: bool, outputs: int | None
+        self, X: Array, sample_weight: Any, fit_intercept: bool, outputs: int | None
     ) -> None:
         self.X = X
         self.fit_intercept = bool(fit_intercept)
-        shares = inputs.sample_shares(sample_weight, X.shape[0])
-        self.weights = SampleWeights(shares, X.shape[0], X.dtype)
-        self.design = Design(X, self.weights, self.fit_intercept)
+        sparse = inputs.is_sparse(X)
+        self.xp = namespace(X.data if sparse else X)
+        shares = inputs.sample_shares(self.xp, sample_weight, X.shape[0])
+        self.weights = SampleWeights(self.xp, shares, X.shape[0], X.dtype)
+        kind = SparseDesign if sparse else Design
+        self.design = kind(X, self.weights, self.fit_intercept)
         self._outputs = () if outputs is None else (outputs,)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of x: (p,), or (p, classes)."""
-        return self.X.shape[1:] + self._outputs
+        return (self.X.shape[1], *self._outputs)
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> Any:
         """Dtype of X, x and all products."""
         return self.design.dtype
 
+    @property
+    def eps(self) -> float:
+        """Rounding unit of the dtype."""
+        return self.xp.eps(self.dtype)
+
     def evaluate(
-        self, x: Array, linear: Array | None = None, start: Array | None = None
+        self, x: Array, linear: Array | None = None, start: Any | None = None
     ) -> Evaluation:
         """Evaluate at checked x; linear is ``X_c x`` if known, start a guess of the offset."""
+        self._check_stream()
         linear = self.design.product(x) if linear is None else linear
         if not self.fit_intercept:
             loss, residual = self._pointwise(linear)
@@ -54,15 +65,27 @@ class Evaluator(Pointwise):
         offset, loss, residual = self._fit_offset(linear, start)
         return Evaluation(x, linear, offset, loss, residual)
 
+    def _check_stream(self) -> None:
+        """Refuse a stream that only the core would follow, beside products by X's library."""
+        if not self.xp.is_on_host and _core.chosen_stream() is not None:
+            raise ValueError(
+                "problems work in the current stream of X's library; make a stream current there "
+                "instead of by proxstep.cuda.stream"
+            )
+
+    def shifted(self, margins: Array, offset: Any) -> Array:
+        """Add an offset (on the host, in float64) to the margins of all samples."""
+        return margins + (self.xp.asarray(offset, margins.dtype) if offset.ndim else float(offset))
+
     def intercept(self, at: Evaluation) -> Array:
         """Return the intercept of an evaluation, for X as it was given."""
-        return np.asarray(at.offset - self.design.means @ at.x, self.dtype)
+        b = at.offset - self.xp.to_host(self.design.shift(at.x))
+        return self.xp.asarray(b, self.dtype)
 
     @cached_property
     def null(self) -> Evaluation:
         """The null model: x = 0 with the intercept fitted."""
-        x = np.zeros(self.shape, self.dtype)
-        return self.evaluate(x, np.zeros(self.X.shape[:1] + self._outputs, self.dtype))
+        return self.evaluate(self.xp.zeros(self.shape, self.dtype), self._zero_margins())
 
     @cached_property
     def scale(self) -> float:
@@ -70,24 +93,28 @@ class Evaluator(Pointwise):
 
         Where y is constant that is rounding only, and the loss at margins of 0 stands for it.
         """
-        at_zero = self._pointwise(np.zeros_like(self.null.linear))[0]
-        vanishes = self.null.loss <= (16 * float(np.finfo(self.dtype).eps)) ** 2 * at_zero
+        at_zero = self._pointwise(self._zero_margins())[0]
+        vanishes = self.null.loss <= (16 * self.eps) ** 2 * at_zero
         return (at_zero or 1.0) if vanishes else self.null.loss
+
+    def _zero_margins(self) -> Array:
+        return self.xp.zeros((self.X.shape[0], *self._outputs), self.dtype)
 
     @cached_property
     def double(self) -> Any:
         """The same problem computing in float64, sharing X; itself if it already does."""
-        if self.dtype == np.float64:
+        xp = self.xp
+        if self.dtype == xp.float64:
             return self
         other = copy.copy(self)
         for name in ("null", "scale", "class_shares", "_null_offset", "_centred"):
             other.__dict__.pop(name, None)
         other.design = self.design.in_double()
         other.weights = self.weights.in_double()
-        if self.targets.dtype == np.float32:
-            other.targets = self.targets.astype(np.float64)
+        if self.targets.dtype == xp.float32:
+            other.targets = xp.asarray(self.targets, xp.float64)
             if other.targets.ndim == 2:  # distributions, to the last digit
-                other.targets /= other.targets.sum(axis=1, keepdims=True)
+                other.targets /= xp.sum(other.targets, axis=1, keepdims=True)
         return other
 
     def loss(self, x: Array, intercept: Array) -> float:

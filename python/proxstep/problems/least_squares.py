@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from ..arrays import Array
 from . import inputs
 from .base import Problem
-from .inputs import Array
 
 
 class LeastSquares(Problem):
@@ -19,21 +19,23 @@ class LeastSquares(Problem):
 
     Parameters
     ----------
-    X : ndarray of float32 or float64, shape (n, p)
-        Features. Used as it is, in C or F order; only a strided view is copied.
+    X : array or sparse matrix of float32 or float64, shape (n, p)
+        Features, of NumPy, CuPy or torch, or CSR or CSC of SciPy or CuPy. Used as it is and where
+        it is, in C or F order; only a strided view is copied.
     y : array_like, shape (n,)
         Real targets.
     sample_weight : array_like or None, shape (n,)
-        Non-negative weights w.
+        Non-negative weights w. Like y, an array must lie where X lies.
     fit_intercept : bool
         Whether an unpenalised b is fitted.
 
     Raises
     ------
     TypeError
-        If X is not a float array, or y is not real.
+        If X is not such a float array, or y is not real.
     ValueError
-        If a shape is wrong, a value is not finite, or weights are negative or all zero.
+        If y or the weights lie elsewhere than X, a shape is wrong, a value is not finite, or
+        weights are negative or all zero.
 
     Examples
     --------
@@ -52,40 +54,45 @@ class LeastSquares(Problem):
     def __init__(
         self,
         X: Array,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
+        y: Any,
+        sample_weight: Any = None,
         fit_intercept: bool = True,
     ) -> None:
         X = inputs.matrix(X)
         super().__init__(X, sample_weight, fit_intercept, None)
-        self.targets = inputs.numbers("y", y, X.shape[:1], X.dtype)
+        self.targets = inputs.numbers(self.xp, "y", y, (X.shape[0],), X.dtype)
 
     @cached_property
-    def _null_offset(self) -> Array:
-        return np.asarray(self.weights.mean(self.targets))
+    def _null_offset(self) -> Any:
+        return np.asarray(self.xp.read(self.weights.mean(self.targets))[0])
 
     @cached_property
     def _centred(self) -> Array:
         """The targets minus their mean where b is fitted: a far mean costs no digits."""
         if not self.fit_intercept:
             return self.targets
-        return np.asarray(self.targets - self._null_offset, self.dtype)
+        exact = self.xp.asarray(self.targets, self.xp.float64) - float(self._null_offset)
+        return self.xp.asarray(exact, self.dtype)
 
-    def _fit_offset(self, linear: Array, start: Array) -> tuple[Array, float, Array]:
+    def _fit_offset(self, linear: Array, start: Any) -> tuple[Any, float, Array]:
         error = linear - self._centred
         shift = self.weights.mean(error)
-        return self._null_offset - shift, *self._half_square(error - error.dtype.type(shift))
+        residual, loss = self._half_square(error - self.xp.asarray(shift, error.dtype))
+        moved, value = self.xp.read(shift, loss)
+        return self._null_offset - moved, value, residual
 
     def _pointwise(self, margins: Array, rows: Array | None = None) -> tuple[float, Array]:
         targets = self.targets if rows is None else self.targets[rows]
-        return self._half_square(margins - targets, rows)
+        residual, loss = self._half_square(margins - targets, rows)
+        return self.xp.read(loss)[0], residual
 
-    def _half_square(self, error: Array, rows: Array | None = None) -> tuple[float, Array]:
+    def _half_square(self, error: Array, rows: Array | None = None) -> tuple[Array, Array]:
+        """Return residual and loss, the loss not yet read."""
         weights, factor = self.weights.kernel(rows)
-        residual = error * error.dtype.type(factor)
+        residual = error * factor
         if weights is not None:
             residual *= weights
-        return 0.5 * float(np.sum(error * residual, dtype=np.float64)), residual
+        return residual, 0.5 * self.xp.sum(error * residual, dtype=self.xp.float64)
 
     def hessian_product(self, residual: Array, direction: Array) -> Array:
         """Return ``W direction``."""
@@ -96,6 +103,7 @@ class LeastSquares(Problem):
 
         With a fitted b the residual sums to zero, and y may be centred.
         """
-        linear = float(np.sum(residual * self._centred, dtype=np.float64))
-        square = float(np.sum(residual * self.weights.undo(residual), dtype=np.float64))
+        xp = self.xp
+        products = residual * self._centred, residual * self.weights.undo(residual)
+        linear, square = xp.read(*(xp.sum(values, dtype=xp.float64) for values in products))
         return factor * linear + 0.5 * factor**2 * square

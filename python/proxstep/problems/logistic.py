@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .. import _core
+from ..arrays import Array
 from . import inputs
 from .base import Problem
-from .inputs import Array
 from .intercept import fit_scalar
 
 
@@ -21,23 +21,24 @@ class Logistic(Problem):
 
     Parameters
     ----------
-    X : ndarray of float32 or float64, shape (n, p)
-        Features. Used as it is, in C or F order; only a strided view is copied.
+    X : array or sparse matrix of float32 or float64, shape (n, p)
+        Features, of NumPy, CuPy or torch, or CSR or CSC of SciPy or CuPy. Used as it is and where
+        it is, in C or F order; only a strided view is copied.
     y : array_like, shape (n,)
         Labels 0/1 or -1/1, or probabilities of class 1 in [0, 1].
     sample_weight : array_like or None, shape (n,)
-        Non-negative weights w.
+        Non-negative weights w. Like y, an array must lie where X lies.
     fit_intercept : bool
         Whether an unpenalised b is fitted.
 
     Raises
     ------
     TypeError
-        If X is not a float array, or y is not real.
+        If X is not such a float array, or y is not real.
     ValueError
-        If a shape is wrong, a value is not finite, a label is out of range, or weights are
-        negative or all zero. Solvers raise it if one class is absent and b is fitted: the best b
-        is then infinite.
+        If y or the weights lie elsewhere than X, a shape is wrong, a value is not finite, a label
+        is out of range, or weights are negative or all zero. Solvers raise it if one class is
+        absent and b is fitted: the best b is then infinite.
 
     Examples
     --------
@@ -55,18 +56,18 @@ class Logistic(Problem):
     def __init__(
         self,
         X: Array,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
+        y: Any,
+        sample_weight: Any = None,
         fit_intercept: bool = True,
     ) -> None:
         X = inputs.matrix(X)
         super().__init__(X, sample_weight, fit_intercept, None)
-        self.targets = inputs.binary_targets(y, X.shape[0], X.dtype)
+        self.targets = inputs.binary_targets(self.xp, y, X.shape[0], X.dtype)
 
     @cached_property
-    def _null_offset(self) -> Array:
-        share = self.weights.mean(self.targets)
-        rest = self.weights.mean(1 - self.targets)
+    def _null_offset(self) -> Any:
+        means = (self.weights.mean(t) for t in (self.targets, 1 - self.targets))
+        share, rest = self.xp.read(*means)
         if share == 0 or rest == 0:
             raise ValueError(
                 f"the intercept is infinite: the share of class 1 is {share:g}; both classes are "
@@ -74,11 +75,11 @@ class Logistic(Problem):
             )
         return np.asarray(np.log(share / rest))
 
-    def _fit_offset(self, linear: Array, start: Array) -> tuple[Array, float, Array]:
+    def _fit_offset(self, linear: Array, start: Any) -> tuple[Any, float, Array]:
         return fit_scalar(self, linear, start)
 
     def _pointwise(self, margins: Array, rows: Array | None = None) -> tuple[float, Array]:
-        residual = np.empty_like(margins)
+        residual = self.xp.empty_like(margins)
         targets = self.targets if rows is None else self.targets[rows]
         weights, factor = self.weights.kernel(rows)
         loss = _core.logistic_loss(margins, targets, residual, weights, factor)
@@ -91,5 +92,6 @@ class Logistic(Problem):
 
     def conjugate(self, residual: Array, factor: float) -> float:
         """Return the mean of ``q log q + (1 - q) log(1 - q)`` at ``q = t + factor * (p - t)``."""
-        q = np.clip(self.targets + factor * self.weights.undo(residual), 0, 1)
-        return self.weights.mean(inputs.xlogx(q) + inputs.xlogx(1 - q))
+        xp = self.xp
+        q = xp.clip(self.targets + factor * self.weights.undo(residual), 0, 1)
+        return xp.read(self.weights.mean(inputs.xlogx(xp, q) + inputs.xlogx(xp, 1 - q)))[0]

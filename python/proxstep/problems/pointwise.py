@@ -8,9 +8,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from .inputs import Array
+from ..arrays import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +19,7 @@ class Evaluation:
 
     x: Array
     linear: Array  # X_c x
-    offset: Array  # intercept in centred coordinates, float64, shape () or (k,)
+    offset: Any  # intercept in centred coordinates, float64, shape () or (k,), on the host
     loss: float
     residual: Array  # dF/du, shape of linear
 
@@ -33,13 +33,13 @@ class Pointwise(ABC):
     targets: Array
 
     @abstractmethod
-    def _fit_offset(self, linear: Array, start: Array) -> tuple[Array, float, Array]:
+    def _fit_offset(self, linear: Array, start: Any) -> tuple[Any, float, Array]:
         """Return the best offset, and loss and residual there."""
 
     @cached_property
     @abstractmethod
-    def _null_offset(self) -> Array:
-        """Intercept of the null model; ValueError where it is infinite."""
+    def _null_offset(self) -> Any:
+        """Intercept of the null model, on the host; ValueError where it is infinite."""
 
     @abstractmethod
     def _pointwise(self, margins: Array, rows: Array | None = None) -> tuple[float, Array]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .. import _core
+from ..arrays import Array
+from ..namespace import namespace
 from . import inputs
 from .base import Problem
-from .inputs import Array
 from .intercept import fit_vector
 from .pointwise import Evaluation
 
@@ -23,12 +24,13 @@ class Softmax(Problem):
 
     Parameters
     ----------
-    X : ndarray of float32 or float64, shape (n, p)
-        Features. Used as it is, in C or F order; only a strided view is copied.
+    X : array or sparse matrix of float32 or float64, shape (n, p)
+        Features, of NumPy, CuPy or torch, or CSR or CSC of SciPy or CuPy. Used as it is and where
+        it is, in C or F order; only a strided view is copied.
     y : array_like, shape (n,) or (n, classes)
         Integer labels from 0, or probabilities whose rows sum to 1.
     sample_weight : array_like or None, shape (n,)
-        Non-negative weights w.
+        Non-negative weights w. Like y, an array must lie where X lies.
     fit_intercept : bool
         Whether an unpenalised b of shape (classes,) is fitted.
     classes : int or None
@@ -37,11 +39,11 @@ class Softmax(Problem):
     Raises
     ------
     TypeError
-        If X is not a float array, or y is not real.
+        If X is not such a float array, or y is not real.
     ValueError
-        If a shape is wrong, a value is not finite, a label is out of range, or weights are
-        negative or all zero. Solvers raise it if a class is absent and b is fitted: the best b
-        is then infinite.
+        If y or the weights lie elsewhere than X, a shape is wrong, a value is not finite, a label
+        is out of range, or weights are negative or all zero. Solvers raise it if a class is absent
+        and b is fitted: the best b is then infinite.
 
     Examples
     --------
@@ -59,25 +61,26 @@ class Softmax(Problem):
     def __init__(
         self,
         X: Array,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
+        y: Any,
+        sample_weight: Any = None,
         fit_intercept: bool = True,
         classes: int | None = None,
     ) -> None:
         X = inputs.matrix(X)
-        self.targets, self.classes = inputs.class_targets(y, X.shape[0], classes, X.dtype)
+        xp = namespace(X.data if inputs.is_sparse(X) else X)
+        self.targets, self.classes = inputs.class_targets(xp, y, X.shape[0], classes, X.dtype)
         super().__init__(X, sample_weight, fit_intercept, self.classes)
 
     @cached_property
-    def class_shares(self) -> Array:
-        """Weighted share of each class, float64, shape (classes,)."""
-        w = self.weights.of(slice(0, self.X.shape[0]))
+    def class_shares(self) -> Any:
+        """Weighted share of each class, float64, shape (classes,), on the host."""
+        xp, w = self.xp, self.weights.of(slice(0, self.X.shape[0]))
         if self.targets.ndim == 2:
-            return np.asarray(w @ self.targets)
-        return np.bincount(self.targets, w, self.classes)
+            return xp.to_host(w @ xp.asarray(self.targets, xp.float64))
+        return np.bincount(xp.to_host(self.targets), xp.to_host(w), self.classes)
 
     @cached_property
-    def _null_offset(self) -> Array:
+    def _null_offset(self) -> Any:
         if (self.class_shares == 0).any():
             absent = int(np.argmax(self.class_shares == 0))
             raise ValueError(
@@ -85,25 +88,30 @@ class Softmax(Problem):
                 f"all are needed, or fit_intercept=False"
             )
         logs = np.log(self.class_shares)
-        return np.asarray(logs - logs.mean())
+        return logs - logs.mean()
 
     def intercept(self, at: Evaluation) -> Array:
         """Return the intercepts with mean 0: a shift of all classes changes nothing."""
         b = super().intercept(at)
-        return np.asarray(b - b.mean() if self.fit_intercept else b)
+        return b - b.mean() if self.fit_intercept else b
 
-    def _fit_offset(self, linear: Array, start: Array) -> tuple[Array, float, Array]:
+    def _fit_offset(self, linear: Array, start: Any) -> tuple[Any, float, Array]:
         return fit_vector(self, linear, start)
 
-    def offset_hessian(self, residual: Array) -> Array:
-        """Return the second derivative by the intercepts, ``sum_i w_i (diag(p_i) - p_i p_i')``."""
-        p = self._probabilities(residual)
+    def offset_hessian(self, residual: Array) -> Any:
+        """Return ``sum_i w_i (diag(p_i) - p_i p_i')``, on the host.
+
+        It is the second derivative by the intercepts.
+        """
+        xp, p = self.xp, self._probabilities(residual)
         weighted = self.weights.times(p)
-        total = weighted.sum(axis=0, dtype=np.float64)
-        return np.asarray(np.diag(total) - (weighted.T @ p).astype(np.float64))
+        squares = xp.asarray(weighted.T @ p, xp.float64)
+        total = xp.sum(weighted, axis=0, dtype=xp.float64)
+        both = xp.to_host(xp.concat([total[None, :], squares]))
+        return np.diag(both[0]) - both[1:]
 
     def _pointwise(self, margins: Array, rows: Array | None = None) -> tuple[float, Array]:
-        residual = np.empty_like(margins)
+        residual = self.xp.empty_like(margins)
         targets = self.targets if rows is None else self.targets[rows]
         weights, factor = self.weights.kernel(rows)
         loss = _core.softmax_cross_entropy(margins, targets, residual, weights, factor)
@@ -113,12 +121,13 @@ class Softmax(Problem):
         """Return ``w (diag(p) - p p') direction``, p the probabilities of each sample."""
         p = self._probabilities(residual)
         bend = p * direction
-        return self.weights.times(bend - p * bend.sum(axis=1, keepdims=True))
+        return self.weights.times(bend - p * self.xp.sum(bend, axis=1, keepdims=True))
 
     def conjugate(self, residual: Array, factor: float) -> float:
         """Return the mean of ``sum_c q_c log q_c`` at ``q = t + factor * (p - t)``."""
-        q = self._add_targets(factor * self.weights.undo(residual))
-        return self.weights.mean(inputs.xlogx(np.clip(q, 0, 1)).sum(axis=1))
+        xp = self.xp
+        q = xp.clip(self._add_targets(factor * self.weights.undo(residual)), 0, 1)
+        return xp.read(self.weights.mean(xp.sum(inputs.xlogx(xp, q), axis=1)))[0]
 
     def _probabilities(self, residual: Array) -> Array:
         return self._add_targets(self.weights.undo(residual))
@@ -127,5 +136,5 @@ class Softmax(Problem):
         if self.targets.ndim == 2:
             values += self.targets
         else:
-            values[np.arange(values.shape[0]), self.targets] += 1
+            values[self.xp.arange(values.shape[0]), self.targets] += 1
         return values

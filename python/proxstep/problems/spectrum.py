@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from ..arrays import Array
 from .design import Design
-from .inputs import Array
 
 _EXACT_WORK = 2e9  # multiplications that an exact decomposition may cost
 _SUBSPACE = 16
 _POWER_STEPS = 10
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 def norm_bound(design: Design) -> float:
@@ -19,30 +22,39 @@ def norm_bound(design: Design) -> float:
     Q comes from two steps of subspace iteration (Halko, Martinsson and Tropp 2011).
     """
     n, p = design.shape
+    xp = design.xp
     total = float(design.scales.sum())
     slack = 8 * (n + p) * np.finfo(np.float64).eps * total
     if n * p * min(n, p) <= _EXACT_WORK:
-        return float(np.linalg.eigvalsh(design.gram()).max(initial=0.0) + slack)
+        gram = xp.to_host(design.gram())
+        return float(np.linalg.eigvalsh(gram).max(initial=0.0) + slack)
     image = design.weights.root_times(design.in_double().product(_subspace(design)))
-    rest = max(0.0, total - float(np.sum(image * image)))
-    return float(np.linalg.norm(image, 2) ** 2 + rest + slack)
+    square, norm = xp.read(xp.sum(image * image), xp.norm(image, 2))
+    return norm**2 + max(0.0, total - square) + slack
 
 
-def norm_estimate(design: Design, root: Array | float) -> float:
-    """Return an estimate (from below) of the norm of ``D X_c' W X_c D``, D = diag(root)."""
-    v = np.random.default_rng(0).standard_normal(design.shape[1])
-    value = 0.0
+def norm_estimate(design: Design, root: Any) -> float:
+    """Return an estimate (from below) of the norm of ``D X_c' W X_c D``, D = diag(root).
+
+    The root, one number or one a column, lies on the host.
+    """
+    xp = design.xp
+    v = xp.asarray(np.random.default_rng(0).standard_normal(design.shape[1]), xp.float64)
+    root = xp.asarray(root, xp.float64)
+    value = xp.zeros((), xp.float64)
     for _ in range(_POWER_STEPS):
-        v /= max(float(np.linalg.norm(v)), np.finfo(np.float64).tiny)
-        image = design.weights.root_times(design.product((root * v).astype(design.dtype)))
-        value = float(np.sum(image * image))
-        v = root * design.adjoint(design.weights.root_times(image)).astype(np.float64)
-    return value
+        v /= xp.maximum(xp.norm(v), _TINY)
+        image = design.weights.root_times(design.product(xp.asarray(root * v, design.dtype)))
+        value = xp.sum(image * image)
+        v = root * xp.asarray(design.adjoint(design.weights.root_times(image)), xp.float64)
+    return xp.read(value)[0]
 
 
 def _subspace(design: Design) -> Array:
-    v = np.random.default_rng(0).standard_normal((design.shape[1], _SUBSPACE)).astype(design.dtype)
+    xp, weights = design.xp, design.weights
+    start = np.random.default_rng(0).standard_normal((design.shape[1], _SUBSPACE))
+    v = xp.asarray(start, design.dtype)
     for _ in range(2):
-        q = np.linalg.qr(v)[0]
-        v = design.adjoint(design.weights.root_times(design.weights.root_times(design.product(q))))
-    return np.asarray(np.linalg.qr(v.astype(np.float64))[0])
+        image = weights.root_times(design.product(xp.orthonormal(v)))
+        v = design.adjoint(weights.root_times(image))
+    return xp.orthonormal(xp.asarray(v, xp.float64))

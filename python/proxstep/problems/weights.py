@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import numpy as np
-
-from .inputs import Array
+from ..arrays import Array
+from ..namespace import Namespace
 
 
 class SampleWeights:
@@ -15,14 +15,15 @@ class SampleWeights:
     ``exact`` has the shares in float64, whose sum is 1, ``shares`` in the dtype of X.
     """
 
-    def __init__(self, exact: Array | None, n: int, dtype: np.dtype[Any]) -> None:
+    def __init__(self, xp: Namespace, exact: Array | None, n: int, dtype: Any) -> None:
+        self.xp = xp
         self.exact = exact
-        self.shares = None if exact is None else exact.astype(dtype, copy=False)
+        self.shares = None if exact is None else xp.asarray(exact, dtype)
         self.n = n
 
     def in_double(self) -> SampleWeights:
         """Return the same weights in float64."""
-        return SampleWeights(self.exact, self.n, np.dtype(np.float64))
+        return SampleWeights(self.xp, self.exact, self.n, self.xp.float64)
 
     def kernel(self, rows: Array | None = None) -> tuple[Array | None, float]:
         """Return weights and a factor for the loss kernels.
@@ -36,33 +37,32 @@ class SampleWeights:
     def of(self, rows: slice) -> Array:
         """Return the shares of some rows in float64."""
         if self.exact is not None:
-            return np.asarray(self.exact[rows])
-        return np.full(rows.stop - rows.start, 1.0 / self.n)
+            return self.exact[rows]
+        return self.xp.ones(rows.stop - rows.start, self.xp.float64) / self.n
 
-    def mean(self, values: Array) -> float:
-        """Return the weighted mean, added in float64."""
+    def mean(self, values: Array) -> Array:
+        """Return the weighted mean, added in float64, as an array of one element."""
         if self.exact is None:
-            return float(values.mean(dtype=np.float64))
-        return float(np.dot(self.exact, values))
+            return self.xp.mean(values)
+        return self.exact @ self.xp.asarray(values, self.xp.float64)
 
     def times(self, values: Array) -> Array:
         """Multiply row i by share i."""
         if self.shares is None:
-            return np.asarray(values / values.dtype.type(self.n))
-        return np.asarray(values * _column(self.shares, values))
+            return values / float(self.n)
+        return values * _column(self.shares, values)
 
     def root_times(self, values: Array) -> Array:
         """Multiply row i by the square root of share i."""
         if self.shares is None:
-            return np.asarray(values / np.sqrt(values.dtype.type(self.n)))
-        return np.asarray(values * _column(np.sqrt(self.shares), values))
+            return values / math.sqrt(self.n)
+        return values * _column(self.xp.sqrt(self.shares), values)
 
     def undo(self, values: Array) -> Array:
         """Divide row i by share i; rows without weight become 0."""
         if self.shares is None:
-            return np.asarray(values * values.dtype.type(self.n))
-        w = _column(self.shares, values)
-        return np.divide(values, w, out=np.zeros_like(values), where=w > 0)
+            return values * float(self.n)
+        return self.xp.ratio(values, _column(self.shares, values))
 
 
 def _column(shares: Array, values: Array) -> Array:

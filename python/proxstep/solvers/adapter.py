@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from ..arrays import Array
+from ..namespace import namespace
 from ..penalties import L1, Penalty
-from ..problems.inputs import Array
 from ..projections import Projection
 
 
@@ -22,10 +21,12 @@ class UserPenalty:
         return float(self.given.value(x))
 
     def prox(self, z: Array, step: float) -> Array:
-        """Return the prox as an array of z's shape and dtype."""
-        x = np.asarray(self.given.prox(z, step), z.dtype)
+        """Return the prox as an array of z's library, shape and dtype."""
+        xp = namespace(z)
+        x = xp.asarray(xp.bring("prox(z, step)", self.given.prox(z, step)), z.dtype)
         if x.shape != z.shape:
-            raise ValueError(f"prox of {self.given!r} returned shape {x.shape} for {z.shape}")
+            shapes = f"{tuple(x.shape)} for {tuple(z.shape)}"
+            raise ValueError(f"prox of {self.given!r} returned shape {shapes}")
         return x
 
     def __repr__(self) -> str:

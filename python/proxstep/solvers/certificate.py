@@ -1,4 +1,7 @@
-"""How far a point is from optimal: a duality gap where there is a dual, else a prox residual."""
+"""How far a point is from optimal: a duality gap where there is a dual, else a prox residual.
+
+The duals compute on the host: a check copies one gradient by x there.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..arrays import Array
 from ..problems import Evaluation, Problem
-from ..problems.inputs import Array
 from .duals import Dual, dual_of
 from .unpenalised import MOST, FreePart, project
 
@@ -46,11 +49,12 @@ class DualityGap:
             if projected is None:
                 return -np.inf
             residual, gradient = projected
-        gauge = self.dual.gauge(gradient)
+        v = self.problem.xp.to_host(gradient)
+        gauge = self.dual.gauge(v)
         if not np.isfinite(gauge):
             return -np.inf
         c = 1.0 / max(1.0, gauge)
-        return -self.problem.conjugate(residual, c) - self.dual.conjugate(c * gradient)
+        return -self.problem.conjugate(residual, c) - self.dual.conjugate(c * v)
 
 
 class Violation:
@@ -66,9 +70,10 @@ class Violation:
         """Return the relative residual."""
         gradient = self.problem.design.adjoint(at.residual)
         moved = self.penalty.prox(at.x - steps * gradient, steps)
-        roots = np.sqrt(steps)
-        scale = float(np.linalg.norm(roots * self.null_gradient))
-        residual = float(np.linalg.norm((at.x - moved) / roots))
+        xp = self.problem.xp
+        roots = xp.sqrt(xp.asarray(steps, xp.float64))
+        norms = xp.norm(roots * self.null_gradient), xp.norm((at.x - moved) / roots)
+        scale, residual = xp.read(*norms)
         return residual / scale if scale > 0 else residual
 
 

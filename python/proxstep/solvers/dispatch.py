@@ -6,12 +6,12 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from ..arrays import Array
 from ..checks import count, nearest, non_negative, positive
 from ..penalties import Penalty
 from ..problems import Evaluation, Problem
-from ..problems.inputs import Array, start_point
+from ..problems.inputs import start_point
 from ..projections import Projection
 from .adapter import as_penalty
 from .certificate import DualityGap, certificate_for
@@ -30,7 +30,7 @@ def solve(
     tol: float = 1e-6,
     *,
     max_iter: int = 10_000,
-    x0: ArrayLike | None = None,
+    x0: Any = None,
     max_time: float | None = None,
     solver: str = "auto",
 ) -> Result:
@@ -42,18 +42,23 @@ def solve(
     parameters without any penalty) the prox residual over the gradient of the null model, both
     in the norm of the steps. A float32 solution is certified in float64.
 
+    All arrays of the size of X, y and x stay where X lies: on the CPU (NumPy, torch), or on a GPU
+    (CuPy, torch), in the current stream of X's library. The host waits for a few numbers an
+    iteration, and for one gradient a check.
+
     Parameters
     ----------
     problem : LeastSquares, Logistic or Softmax
         The loss f.
     penalty : penalty or None
-        The penalty h: any of this library, or an object with ``value(x)`` and ``prox(z, step)``.
+        The penalty h: any of this library, or an object with ``value(x)`` and ``prox(z, step)``,
+        called with arrays like x.
     tol : float
         Largest certificate at convergence.
     max_iter : int
         Most iterations; 0 only evaluates the start.
     x0 : array_like or None, shape of x
-        Start; zeros by default. The intercept always starts fitted.
+        Start, where X lies; zeros by default. The intercept always starts fitted.
     max_time : float or None
         Most seconds.
     solver : str
@@ -62,7 +67,8 @@ def solve(
     Returns
     -------
     Result
-        Solution, objective, certificate, and why the run stopped. Ctrl-C returns the best
+        Solution (of X's library, where X lies), objective, certificate, and why the run stopped.
+        Ctrl-C returns the best
         iterate, with the reason "interrupted".
 
     Raises
@@ -96,7 +102,7 @@ def solve(
     _check(problem, solver)
     limits = _limits(tol, max_iter, max_time)
     penalty = as_penalty(penalty)
-    start = start_point(x0, problem.shape, problem.dtype)
+    start = start_point(problem.xp, x0, problem.shape, problem.dtype)
     penalty.value(start)  # weights and groups that do not fit are refused in the core's words
     with np.errstate(over="ignore", invalid="ignore"):
         _check_scale(problem)
@@ -116,7 +122,7 @@ def _solve(problem: Problem, penalty: Any, limits: Limits, start: Array) -> Resu
         size = None
         if problem is not double:
             single = _run_single(problem, penalty, monitor, start)
-            start, size = single.at.x.astype(np.float64), single.size
+            start, size = problem.xp.asarray(single.at.x, problem.xp.float64), single.size
             monitor.continue_with(certificate, rounding(double))
             monitor.margin = 0.9  # the rest is for rounding x
         best = Fista(double, penalty, monitor, _inside(penalty, start), size).run()
@@ -146,7 +152,7 @@ def _inside(penalty: Any, x0: Array) -> Array:
     """Return the nearest point where the penalty is finite."""
     if not isinstance(penalty, Penalty | Projection):
         return x0
-    return np.asarray(penalty.prox(x0, float(np.finfo(np.float32).tiny)))
+    return penalty.prox(x0, float(np.finfo(np.float32).tiny))
 
 
 def _check(problem: Any, solver: str) -> None:

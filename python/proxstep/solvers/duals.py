@@ -2,7 +2,7 @@
 
 For the penalty h and the gradient v of the loss, a dual gives `conjugate` = h*(-v), and `gauge`,
 the smallest t >= 0 for which -v / t lies in the domain of h*. Elements in `free` carry no
-penalty at all: there v must vanish.
+penalty at all: there v must vanish. All arrays are NumPy's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .. import groups, penalties, projections
-from ..problems.inputs import Array
+from ..arrays import Array
 from .grouping import group_ids, group_norms
 
 Measure = Callable[[Array], Array]

@@ -10,14 +10,15 @@ O'Donoghue and Candès 2015 (restart).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..penalties import Penalty
 from ..problems import Evaluation, Problem
-from ..problems.inputs import Array
 from ..problems.spectrum import norm_estimate
 from ..projections import LinfBall
 from .monitor import Monitor, rounding
@@ -64,10 +65,11 @@ class Fista:
         size: StepSize | None = None,
     ) -> None:
         self.problem, self.penalty, self.monitor = problem, penalty, monitor
-        self.metric = _metric(problem, penalty)
-        self.size = size or _first_step(problem, self.metric)
+        self.metric, diagonal = _metric(problem, penalty)
+        self.size = size or _first_step(problem, diagonal)
         self.at = self.previous = problem.evaluate(x0)
         self.objective = self.at.loss + penalty.value(x0)
+        self.noise = self._noise(*problem.xp.read(*self._sums_of_noise(self.at)))
         self.t, self.beta = 1.0, 0.0
 
     def run(self) -> Evaluation:
@@ -88,37 +90,43 @@ class Fista:
         objective = new.loss + self.penalty.value(new.x)
         # A plain step cannot raise the objective by more than rounding; NaN fails both tests.
         accepted = (
-            np.isfinite(objective) if y is self.at else objective <= self.objective + self._noise
+            np.isfinite(objective) if y is self.at else objective <= self.objective + self.noise
         )
         if not accepted:
             self.t, self.beta = 1.0, 0.0
             return
-        change = new.x - self.at.x
-        uphill = float(np.sum((y.x - new.x) / self.metric * change)) > 0
-        self.previous, self.at, self.objective = self.at, new, objective
+        uphill = self._move(y, new)
+        self.objective = objective
         self._accelerate(before / self.size.s, restart=uphill)
+
+    def _move(self, y: Evaluation, new: Evaluation) -> bool:
+        """Go from the iterate to the new point; return whether that is against the step from y."""
+        xp = self.problem.xp
+        against = xp.sum((y.x - new.x) / self.metric * (new.x - self.at.x))
+        angle, *sums = xp.read(against, *self._sums_of_noise(new))
+        self.previous, self.at, self.noise = self.at, new, self._noise(*sums)
+        return angle > 0
 
     def _extrapolated(self) -> Evaluation:
         """Return the loss at ``y = x + beta (x - previous x)``; no product with X is needed."""
         if self.beta == 0.0:
             return self.at
-        a, b = self.at, self.previous
-        beta = self.problem.dtype.type(self.beta)
+        a, b, beta = self.at, self.previous, self.beta
         return self.problem.evaluate(
             a.x + beta * (a.x - b.x),
             a.linear + beta * (a.linear - b.linear),
-            a.offset + self.beta * (a.offset - b.offset),
+            a.offset + beta * (a.offset - b.offset),
         )
 
     def _backtracked(self, y: Evaluation, gradient: Array) -> Evaluation:
         """Return the prox step from y, with a step that the loss allows."""
-        s = self.size.propose()
+        s, xp = self.size.propose(), self.problem.xp
         while True:
             steps = self.metric * s
-            x = self.penalty.prox(np.asarray(y.x - steps * gradient, y.x.dtype), steps)
+            x = self.penalty.prox(xp.asarray(y.x - steps * gradient, y.x.dtype), steps)
             new = self.problem.evaluate(x, start=y.offset)
             if s <= self.size.floor or self._allowed(y, new, s):
-                if (new.x != y.x).any():  # a step to nowhere says nothing about s
+                if xp.is_any(new.x != y.x):  # a step to nowhere says nothing about s
                     self.size.accept(s)
                 return new
             s = self.size.shorten(s)
@@ -129,51 +137,59 @@ class Fista:
         D is the Bregman distance from y. Where it drowns in rounding, half the symmetric distance
         ``<r_new - r_y, u_new - u_y>`` stands for it: they agree to third order.
         """
-        moved = new.x - y.x
-        model = float(np.sum(moved * moved / self.metric, dtype=np.float64)) / (2 * s)
-        du = (new.linear - y.linear) + (new.offset - y.offset).astype(new.linear.dtype)
-        distance = new.loss - y.loss - float(np.vdot(y.residual, du))
-        if not abs(distance) < 1e3 * self._noise:
+        xp, moved = self.problem.xp, new.x - y.x
+        du = self.problem.shifted(new.linear - y.linear, new.offset - y.offset)
+        square = xp.sum(moved * moved / self.metric, dtype=xp.float64)
+        length, slope = xp.read(square, xp.vdot(y.residual, du))
+        model, distance = length / (2 * s), new.loss - y.loss - slope
+        if not abs(distance) < 1e3 * self.noise:
             return distance <= model
-        eps = float(np.finfo(self.problem.dtype).eps)
-        slack = eps * float(np.linalg.norm(y.residual)) * float(np.linalg.norm(du))
-        return 0.5 * float(np.vdot(new.residual - y.residual, du)) <= model + slack
+        symmetric = xp.vdot(new.residual - y.residual, du)
+        twice, *norms = xp.read(symmetric, xp.norm(y.residual), xp.norm(du))
+        return 0.5 * twice <= model + self.problem.eps * norms[0] * norms[1]
 
-    @property
-    def _noise(self) -> float:
-        """Rounding of the objective: of the sum, and of margins in which large means cancel."""
-        cancelled = float(np.sum(np.abs(self.problem.design.means) @ np.abs(self.at.x)))
-        slope = float(np.abs(self.at.residual).sum())
-        eps = float(np.finfo(self.problem.dtype).eps)
-        return rounding(self.problem) + 4 * eps * slope * cancelled
+    def _sums_of_noise(self, at: Evaluation) -> tuple[Array, Array]:
+        """Return what `_noise` needs of a point, not yet read."""
+        xp = self.problem.xp
+        cancelled = abs(self.problem.design.means) @ abs(xp.asarray(at.x, xp.float64))
+        return xp.sum(cancelled), xp.sum(abs(at.residual))
+
+    def _noise(self, cancelled: float, slope: float) -> float:
+        """Return the rounding of the objective.
+
+        It is that of the sum, and of margins in which large means cancel.
+        """
+        return rounding(self.problem) + 4 * self.problem.eps * slope * cancelled
 
     def _accelerate(self, ratio: float, restart: bool) -> None:
         """Set the momentum of the next step; ratio is the last step size over the new one."""
         self.t = 1.0 if restart else self.t
-        following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * ratio * self.t**2))
+        following = 0.5 * (1.0 + math.sqrt(1.0 + 4.0 * ratio * self.t**2))
         self.beta = (self.t - 1.0) / following
         self.t = following
 
 
-def _metric(problem: Problem, penalty: Any) -> Any:
-    """Return the diagonal of the metric: one over the mean squares of the columns.
+def _metric(problem: Problem, penalty: Any) -> tuple[Any, Any]:
+    """Return the diagonal of the metric, one over the mean squares of the columns, and itself.
 
     It undoes unequal units of the columns. Penalties whose prox needs one step take one number.
+    First as an array of x's shape, where X lies, then as one number a column, on the host.
     """
-    scales = problem.design.scales
+    scales, xp = problem.design.scales, problem.xp
     largest = float(scales.max(initial=0.0)) or 1.0
     by_element = isinstance(penalty, Penalty | LinfBall)
     if not by_element or scales.min(initial=largest) > largest / 4:
-        return 1.0 / largest
-    eps = float(np.finfo(problem.dtype).eps)
-    constant = scales <= (64 * eps) ** 2 * (scales + problem.design.means**2)
+        return 1.0 / largest, np.asarray(1.0 / largest)
+    means = xp.to_host(problem.design.means)
+    constant = scales <= (64 * problem.eps) ** 2 * (scales + means**2)
     diagonal = 1.0 / np.where(constant, largest, scales)
     column = diagonal.reshape((-1,) + (1,) * (len(problem.shape) - 1))
-    return np.ascontiguousarray(np.broadcast_to(column, problem.shape), problem.dtype)
+    whole = np.ascontiguousarray(np.broadcast_to(column, problem.shape))
+    metric = xp.asarray(whole, problem.dtype)
+    return metric, xp.to_host(metric if metric.ndim == 1 else metric[:, 0]).astype(np.float64)
 
 
-def _first_step(problem: Problem, metric: Any) -> StepSize:
-    diagonal = np.asarray(metric if np.ndim(metric) < 2 else metric[:, 0], np.float64)
+def _first_step(problem: Problem, diagonal: Any) -> StepSize:
     tiny = float(np.finfo(np.float64).tiny)
     estimate = problem.curvature * norm_estimate(problem.design, np.sqrt(diagonal))
     bound = problem.curvature * float(np.sum(diagonal * problem.design.scales))

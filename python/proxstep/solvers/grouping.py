@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..problems.inputs import Array
+from ..arrays import Array
 
 
 def group_ids(over: Any, shape: tuple[int, ...]) -> tuple[Array, int]:

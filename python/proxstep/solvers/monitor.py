@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..arrays import Array
 from ..problems import Evaluation, Problem
-from ..problems.inputs import Array
 from .certificate import Certificate
 from .result import Trace
 
@@ -18,7 +18,7 @@ _IDLE_CHECKS = 10  # checks without progress that make a stall
 
 def rounding(problem: Problem) -> float:
     """Return the rounding error of objectives not far above that of the null model."""
-    return float(4 * np.finfo(problem.dtype).eps) * problem.scale
+    return 4 * problem.eps * problem.scale
 
 
 @dataclass(frozen=True)

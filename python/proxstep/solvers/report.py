@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from ..arrays import Array
+from ..namespace import Namespace
 from ..problems import Evaluation, Problem
-from ..problems.inputs import Array
 from .certificate import DualityGap
 from .monitor import Monitor
 from .result import Result
 
 
 def make_result(
-    problem: Problem, penalty: Any, monitor: Monitor, best: Evaluation, dtype: np.dtype[Any]
+    problem: Problem, penalty: Any, monitor: Monitor, best: Evaluation, dtype: Any
 ) -> Result:
     """Return the result of a run in float64, with x (and what follows) rounded to dtype."""
     objective, gap, reason = monitor.objective, monitor.gap, monitor.reason or "stalled"
-    x = best.x.astype(dtype, copy=False)
-    if x is not best.x:
-        best = problem.evaluate(x.astype(np.float64), start=best.offset)
+    xp, x = problem.xp, best.x
+    if x.dtype != dtype:
+        x = xp.asarray(x, dtype)
+        best = problem.evaluate(xp.asarray(x, xp.float64), start=best.offset)
         rise = best.loss + float(penalty.value(x)) - objective  # a Box is rounded as well
         objective += rise
         if isinstance(monitor.certificate, DualityGap):
@@ -29,7 +29,7 @@ def make_result(
         reason = "stalled"
     return Result(
         x=x,
-        intercept=_plain(problem.intercept(best).astype(dtype)),
+        intercept=_plain(xp, xp.asarray(problem.intercept(best), dtype)),
         objective=objective,
         gap=gap,
         converged=reason == "converged",
@@ -57,5 +57,5 @@ def advice(result: Result) -> str:
     )
 
 
-def _plain(intercept: Array) -> Any:
-    return intercept if intercept.ndim else float(intercept)
+def _plain(xp: Namespace, intercept: Array) -> Any:
+    return intercept if intercept.ndim else xp.read(intercept)[0]

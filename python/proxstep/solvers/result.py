@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..arrays import Array, on_host
 from ..plotting import pyplot
-from ..problems.inputs import Array
 
 
 class ConvergenceWarning(UserWarning):
@@ -31,9 +32,9 @@ class Result:
 
     Attributes
     ----------
-    x : ndarray, shape (p,) or (p, classes)
-        Solution, in the dtype of X; zeros are exact.
-    intercept : float or ndarray of shape (classes,)
+    x : array, shape (p,) or (p, classes)
+        Solution, of the library and dtype of X, where X lies; zeros are exact.
+    intercept : float or array of shape (classes,)
         Intercept for the X that was given (0 without ``fit_intercept``).
     objective : float
         Loss plus penalty.
@@ -72,11 +73,12 @@ class Result:
 
     def __repr__(self) -> str:
         sign = "<=" if self.converged else ">"
+        nonzeros = np.count_nonzero(on_host(self.x))
         return (
             f"Result({self.reason} after {self.n_iter} iterations of {self.solver} in "
             f"{self.seconds:.3g} s: objective {self.objective:.6g}, "
             f"{self.certificate} {self.gap:.2g} {sign} {self.tol:g}, "
-            f"{np.count_nonzero(self.x)} of {self.x.size} parameters are not zero)"
+            f"{nonzeros} of {math.prod(self.x.shape)} parameters are not zero)"
         )
 
     def plot(self, ax: Any = None) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import groups, penalties
+from ..arrays import Array
 from ..problems import Evaluation, Problem
-from ..problems.inputs import Array
 from .certificate import certificate_for
 from .duals import dual_of
 from .fista import Fista
@@ -26,7 +26,7 @@ def lambda_max(problem: Problem, penalty: Any) -> float:
     if dual is None:
         raise TypeError(f"{penalty!r} has no strength from which on all parameters are zero")
     at = null_model(problem, dual.free)
-    return strength * dual.gauge(problem.design.adjoint(at.residual))
+    return strength * dual.gauge(problem.xp.to_host(problem.design.adjoint(at.residual)))
 
 
 def _unit(penalty: Any) -> tuple[Any, float]:
@@ -52,4 +52,4 @@ def null_model(problem: Problem, free: Array) -> Evaluation:
     monitor = Monitor(
         certificate_for(problem, pinned), Limits(1e-12, 10_000, None), rounding(problem)
     )
-    return Fista(problem, pinned, monitor, np.zeros(problem.shape, problem.dtype)).run()
+    return Fista(problem, pinned, monitor, problem.xp.zeros(problem.shape, problem.dtype)).run()

@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from ..arrays import Array
 from ..problems import Evaluation, Problem
-from ..problems.inputs import Array
 
 #: More free parameters than this are certified by the optimality violation instead.
 MOST = 128
 
 
 class FreePart:
-    """The free elements of x and the intercept, as a small linear map into the margins."""
+    """The free elements of x and the intercept, as a small linear map into the margins.
 
-    def __init__(self, problem: Problem, free: Array) -> None:
+    The elements are few and lie on the host, the margins where X lies.
+    """
+
+    def __init__(self, problem: Problem, free: Any) -> None:
+        self.xp = problem.xp
         rows = np.flatnonzero(free.reshape(free.shape[0], -1).any(axis=1))
-        self.columns = problem.design.columns(rows)
+        self.columns = problem.design.columns(self.xp.asarray(rows, self.xp.int64))
         self.free = free[rows]
         if problem.fit_intercept:
-            ones = np.ones((self.columns.shape[0], 1), self.columns.dtype)
-            self.columns = np.hstack([self.columns, ones])
+            ones = self.xp.ones((self.columns.shape[0], 1), self.columns.dtype)
+            self.columns = self.xp.concat([self.columns, ones], axis=1)
             self.free = np.concatenate([self.free, np.ones_like(free[:1])])
+        self._index = self.xp.asarray(np.flatnonzero(self.free), self.xp.int64)
 
-    def lift(self, z: Array) -> Array:
+    def lift(self, z: Any) -> Array:
         """Return the change of the margins when the free elements change by z."""
-        full = np.zeros(self.free.shape, self.columns.dtype)
+        full = np.zeros(self.free.shape)
         full[self.free] = z
-        return np.asarray(self.columns @ full)
+        return self.columns @ self.xp.asarray(full, self.columns.dtype)
 
     def drop(self, residual: Array) -> Array:
-        """Return the transpose of `lift`."""
-        return np.asarray((self.columns.T @ residual)[self.free], np.float64)
+        """Return the transpose of `lift`, float64, where X lies."""
+        chosen = (self.columns.T @ residual).reshape(-1)[self._index]
+        return self.xp.asarray(chosen, self.xp.float64)
 
 
 def project(
@@ -43,11 +51,12 @@ def project(
     lift and ``A' F''(u) A z = A' r``. The step stays in the domain of F* while ``|A z| <= 1``;
     None is returned beyond.
     """
+    xp = problem.xp
     units = np.eye(int(np.count_nonzero(part.free)))
     bends = [part.drop(problem.hessian_product(at.residual, part.lift(e))) for e in units]
-    z = np.linalg.lstsq(np.array(bends), part.drop(at.residual), rcond=None)[0]
-    direction = part.lift(z)
-    if not np.abs(direction).max(initial=0.0) <= 1 and problem.bounded_domain:
+    equations = xp.to_host(xp.stack([part.drop(at.residual), *bends]))
+    direction = part.lift(np.linalg.lstsq(equations[1:], equations[0], rcond=None)[0])
+    if problem.bounded_domain and xp.is_any(~(abs(direction) <= 1)):
         return None
     shift = problem.hessian_product(at.residual, direction)
     return at.residual - shift, gradient - problem.design.adjoint(shift)

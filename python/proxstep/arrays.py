@@ -26,6 +26,31 @@ def is_cupy(x: Array) -> bool:
     return type(x).__module__.partition(".")[0] == "cupy"
 
 
+def array_module(x: Array, name: str = "x") -> Any:
+    """Return the functions that make and convert arrays of x's library.
+
+    NumPy and CuPy are their own; others say what theirs are (``__array_namespace__``, which CuPy's
+    arrays lack).
+
+    Raises
+    ------
+    TypeError
+        For what is no array of such a library.
+
+    Examples
+    --------
+    >>> array_module(np.ones(3)) is np
+    True
+    """
+    if isinstance(x, np.ndarray):
+        return np
+    if is_cupy(x):
+        return sys.modules["cupy"]
+    if not hasattr(x, "__array_namespace__"):
+        raise TypeError(type_error.format(name=name, kind=type(x).__name__))
+    return x.__array_namespace__()
+
+
 def dtype_name(x: Array) -> str:
     """Return the name of x's dtype without its library, such as "float32"."""
     return str(x.dtype).rpartition(".")[2]
@@ -45,9 +70,7 @@ def empty_like(x: Array, name: str = "x") -> Array:
         return np.empty_like(x, subok=False)
     if is_torch(x):
         return sys.modules["torch"].empty_like(x.detach())
-    if hasattr(x, "__array_namespace__"):
-        return x.__array_namespace__().empty_like(x)
-    raise TypeError(type_error.format(name=name, kind=type(x).__name__))
+    return array_module(x, name).empty_like(x)
 
 
 def beside(x: Array, values: np.ndarray) -> Array:
@@ -85,7 +108,7 @@ def widened(x: Array, dtype: str | None = None) -> Array:
         torch = sys.modules["torch"]
         x = x.detach().view(getattr(torch, str(dtype))) if bits else x.detach()
         return x.to(getattr(torch, wide), copy=True)
-    xp = x.__array_namespace__()
+    xp = array_module(x)
     if bits:
         return xp.asarray(_from_bits(np.from_dlpack(x), dtype))
     return xp.astype(x, getattr(xp, wide), copy=True)
@@ -106,9 +129,8 @@ def frozen_weights(weights: Any) -> np.ndarray:
 
 
 def _check_floating(x: Array, dtype: str | None) -> None:
-    known = isinstance(x, np.ndarray) or is_torch(x) or hasattr(x, "__array_namespace__")
-    if not known:
-        raise TypeError(type_error.format(name="x", kind=type(x).__name__))
+    if not is_torch(x):
+        array_module(x)  # refuses what is no array
     name = dtype_name(x)
     if dtype is not None and dtype not in _FLOATING:
         raise ValueError(f"dtype is {dtype!r}; {nearest(str(dtype), _FLOATING)}")

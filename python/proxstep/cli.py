@@ -16,6 +16,7 @@ import proxstep as ps
 from .checks import nearest
 from .lm.checkpoint import CheckpointError
 from .lm.config import ModelConfig, TrainConfig
+from .lm.device import DEVICES, DeviceError
 from .lm.extras import MissingExtraError
 from .lm.folder import load_model
 from .lm.generate import Sampling, generate
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (DivergedError, OSError) as error:
         code = USAGE_ERROR if isinstance(error, _BAD_PATHS) else FAILURE
         return _fail(options, _plain(error), code)
-    except (ValueError, CheckpointError, MissingExtraError) as error:
+    except (ValueError, CheckpointError, MissingExtraError, DeviceError) as error:
         return _fail(options, str(error), USAGE_ERROR)
 
 
@@ -159,6 +160,10 @@ def _add_sample(commands: Any) -> None:
         "--slot", type=_known("slot", ("best", "last")), default=None,
         metavar="best|last", help="checkpoint to load (best, if the run validated)",
     )  # fmt: skip
+    parser.add_argument(
+        "--device", type=_known("device", DEVICES), default="cpu",
+        metavar="|".join(DEVICES), help="where the model runs (cpu)",
+    )  # fmt: skip
 
 
 def _add_info(commands: Any) -> None:
@@ -180,7 +185,7 @@ def _train(options: Any) -> int:
 
 def _sample(options: Any) -> int:
     sampling = Sampling(options.temperature, options.top_k, options.seed)
-    model, about, _ = load_model(options.folder, options.slot or "")
+    model, about, _ = load_model(options.folder, options.slot or "", options.device)
     prompt = about.tokenizer.encode(options.prompt)
     tokens = generate(model, prompt, options.tokens, sampling)
     print(options.prompt + about.tokenizer.decode(tokens))

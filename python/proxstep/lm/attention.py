@@ -72,8 +72,7 @@ class Attention:
         """Turn scores into exponentials in place and keep the inverse of their sums."""
         xp = self.buffers.xp
         e += self.mask[: self.time, :, :, : self.time]
-        peak = self.buffers("attention.row", 1, *e.shape[1:])
-        e -= xp.max(e, axis=0, keepdims=True, out=peak)
+        e -= xp.max(e, axis=0, out=self.buffers("attention.row", *e.shape[1:]))
         xp.exp(e, out=e)
         total = self.buffers(self.name + ".inverse", *e.shape[1:])
         xp.sum(e, axis=0, out=total)

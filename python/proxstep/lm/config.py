@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from .device import DEVICES
 from .names import check_name
 from .penalty import PENALTIES, SCOPES
 
@@ -90,7 +91,13 @@ class TrainConfig:
     save_every: int = setting(250, "steps between checkpoints", least=1)
     patience: int = setting(0, "stop after this many validations without a better loss; 0: never")
     seed: int = setting(1, "seed of the weights and of the batches")
-    replicas: int = setting(2, "parts of a batch computed side by side, a thread each", least=1)
+    replicas: int = setting(
+        2, "parts of a batch computed side by side, a thread each; on cuda there is one", least=1
+    )
+    device: str = setting("cpu", "where the model is trained", known=DEVICES)
+    log_every: int = setting(
+        0, "steps between lines of numbers, for which a device is waited; 0: 1 on cpu, 10 on cuda"
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -100,6 +107,21 @@ class TrainConfig:
                 raise ValueError(f"{name}={value} is not below 1")
         if self.lr_floor > 1:
             raise ValueError(f"lr_floor={self.lr_floor} is above 1")
+
+    def reads_numbers(self, step: int) -> bool:
+        """Tell whether the numbers of a step, counted from 1, are read: a device is waited for.
+
+        They are before whatever is looked at or saved, so that no checkpoint holds a diverged run.
+
+        Examples
+        --------
+        >>> config = TrainConfig(steps=35, device="cuda", eval_every=25, save_every=100)
+        >>> [step for step in range(1, 36) if config.reads_numbers(step)]
+        [10, 20, 25, 30, 35]
+        """
+        log_every = self.log_every or (1 if self.device == "cpu" else 10)
+        periods = (log_every, self.eval_every, self.save_every)
+        return step == self.steps or any(step % period == 0 for period in periods)
 
 
 def check_fields(config: Any) -> None:

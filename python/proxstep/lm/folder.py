@@ -9,12 +9,13 @@ from typing import Any
 from .checkpoint import CheckpointError, has_checkpoint, load_checkpoint
 from .config import ModelConfig, TrainConfig
 from .data import fingerprint
+from .device import namespace
 from .model import GPT
 from .parameters import Parameters
 from .tokenizer import Tokenizer, restore_tokenizer
 
 #: Settings that may differ when a run goes on; every other one would make it another run.
-FREE = ("steps", "eval_every", "save_every", "patience")
+FREE = ("steps", "eval_every", "save_every", "patience", "device", "log_every")
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,9 @@ def check_text(about: About, text: str) -> None:
         raise ValueError("the text differs from the one that the run began with")
 
 
-def load_model(directory: Path, slot: str = "") -> tuple[GPT, About, dict[str, Any]]:
+def load_model(
+    directory: Path, slot: str = "", device: str = "cpu"
+) -> tuple[GPT, About, dict[str, Any]]:
     """Return a trained model, its run and the checkpoint's record.
 
     Parameters
@@ -128,16 +131,21 @@ def load_model(directory: Path, slot: str = "") -> tuple[GPT, About, dict[str, A
         Folder of a run.
     slot : str
         "best" (lowest validation loss), "last", or "" for the first of them that is there.
+    device : {"cpu", "cuda"}
+        Where the model shall live, wherever it was trained.
 
     Raises
     ------
     CheckpointError
         If there is no whole checkpoint.
+    MissingExtraError, DeviceError
+        If the device cannot serve.
     """
+    xp = namespace(device)
     slot = slot or ("best" if has_checkpoint(directory, "best") else "last")
     arrays, info = load_checkpoint(directory, slot)
     about = About.from_checkpoint(info)
-    weights = Parameters(about.model)
+    weights = Parameters(about.model, xp=xp)
     try:
         weights.load({name.removeprefix("weights/"): array for name, array in arrays.items()})
     except ValueError as error:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from proxstep.arrays import on_host
+
 from .model import GPT
 
 
@@ -87,5 +89,5 @@ def generate(model: GPT, prompt: Any, count: int, sampling: Sampling) -> Iterato
     rng = np.random.default_rng(sampling.seed)
     for _ in range(count):
         seen = np.array([tokens[-model.config.context :]])
-        tokens.append(draw(model.forward(seen)[-1], sampling, rng))
+        tokens.append(draw(on_host(model.forward(seen)[-1]), sampling, rng))
         yield tokens[-1]

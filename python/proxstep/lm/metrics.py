@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Record:
-    """Numbers of one step; step 0 is the untrained model.
+    """Numbers of one step whose numbers were read; step 0 is the untrained model.
 
     Attributes
     ----------
@@ -23,7 +24,7 @@ class Record:
     zeros : float
         Share of exact zeros among the 2-D weights.
     tokens_per_s : float or None
-        Training tokens over the time of this step, validation left out.
+        Training tokens over the time since the numbers before, validation and saving left out.
     grad_norm : float or None
         Euclidean norm of the gradient before clipping.
     lr : float or None
@@ -46,6 +47,40 @@ class Record:
     def as_json(self) -> str:
         """Return one line of JSON, without its end."""
         return json.dumps(asdict(self))
+
+
+class Speed:
+    """Counts tokens and time from the first step after a reading to the next reading.
+
+    Examples
+    --------
+    >>> speed = Speed()
+    >>> for _ in range(3):
+    ...     speed.start()
+    ...     speed.add(500)
+    >>> speed.read() > 0
+    True
+    """
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+        self._tokens = 0
+
+    def start(self) -> None:
+        """Start the clock unless it runs."""
+        if self._began is None:
+            self._began, self._tokens = time.perf_counter(), 0
+
+    def add(self, tokens: int) -> None:
+        """Count what a step has taken."""
+        self._tokens += tokens
+
+    def read(self) -> float:
+        """Return tokens a second and stop the clock."""
+        assert self._began is not None
+        rate = self._tokens / (time.perf_counter() - self._began)
+        self._began = None
+        return rate
 
 
 def read_records(path: Path) -> Iterator[Record]:

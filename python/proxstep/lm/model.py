@@ -80,9 +80,12 @@ class GPT:
         self.head = Linear(w[head], dw[head], self.buffers, "logits")
 
     def forward(self, tokens: Any) -> Any:
-        """Return logits, shape (B T, V), for integer tokens of shape (B, T), T <= context."""
+        """Return logits, shape (B T, V), for integer tokens of shape (B, T), T <= context.
+
+        Tokens on the host are moved to where the weights are; nothing waits for that.
+        """
         batch, time = tokens.shape
-        x = self.embedding.forward(tokens)
+        x = self.embedding.forward(self.weights.xp.asarray(tokens))
         sequences = x.reshape(batch, time, -1)
         sequences += self.weights["position_embedding"][:time]
         for block in self.blocks:
@@ -103,17 +106,24 @@ class GPT:
 
     def loss(self, tokens: Any, targets: Any, scale: float | None = None) -> float:
         """Return scale · Σ cross-entropy of the next tokens; the mean without a scale."""
-        return self._cross_entropy(self.forward(tokens), targets, None, scale)
+        loss: float = self._cross_entropy(self.forward(tokens), targets, scale)
+        return loss
 
     def loss_and_gradient(self, tokens: Any, targets: Any, scale: float | None = None) -> float:
         """Return the loss and write its gradient."""
         logits = self.forward(tokens)
-        loss = self._cross_entropy(logits, targets, logits, scale)
+        loss: float = self._cross_entropy(logits, targets, scale, grad=logits)
         self.backward(logits)
         return loss
 
-    @staticmethod
-    def _cross_entropy(logits: Any, targets: Any, gradient: Any, scale: float | None) -> float:
+    def gradient(self, tokens: Any, targets: Any, scale: float | None = None) -> None:
+        """Write the gradient of the loss and return no number, for which a device is waited."""
+        logits = self.forward(tokens)
+        self._cross_entropy(logits, targets, scale, grad=logits, value=False)
+        self.backward(logits)
+
+    def _cross_entropy(self, logits: Any, targets: Any, scale: float | None, **options: Any) -> Any:
         """Call the native loss, which may write the gradient over the logits."""
         scale = 1 / targets.size if scale is None else scale
-        return _core.softmax_cross_entropy(logits, targets.reshape(-1), gradient, scale=scale)
+        targets = self.weights.xp.asarray(targets.reshape(-1))
+        return _core.softmax_cross_entropy(logits, targets, scale=scale, **options)

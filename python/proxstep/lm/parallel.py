@@ -54,16 +54,23 @@ class Replicas:
 
     def loss(self, tokens: Any, targets: Any) -> float:
         """Return the mean cross-entropy of the batch."""
-        return sum(self._map(GPT.loss, tokens, targets))
+        return float(sum(self._map(GPT.loss, tokens, targets)))
 
     def loss_and_gradient(self, tokens: Any, targets: Any) -> float:
         """Return the mean cross-entropy and write its gradient to `gradients`."""
-        losses = self._map(GPT.loss_and_gradient, tokens, targets)
+        return float(sum(self._add_gradients(GPT.loss_and_gradient, tokens, targets)))
+
+    def gradient(self, tokens: Any, targets: Any) -> None:
+        """Write the gradient without the loss; nothing waits for a device."""
+        self._add_gradients(GPT.gradient, tokens, targets)
+
+    def _add_gradients(self, call: Any, tokens: Any, targets: Any) -> list[Any]:
+        losses = self._map(call, tokens, targets)
         for model in self.models[1 : len(losses)]:
             self.gradients.flat += model.gradients.flat
-        return sum(losses)
+        return losses
 
-    def _map(self, call: Any, tokens: Any, targets: Any) -> list[float]:
+    def _map(self, call: Any, tokens: Any, targets: Any) -> list[Any]:
         """Run one part of the batch on each model; part losses add up to the batch's mean."""
         scale = 1 / targets.size
         if self._pool is None or len(tokens) == 1:
@@ -84,8 +91,7 @@ class Replicas:
         return limit
 
 
-def _quietly(call: Any, *arguments: Any) -> float:
+def _quietly(call: Any, *arguments: Any) -> Any:
     """Call without NumPy's warnings: a loss that is not finite is for the caller to see."""
     with np.errstate(all="ignore"):
-        loss: float = call(*arguments)
-        return loss
+        return call(*arguments)

@@ -44,13 +44,15 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def show(self, record: Record) -> None:
-        """Move on by one step."""
-        if self._bar is not None:
+    def show(self, record: Record | None) -> None:
+        """Move on by one step; the numbers stay those of the last step that has some."""
+        if self._bar is None:
+            return
+        if record is not None:
             self._bar.set_postfix_str(
                 f"loss {record.train_loss:.3f}, zeros {100 * record.zeros:.1f} %", refresh=False
             )
-            self._bar.update()
+        self._bar.update()
 
     def say(self, line: str) -> None:
         """Pass a line on without breaking the bar."""

@@ -78,18 +78,28 @@ class Run:
     def _train(self) -> int | None:
         """Do the steps; return the number of the signal that ended them, if one did."""
         with Interrupt() as interrupt, self._progress() as progress:
-            for record in self.trainer.records():
+            while not self.trainer.finished:
+                record = self._advance(look=interrupt.signal is not None)
                 stopped = interrupt.signal
                 progress.show(record)
+                if record is None:
+                    continue
                 self._write(record, progress.say)
                 self._save(record, stopping=stopped is not None)
                 if stopped is not None:
                     return stopped
         return None
 
+    def _advance(self, look: bool) -> Record | None:
+        """Do a step; a signal makes it one that is read, as only such steps are saved."""
+        if look or self.trainer.due:
+            return self.trainer.advance()
+        self.trainer.advance_unread()
+        return None
+
     def _progress(self) -> Progress:
-        trainer = self.trainer
-        return Progress(trainer.step, trainer.config.steps, self.say, self.request.quiet)
+        step, steps = self.trainer.step, self.trainer.config.steps
+        return Progress(step, steps, self.say, self.request.quiet)
 
     def _write(self, record: Record, say: Say | None = None) -> None:
         self.log.write(record)
@@ -100,8 +110,8 @@ class Run:
         """Save the best weights when validation improved, and everything when it is due."""
         trainer = self.trainer
         if record.val_loss == trainer.best:
-            weights = {f"weights/{name}": view for name, view in trainer.weights.items()}
-            self._save_slot("best", weights, {"step": trainer.step, "val_loss": record.val_loss})
+            info = {"step": trainer.step, "val_loss": record.val_loss}
+            self._save_slot("best", trainer.saved_weights(), info)
         due = trainer.step % trainer.config.save_every == 0
         if due or stopping or trainer.finished:
             self._save_slot("last", *trainer.state())
@@ -117,9 +127,10 @@ class Run:
         )
         self.say(
             f"model: {self.trainer.weights.flat.size:,} weights, {model.layers} layers, "
-            f"{model.heads} heads, {model.channels} channels, context {model.context}"
+            f"{model.heads} heads, {model.channels} channels, context {model.context}, "
+            f"on {self.about.config.device}"
         )
-        if self.about.config.replicas > 1 and not extras.available("threadpoolctl"):
+        if len(self.trainer.replicas.models) > 1 and not extras.available("threadpoolctl"):
             self.say(f"steps are slower without threadpoolctl: {extras.INSTALL}")
         self.say(f"folder: {self.folder}")
 

@@ -7,7 +7,6 @@ everything that the next step depends on.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,10 +14,12 @@ from typing import Any
 import numpy as np
 
 import proxstep as ps
+from proxstep.arrays import on_host
 
 from .config import ModelConfig, TrainConfig
 from .data import Corpus, draw_batch, windows
-from .metrics import Record
+from .device import namespace
+from .metrics import Record, Speed
 from .parallel import Replicas
 from .parameters import Parameters, initialize
 from .recipe import make_groups, make_schedule
@@ -44,6 +45,8 @@ class Trainer:
     ------
     ValueError
         If a split is shorter than the context.
+    MissingExtraError, DeviceError
+        If the device of the settings cannot serve.
 
     Examples
     --------
@@ -58,45 +61,60 @@ class Trainer:
         corpus.check(model.context)
         self.corpus, self.model, self.config = corpus, model, config
         start, batches = np.random.SeedSequence(config.seed).spawn(2)
-        self.weights = Parameters(model)
+        self.weights = Parameters(model, xp=namespace(config.device))
         initialize(self.weights, np.random.default_rng(start))
         self.rng = np.random.default_rng(batches)
-        self.replicas = Replicas(self.weights, config.replicas)
+        self.replicas = Replicas(self.weights, config.replicas if config.device == "cpu" else 1)
         groups = make_groups(self.weights, config)
         self.optimizer = ps.Optimizer(groups, groups[0]["rule"])
         self.gradients = [view for _, view in self.replicas.gradients.items()]
         self.schedule = make_schedule(config)
-        self.step, self.best, self.waited = 0, math.inf, 0
+        self.limit = config.max_norm or None
+        self.step, self.best, self.waited, self.speed = 0, math.inf, 0, Speed()
 
     @property
     def finished(self) -> bool:
         """Whether all steps are done or patience has run out."""
         return self.step >= self.config.steps or 0 < self.config.patience <= self.waited
 
+    @property
+    def due(self) -> bool:
+        """Whether the next step is one whose numbers are to be read."""
+        return self.config.reads_numbers(self.step + 1)
+
     def records(self) -> Iterator[Record]:
-        """Train step by step until finished, and yield the numbers of each step."""
+        """Train step by step until finished, and yield the numbers of the steps that are due."""
         while not self.finished:
-            yield self.advance()
+            if self.due:
+                yield self.advance()
+            else:
+                self.advance_unread()
 
     def advance(self) -> Record:
-        """Do one step, and validate where it is due.
+        """Do one step, read its numbers, and validate where it is due.
 
         Raises
         ------
         DivergedError
             If the loss, or a weight after the step, is not finite.
         """
-        began = time.perf_counter()
-        config, lr = self.config, self.schedule(self.step)
-        x, y = draw_batch(self.corpus.train, self.rng, config.batch, self.model.context)
-        loss = self.replicas.loss_and_gradient(x, y)
+        lr = self.schedule(self.step)
+        loss = self.replicas.loss_and_gradient(*self._draw())
         if not math.isfinite(loss):
             raise DivergedError(f"step {self.step + 1}: the loss is {loss}; lr={lr:g} is too large")
         info = self._update(lr)
         self.step += 1
-        rate = x.size / (time.perf_counter() - began)
-        zeros = self._zero_share(info.nonzeros)
+        rate, zeros = self.speed.read(), self._zero_share(info.nonzeros)
         return Record(self.step, loss, self._look(), zeros, rate, info.grad_norm, lr)
+
+    def advance_unread(self) -> None:
+        """Do one step and read no number of it: nothing waits for a device.
+
+        The next step that is read tells whether the run has diverged.
+        """
+        self.replicas.gradient(*self._draw())
+        self.optimizer.step(self.gradients, lr=self.schedule(self.step), max_norm=self.limit)
+        self.step += 1
 
     def validate(self) -> float | None:
         """Return the mean loss over the whole validation split in windows that do not overlap.
@@ -121,10 +139,16 @@ class Trainer:
         gains = int(self.weights.xp.count_nonzero(self.weights.flat[size:]))
         return 1.0 - (nonzeros - gains) / size
 
+    def _draw(self) -> tuple[Any, Any]:
+        """Return the batch of the next step, on the host."""
+        self.speed.start()
+        x, y = draw_batch(self.corpus.train, self.rng, self.config.batch, self.model.context)
+        self.speed.add(x.size)
+        return x, y
+
     def _update(self, lr: float) -> ps.StepInfo:
         """Take the native step; what it tells of the gradient's norm is from before clipping."""
-        limit = self.config.max_norm or None
-        info = self.optimizer.step(self.gradients, lr=lr, max_norm=limit, stats=True)
+        info = self.optimizer.step(self.gradients, lr=lr, max_norm=self.limit, stats=True)
         assert info is not None
         if not info.finite:
             raise DivergedError(
@@ -145,23 +169,28 @@ class Trainer:
         return loss
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return all that the next step depends on: arrays by name, and the rest fit for JSON."""
+        """Return all that the next step depends on: arrays by name, and the rest fit for JSON.
+
+        The arrays are NumPy's, whatever the device.
+        """
         moments = self.optimizer.state_dict()
-        arrays = {f"weights/{name}": view for name, view in self.weights.items()}
-        numbers = {}
-        for key, value in moments.items():
-            if isinstance(value, np.ndarray):
-                arrays[f"optimizer/{key}"] = value
-            else:
-                numbers[key] = value
+        numbers = {"steps": moments.pop("steps")}
+        arrays = self.saved_weights()
+        arrays |= {f"optimizer/{key}": on_host(moment) for key, moment in moments.items()}
         best = self.best if math.isfinite(self.best) else None
         info = {"step": self.step, "best": best, "waited": self.waited}
         return arrays, {**info, "optimizer": numbers, "rng": self.rng.bit_generator.state}
 
+    def saved_weights(self) -> dict[str, Any]:
+        """Return the weights as a checkpoint holds them: by name, on the host."""
+        return {f"weights/{name}": on_host(view) for name, view in self.weights.items()}
+
     def restore(self, arrays: dict[str, Any], info: dict[str, Any]) -> None:
-        """Take the state back; the run then goes on to the same bits."""
+        """Take a state back, of whatever device; on its own the run goes on to the same bits."""
         self.weights.load(_under("weights/", arrays))
-        self.optimizer.load_state_dict({**_under("optimizer/", arrays), **info["optimizer"]})
+        moments = _under("optimizer/", arrays)
+        moments = {key: self.weights.xp.asarray(array) for key, array in moments.items()}
+        self.optimizer.load_state_dict({**moments, **info["optimizer"]})
         self.rng.bit_generator.state = info["rng"]
         self.step, self.waited = info["step"], info["waited"]
         self.best = math.inf if info["best"] is None else info["best"]

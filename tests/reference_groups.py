@@ -88,6 +88,16 @@ def project_linf_ball(z: ArrayLike, radius: float) -> Array:
     return np.minimum(np.maximum(np.asarray(z, np.float64), -radius), radius)
 
 
+def project_top_k(z: ArrayLike, k: int) -> Array:
+    """Blumensath and Davies (2008): sort by magnitude, NaN first, equal ones in their order."""
+    point = np.asarray(z).ravel()
+    size = np.abs(point.astype(np.float64))
+    order = np.lexsort((-np.where(np.isnan(size), 0.0, size), ~np.isnan(size)))
+    x = np.zeros_like(point)
+    x[order[:k]] = point[order[:k]]
+    return x.reshape(np.shape(z))
+
+
 PROJECTIONS: dict[str, Callable[[ArrayLike, float], Array]] = {
     "L1Ball": project_l1_ball,
     "Simplex": project_simplex,

@@ -1,9 +1,11 @@
-#include <cmath>
+// Projections of single arrays, whole or row by row.
+#include <cstdint>
 #include <string>
 
 #include "../cpu/project.hpp"
+#include "../cuda/project.hpp"
 #include "bind.hpp"
-#include "task.hpp"
+#include "device.hpp"
 #include "tensor.hpp"
 
 namespace proxstep::bind {
@@ -19,17 +21,36 @@ void check(const Borrowed& z, const Borrowed& out, bool by_rows) {
   }
 }
 
-void project(py::handle z_object, py::handle out_object, const std::string& onto, double radius,
-             bool by_rows, py::handle dtype) {
+void run(py::handle z_object, py::handle out_object, Projection task, bool by_rows,
+         py::handle dtype) {
   const Borrowed z = Borrowed::floating(z_object, "z", dtype);
   const Borrowed out = Borrowed::output(out_object, "out", dtype, &z);
-  check_cpu(z, "projections run on the CPU");
   check(z, out, by_rows);
-  const auto set = onto == "simplex" ? cpu::ConvexSet::simplex : cpu::ConvexSet::l1_ball;
-  const std::int64_t total = z.array.size(), rows = by_rows ? z.array.shape[0] : 1;
+  const std::int64_t total = z.array.size();
   if (total == 0) return;
+  task.dtype = z.array.dtype;
+  task.z = z.array.data;
+  task.out = out.array.data;
+  task.rows = by_rows ? z.array.shape[0] : 1;
+  task.n = total / task.rows;
+  cuda::Backend* const serves = z.on_device() ? &backend() : nullptr;
   py::gil_scoped_release released;
-  cpu::project(set, z.array.dtype, z.array.data, out.array.data, rows, total / rows, radius);
+  serves ? cuda::project(*serves, z.stream, task) : cpu::project(task);
+}
+
+void project(py::handle z, py::handle out, const std::string& onto, double radius, bool by_rows,
+             py::handle dtype) {
+  Projection task;
+  task.set = onto == "simplex" ? ProjectionSet::simplex : ProjectionSet::l1_ball;
+  task.radius = radius;
+  run(z, out, task, by_rows, dtype);
+}
+
+void top_k(py::handle z, py::handle out, std::int64_t k, bool by_rows, py::handle dtype) {
+  Projection task;
+  task.set = ProjectionSet::top_k;
+  task.k = k;
+  run(z, out, task, by_rows, dtype);
 }
 
 }  // namespace
@@ -37,6 +58,8 @@ void project(py::handle z_object, py::handle out_object, const std::string& onto
 void bind_project(py::module_& m) {
   m.def("project", &project, py::arg("z"), py::arg("out"), py::arg("onto"), py::arg("radius"),
         py::arg("by_rows"), py::arg("dtype") = py::none());
+  m.def("top_k", &top_k, py::arg("z"), py::arg("out"), py::arg("k"), py::arg("by_rows"),
+        py::arg("dtype") = py::none());
 }
 
 }  // namespace proxstep::bind

@@ -4,12 +4,14 @@
 #include "project.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <numeric>
 #include <vector>
 
+#include "../op/project.hpp"
 #include "../storage.hpp"
 #include "pool.hpp"
 
@@ -38,9 +40,9 @@ double threshold(double radius, std::vector<double> v) {
 }
 
 template <class S>
-class Row {
+class BallRow {
  public:
-  Row(ConvexSet set, const S* z, std::int64_t n) : ball_(set == ConvexSet::l1_ball), z_(z), n_(n) {
+  BallRow(bool l1, const S* z, std::int64_t n) : l1_(l1), z_(z), n_(n) {
     for (std::int64_t i = 0; i < n; ++i) {
       total_ += size(i);
       largest_ = std::max(largest_, size(i));
@@ -49,19 +51,18 @@ class Row {
 
   void project(double radius, S* out) const {
     if (!std::isfinite(total_)) return std::fill(out, out + n_, pack(std::nan("")));
-    if (ball_ && total_ <= radius) return std::copy_n(z_, n_, out), void();
+    if (l1_ && total_ <= radius) return std::copy_n(z_, n_, out), void();
     if (radius == 0.0) return std::fill(out, out + n_, pack(0.0));
     const double tau = threshold(radius, candidates(radius));
     for (std::int64_t i = 0; i < n_; ++i) {
-      const double kept = std::max(size(i) - largest_ - tau, 0.0);
-      out[i] = pack(ball_ && load(i) < 0.0 ? 0.0 - kept : kept);
+      out[i] = pack(op::ball_element(l1_, load(i), largest_, tau));
     }
   }
 
  private:
   using Storage = op::Storage<S>;
   double load(std::int64_t i) const { return Storage::load(z_[i]); }
-  double size(std::int64_t i) const { return ball_ ? std::abs(load(i)) : load(i); }
+  double size(std::int64_t i) const { return op::ball_size(l1_, load(i)); }
   static S pack(double v) { return Storage::pack(static_cast<typename Storage::compute>(v)); }
 
   // Elements that lie further below the largest than the radius cannot be active.
@@ -73,31 +74,75 @@ class Row {
     return v;
   }
 
-  bool ball_;
+  bool l1_;
   const S* z_;
   std::int64_t n_;
   double total_ = 0.0, largest_ = -std::numeric_limits<double>::infinity();
 };
 
+// The k largest magnitudes by the digits of their keys: a histogram tells which digit the k-th has.
 template <class S>
-void project_rows(ConvexSet set, const void* from, void* to, std::int64_t rows, std::int64_t n,
-                  double radius) {
-  const S* const z = static_cast<const S*>(from);
-  S* const out = static_cast<S*>(to);
-  const std::int64_t rows_at_once = std::max<std::int64_t>(1, 32768 / n);
-  parallel_for(rows, rows_at_once, [&](std::int64_t begin, std::int64_t end, std::int64_t) {
-    for (std::int64_t r = begin; r < end; ++r)
-      Row<S>(set, z + r * n, n).project(radius, out + r * n);
+class TopKRow {
+ public:
+  TopKRow(std::int64_t k, const S* z, std::int64_t n) : wanted_(k), z_(z), n_(n) {
+    for (int shift = op::kKeyBits<S> - kDigit; shift >= 0; shift -= kDigit) add_digit(shift);
+  }
+
+  // Of equal magnitudes the earlier are kept.
+  void project(S* out) const {
+    std::int64_t ties = wanted_;
+    for (std::int64_t i = 0; i < n_; ++i) {
+      const Key key = op::size_key(z_[i]);
+      const bool kept = key > threshold_ || (key == threshold_ && ties-- > 0);
+      out[i] = kept ? z_[i] : S{};
+    }
+  }
+
+ private:
+  using Key = op::Key<S>;
+  static constexpr int kDigit = 8, kDigits = 1 << kDigit;
+
+  void add_digit(int shift) {
+    std::array<std::int64_t, kDigits> counts{};
+    for (std::int64_t i = 0; i < n_; ++i) {
+      const Key digits = op::size_key(z_[i]) >> shift;
+      if (digits >> kDigit == threshold_) ++counts[digits % kDigits];
+    }
+    Key digit = kDigits - 1;
+    while (digit > 0 && counts[digit] < wanted_) wanted_ -= counts[digit--];
+    threshold_ = (threshold_ << kDigit) + digit;
+  }
+
+  Key threshold_ = 0;    // the digits found so far
+  std::int64_t wanted_;  // among the elements that have them
+  const S* z_;
+  std::int64_t n_;
+};
+
+template <class S>
+void project_row(const Projection& p, const S* z, S* out) {
+  if (p.set == ProjectionSet::top_k) {
+    TopKRow<S>(p.k, z, p.n).project(out);
+  } else {
+    BallRow<S>(p.set == ProjectionSet::l1_ball, z, p.n).project(p.radius, out);
+  }
+}
+
+template <class S>
+void project_rows(const Projection& p) {
+  const S* const z = static_cast<const S*>(p.z);
+  S* const out = static_cast<S*>(p.out);
+  const std::int64_t rows_at_once = std::max<std::int64_t>(1, 32768 / p.n);
+  parallel_for(p.rows, rows_at_once, [&](std::int64_t begin, std::int64_t end, std::int64_t) {
+    for (std::int64_t r = begin; r < end; ++r) project_row(p, z + r * p.n, out + r * p.n);
   });
 }
 
 }  // namespace
 
-void project(ConvexSet set, DType dtype, const void* z, void* out, std::int64_t rows,
-             std::int64_t n, double radius) {
-  if (n == 0) return;
-  with_storage(
-      dtype, [&](auto storage) { project_rows<decltype(storage)>(set, z, out, rows, n, radius); });
+void project(const Projection& p) {
+  if (p.n == 0) return;
+  with_storage(p.dtype, [&](auto storage) { project_rows<decltype(storage)>(p); });
 }
 
 }  // namespace proxstep::cpu

@@ -1,15 +1,10 @@
-// Euclidean projections onto the simplex and the l1 ball, exact, in expected linear time.
+// Euclidean projections onto the simplex, the l1 ball and the arrays with at most k nonzeros:
+// exact, in linear time (expected, for the first two).
 #pragma once
-#include <cstdint>
-
-#include "../array.hpp"
+#include "../projection.hpp"
 
 namespace proxstep::cpu {
 
-enum class ConvexSet { simplex, l1_ball };
-
-// Every row of n numbers on its own; out may be z.
-void project(ConvexSet set, DType dtype, const void* z, void* out, std::int64_t rows,
-             std::int64_t n, double radius);
+void project(const Projection& task);
 
 }  // namespace proxstep::cpu

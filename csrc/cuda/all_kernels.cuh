@@ -3,6 +3,7 @@
 #include "group_kernel.cuh"
 #include "loss_kernel.cuh"
 #include "norm_kernel.cuh"
+#include "project_kernel.cuh"
 #include "settings_kernel.cuh"
 #include "softmax_kernel.cuh"
 #include "statistics.cuh"

@@ -1,8 +1,8 @@
 // Where the elements of a group lie, and how a thread takes a few of them at once.
 #pragma once
 #include "../op/scalar.hpp"
-#include "pack.cuh"
 #include "group_team.cuh"
+#include "pack.cuh"
 
 namespace proxstep::cuda {
 

@@ -14,6 +14,17 @@ void each_step_kernel(const Add& add, std::integer_sequence<int, rules...>) {
   (add(step_kernel_name<S>(rules, kMany), &step_kernel<S, rules, kMany>), ...);
 }
 
+// By the set that is projected onto.
+template <class S, template <class> class Goal, class Add>
+void each_project_kernel(const std::string& goal, const Add& add) {
+  add(project_kernel_name<S>("rows_kernel", goal + ", 32"), &rows_kernel<S, Goal, kWarp>);
+  add(project_kernel_name<S>("rows_kernel", goal + ", 256"), &rows_kernel<S, Goal, kThreads>);
+  add(project_kernel_name<S>("begin_kernel", goal), &begin_kernel<S, Goal>);
+  add(project_kernel_name<S>("bins_kernel", goal), &bins_kernel<S, Goal>);
+  add(project_kernel_name<S>("digit_kernel", goal), &digit_kernel<S, Goal>);
+  add(project_kernel_name<S>("write_kernel", goal), &write_kernel<S, Goal>);
+}
+
 template <class S, class Add>
 void each_step_kernel(const Add& add) {
   each_step_kernel<S>(add, std::make_integer_sequence<int, Rules::size>());
@@ -46,6 +57,9 @@ void each_kernel(const Add& add) {
   add(kernel_name<S>("group_value_kernel"), &group_value_kernel<S>);
   add(kernel_name<S>("value_kernel"), &value_kernel<S>);
   add(kernel_name<S>("norm_kernel"), &norm_kernel<S>);
+  add(kernel_name<S>("survey_kernel"), &survey_kernel<S>);
+  each_project_kernel<S, Ball>("Ball", add);
+  each_project_kernel<S, TopK>("TopK", add);
   if constexpr (sizeof(S) >= 4) each_compute_kernel<S>(add);
   if constexpr (sizeof(S) == 8) each_plain_kernel(add);
 }

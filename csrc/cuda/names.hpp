@@ -28,6 +28,10 @@ std::string step_kernel_name(int rule, int capacity) {
   return std::string("step_kernel<") + type_name<S> + ", " + std::to_string(rule) + ", " +
          std::to_string(capacity) + ">";
 }
+template <class S>
+std::string project_kernel_name(const char* kernel, const std::string& goal) {
+  return std::string(kernel) + "<" + type_name<S> + ", " + goal + ">";
+}
 
 template <class S>
 std::string group_kernel_name(int capacity) {

@@ -1,8 +1,8 @@
 // Softmax cross-entropy of one row by a team of threads, which read it twice and write it once.
 // What is done once a row for the loss is done in double.
 #pragma once
-#include "softmax_sums.cuh"
 #include "row_team.cuh"
+#include "softmax_sums.cuh"
 
 namespace proxstep::cuda {
 

@@ -7,8 +7,6 @@
 
 namespace proxstep::cuda {
 
-constexpr int kResident = 2;  // blocks that share a multiprocessor: up to 128 registers, no spill
-
 // A prox alone writes x without reading it.
 template <class Rule>
 constexpr bool reads_x = true;

@@ -25,7 +25,7 @@ from .penalties import (
     SquaredL2,
 )
 from .problems import LeastSquares, Logistic, Problem, Softmax
-from .projections import L1Ball, LinfBall, Projection, Simplex
+from .projections import L1Ball, LinfBall, Projection, Simplex, TopK
 from .rules import (
     FISTA,
     FTRL,
@@ -83,6 +83,7 @@ __all__ = [
     "SquaredL2",
     "State",
     "StepInfo",
+    "TopK",
     "__version__",
     "cuda",
     "get_config",

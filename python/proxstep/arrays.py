@@ -110,12 +110,12 @@ def widened(x: Array, dtype: str | None = None) -> Array:
         return x.to(getattr(torch, wide), copy=True)
     xp = array_module(x)
     if bits:
-        return xp.asarray(_from_bits(np.from_dlpack(x), dtype))
+        return xp.asarray(_from_bits(on_host(x), dtype))
     return xp.astype(x, getattr(xp, wide), copy=True)
 
 
 def in_double(x: Array, dtype: str | None = None) -> np.ndarray:
-    """Copy x into a float64 NumPy array."""
+    """Copy x into a float64 NumPy array; from a device it is copied to the host."""
     return on_host(widened(x, dtype)).astype(np.float64)
 
 

@@ -1,8 +1,9 @@
-"""Projections onto balls and the simplex: the prox of a set's indicator, which no step changes."""
+"""Projections onto balls, the simplex and sparse arrays: the prox of a set's indicator."""
 
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -10,40 +11,26 @@ import numpy as np
 
 from . import _core
 from .arrays import Array, dtype_name, empty_like, in_double
-from .checks import nearest, non_negative, positive
+from .checks import count, nearest, non_negative, positive
 
-__all__ = ["L1Ball", "LinfBall", "Projection", "Simplex"]
+__all__ = ["L1Ball", "LinfBall", "Projection", "Simplex", "TopK"]
 
 Rows = Literal["rows"] | None
 _SLACK = {"bfloat16": 2.0**-7, "float16": 2.0**-10}  # of the radius, in one unit of rounding
 
 
-@dataclass(frozen=True)
 class Projection:
     """What all projections share; not used by itself.
 
     They couple all elements, so they serve `proxstep.prox` and `proxstep.solve`, and
     `proxstep.step` refuses them.
-
-    Parameters
-    ----------
-    radius : float
-        Size of the set.
-    over : {None, "rows"}
-        Project the whole array, or each of its rows (first axis) on its own.
     """
 
-    radius: float = 1.0
-    over: Rows = None
-    set_name: ClassVar[str]
+    over: Rows
 
     def __post_init__(self) -> None:
-        self._check_radius()
         if self.over not in (None, "rows"):
             raise ValueError(f"over is {self.over!r}; {nearest(str(self.over), ['rows'])}")
-
-    def _check_radius(self) -> None:
-        non_negative("radius", self.radius)
 
     def prox(
         self, z: Array, step: float | Array = 1.0, *, out: Array = None, dtype: str | None = None
@@ -81,7 +68,7 @@ class Projection:
         """
         if out is None:
             out = empty_like(z, "z")
-        _core.project(z, out, self.set_name, float(self.radius), self.over == "rows", dtype)
+        self._project(z, out, dtype)
         return out
 
     def value(self, x: Array, *, dtype: str | None = None) -> float:
@@ -90,7 +77,8 @@ class Projection:
         Parameters
         ----------
         x : array
-            Of any library and any shape, float64, float32, bfloat16 or float16.
+            Of any library and any shape, float64, float32, bfloat16 or float16. From a device it
+            is copied to the host.
         dtype : str, optional
             What 16-bit integers stand for: "bfloat16" or "float16".
 
@@ -113,8 +101,7 @@ class Projection:
         rows = self._rows(in_double(x, dtype))
         if np.isnan(rows).any():
             return math.nan
-        slack = _SLACK.get(dtype or dtype_name(x), 1e-5) * max(self.radius, 1e-300)
-        return 0.0 if bool(self._inside(rows, slack).all()) else math.inf
+        return 0.0 if bool(self._inside(rows, dtype or dtype_name(x)).all()) else math.inf
 
     def _rows(self, x: Any) -> Any:
         if self.over != "rows":
@@ -123,12 +110,37 @@ class Projection:
             raise ValueError(f"rows need 2 dimensions or more, x has shape {x.shape}")
         return x.reshape(len(x), x.size // max(1, len(x)))
 
-    def _inside(self, rows: Any, slack: float) -> Any:
+    def _project(self, z: Array, out: Array, dtype: str | None) -> None:
+        raise TypeError(f"{type(self).__name__} is not a set of the core")
+
+    def _inside(self, rows: Any, dtype: str) -> Any:
         raise TypeError(f"{type(self).__name__} is not a set of the core")
 
 
 @dataclass(frozen=True)
-class L1Ball(Projection):
+class _Ball(Projection):
+    """A set of a certain size."""
+
+    radius: float = 1.0
+    over: Rows = None
+    set_name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        self._check_radius()
+        super().__post_init__()
+
+    def _check_radius(self) -> None:
+        non_negative("radius", self.radius)
+
+    def _project(self, z: Array, out: Array, dtype: str | None) -> None:
+        _core.project(z, out, self.set_name, float(self.radius), self.over == "rows", dtype)
+
+    def _slack(self, dtype: str) -> float:
+        return _SLACK.get(dtype, 1e-5) * max(self.radius, 1e-300)
+
+
+@dataclass(frozen=True)
+class L1Ball(_Ball):
     """The set ``sum_i |x_i| <= radius``, projected onto exactly, in expected linear time.
 
     ``x_i = sign(z_i) max(|z_i| - tau, 0)`` with the tau that makes ``sum_i |x_i| = radius``, or
@@ -159,12 +171,12 @@ class L1Ball(Projection):
 
     set_name: ClassVar[str] = "l1_ball"
 
-    def _inside(self, rows: Any, slack: float) -> Any:
-        return np.abs(rows).sum(axis=1) <= self.radius + slack
+    def _inside(self, rows: Any, dtype: str) -> Any:
+        return np.abs(rows).sum(axis=1) <= self.radius + self._slack(dtype)
 
 
 @dataclass(frozen=True)
-class Simplex(Projection):
+class Simplex(_Ball):
     """The set ``x_i >= 0, sum_i x_i = radius``, projected onto in expected linear time.
 
     ``x_i = max(z_i - tau, 0)`` with the tau that makes ``sum_i x_i = radius``.
@@ -197,12 +209,14 @@ class Simplex(Projection):
     def _check_radius(self) -> None:
         positive("radius", self.radius)
 
-    def _inside(self, rows: Any, slack: float) -> Any:
-        return (rows >= 0).all(axis=1) & (np.abs(rows.sum(axis=1) - self.radius) <= slack)
+    def _inside(self, rows: Any, dtype: str) -> Any:
+        return (rows >= 0).all(axis=1) & (
+            np.abs(rows.sum(axis=1) - self.radius) <= self._slack(dtype)
+        )
 
 
 @dataclass(frozen=True)
-class LinfBall(Projection):
+class LinfBall(_Ball):
     """The set ``max_i |x_i| <= radius``: the prox clips, ``x_i = min(max(z_i, -radius), radius)``.
 
     Parameters
@@ -228,25 +242,58 @@ class LinfBall(Projection):
     array([ 0.5, -0.2])
     """
 
-    set_name: ClassVar[str] = "linf_ball"
-
-    def prox(
-        self, z: Array, step: float | Array = 1.0, *, out: Array = None, dtype: str | None = None
-    ) -> Array:
-        """Clip z to ``[-radius, radius]``; the arguments are those of `Projection.prox`.
-
-        Examples
-        --------
-        >>> import numpy as np, proxstep as ps
-        >>> z = np.array([3.0, -0.2])
-        >>> ps.LinfBall(0.5).prox(z, out=z) is z, z
-        (True, array([ 0.5, -0.2]))
-        """
-        if out is None:
-            out = empty_like(z, "z")
+    def _project(self, z: Array, out: Array, dtype: str | None) -> None:
         radius = float(self.radius)
         _core.prox(z, _core.PenaltySpec("box", [-radius, radius]), 1.0, out, dtype)
-        return out
 
-    def _inside(self, rows: Any, slack: float) -> Any:
-        return (np.abs(rows) <= self.radius + slack).all(axis=1)
+    def _inside(self, rows: Any, dtype: str) -> Any:
+        return (np.abs(rows) <= self.radius + self._slack(dtype)).all(axis=1)
+
+
+@dataclass(frozen=True)
+class TopK(Projection):
+    """The arrays with at most k nonzeros: the prox keeps the k elements of largest magnitude.
+
+    The set is not convex. Of equal magnitudes the earlier elements are kept, in the order of
+    memory, and the others become zero, with the same result on every device. NaN counts as larger
+    than infinity: a diverged run stays visible.
+
+    Parameters
+    ----------
+    k : int
+        How many elements may differ from zero, at least 0; all are kept where there are fewer.
+    over : {None, "rows"}
+        Project the whole array, or each of its rows (first axis) on its own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a k that is no integer or negative, or an `over` that does not fit.
+
+    References
+    ----------
+    Blumensath and Davies, *Iterative thresholding for sparse approximations*, Journal of Fourier
+    Analysis and Applications 14 (2008).
+
+    Examples
+    --------
+    >>> import numpy as np, proxstep as ps
+    >>> ps.TopK(2).prox(np.array([0.5, -3.0, 0.5, 0.1]))
+    array([ 0.5, -3. ,  0. ,  0. ])
+    >>> ps.TopK(1, over="rows").prox(np.array([[0.9, -1.6], [3.0, -1.0]]))
+    array([[ 0. , -1.6],
+           [ 3. ,  0. ]])
+    """
+
+    k: int
+    over: Rows = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k", count("k", self.k))
+        super().__post_init__()
+
+    def _project(self, z: Array, out: Array, dtype: str | None) -> None:
+        _core.top_k(z, out, min(self.k, sys.maxsize), self.over == "rows", dtype)
+
+    def _inside(self, rows: Any, dtype: str) -> Any:
+        return np.count_nonzero(rows, axis=1) <= self.k

@@ -53,6 +53,7 @@ inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 namespace emulation {
 
 constexpr unsigned kWarp = 32;
+constexpr unsigned kNoWarp = ~0u;
 constexpr std::size_t kStack = 256 << 10;
 
 // The emulation's own state is no kernel's: the thread sanitizer does not look while one lives.
@@ -153,7 +154,8 @@ class Block {
     bool any = false;
     for (bool more = true; more; any |= more) {
       more = false;
-      for (unsigned k = warp * kWarp; k < threads_ && k < (warp + 1) * kWarp; ++k) {
+      for (unsigned k = warp * kWarp; warp != late_ && k < threads_ && k < (warp + 1) * kWarp;
+           ++k) {
         if (!fibers_[k]->can_run()) continue;
         more = true;
         resume(*fibers_[k]);
@@ -162,19 +164,30 @@ class Block {
     return any;
   }
 
-  // Lets every fiber run that can, in an order of its own; false when all have finished.
+  // Lets every fiber run that can, in an order of its own; false when all have finished. One warp
+  // is late: it runs when no other can, and what others overwrite before it was read goes wrong.
   bool turn() {
-    bool any = run_ahead(random() % (threads_ / kWarp + 1)), unfinished = false;
+    bool late_waits = false, unfinished = false;
+    bool any = run_ahead(random() % (threads_ / kWarp + 1));
     const unsigned first = random() % threads_, stride = 2 * (random() % threads_) + 1;
     for (unsigned k = 0; k < threads_; ++k) {
       // A stride that is odd visits a power of two of threads once each.
       Fiber& fiber = *fibers_[(first + k * stride) % threads_];
       unfinished |= !fiber.finished;
       if (!fiber.can_run()) continue;
+      if (fiber.thread / kWarp == late_) {
+        late_waits = true;
+        continue;
+      }
       any = true;
       resume(fiber);
     }
-    if (unfinished && !any) std::abort();  // some wait at a barrier that the others never reach
+    if (unfinished && !any && !late_waits) std::abort();  // some wait at a barrier for ever
+    if (late_ == kNoWarp) {
+      late_ = random() % (threads_ / kWarp + 1);
+    } else if (!any) {
+      late_ = kNoWarp;
+    }
     return unfinished;
   }
 
@@ -258,7 +271,7 @@ class Block {
   ucontext_t scheduler_;
   Barrier block_;
   std::map<std::pair<unsigned, unsigned>, Lanes> lanes_;  // by warp and mask
-  unsigned threads_ = 0, state_ = 1;
+  unsigned threads_ = 0, state_ = 1, late_ = kNoWarp;
   int start_ = 0, end_ = 0;  // what the sanitizer orders blocks by
 #if defined(__SANITIZE_THREAD__)
   void* scheduler_fiber_ = nullptr;

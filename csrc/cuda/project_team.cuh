@@ -1,0 +1,82 @@
+// Teams: the warp or the block that works on one row. Sums in a fixed order; all threads of a team
+// call these, and all get the result.
+#pragma once
+#include "project_tables.hpp"
+#include "sums.cuh"
+
+namespace proxstep::cuda {
+
+constexpr int kWarps = kThreads / kWarp;
+
+template <int size>
+__device__ void team_sync() {
+  if (size == kWarp) {
+    __syncwarp();
+  } else {
+    __syncthreads();
+  }
+}
+template <int size>
+__device__ int team_rank() {
+  return threadIdx.x % size;
+}
+template <int size>
+__device__ int first_warp() {
+  return threadIdx.x / size * (size / kWarp);
+}
+
+// Adds up what each warp of the team brings, in the order of warps.
+template <int size, class T, class Add>
+__device__ T join_warps(const T& of_warp, const Add& add) {
+  __shared__ T parts[kWarps];
+  if (threadIdx.x % kWarp == 0) parts[threadIdx.x / kWarp] = of_warp;
+  team_sync<size>();
+  T all = parts[first_warp<size>()];
+  for (int k = 1; k < size / kWarp; ++k) add(all, parts[first_warp<size>() + k]);
+  team_sync<size>();  // parts may be written again
+  return all;
+}
+
+__device__ inline void add_survey(Survey& to, const Survey& other) {
+  to.total += other.total;
+  to.largest = op::most(to.largest, other.largest);
+}
+
+template <int size>
+__device__ Survey team_survey(Survey own) {
+#pragma unroll
+  for (int apart = kWarp / 2; apart > 0; apart /= 2) {
+    add_survey(own, {__shfl_xor_sync(kAllLanes, own.total, apart),
+                     __shfl_xor_sync(kAllLanes, own.largest, apart)});
+  }
+  return join_warps<size>(own, [](Survey& to, const Survey& other) { add_survey(to, other); });
+}
+
+struct Counted {
+  int before, all;
+};
+
+// How many the threads before this one count, and how many all do.
+template <int size>
+__device__ Counted team_place(int own) {
+  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  __shared__ int parts[kWarps];
+  int up_to = own;
+#pragma unroll
+  for (int apart = 1; apart < kWarp; apart *= 2) {
+    const int other = __shfl_sync(kAllLanes, up_to, lane < apart ? lane : lane - apart);
+    if (lane >= apart) up_to += other;
+  }
+  if (lane == kWarp - 1) parts[warp] = up_to;
+  team_sync<size>();
+  Counted place{up_to - own, 0};
+  for (int k = 0; k < size / kWarp; ++k) {
+    const int other = parts[first_warp<size>() + k];
+    place.all += other;
+    if (first_warp<size>() + k < warp) place.before += other;
+  }
+  team_sync<size>();
+  return place;
+}
+
+}  // namespace proxstep::cuda

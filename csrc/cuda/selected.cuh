@@ -1,0 +1,57 @@
+// What becomes of a stretch when its row's threshold is known.
+#pragma once
+#include "stretch.cuh"
+
+namespace proxstep::cuda {
+
+// Keeps the first ties only; `before` of them lie in front of the stretch.
+template <int size, class S, class Goal>
+__device__ void write_in_order(const Goal& goal, const Stretch<S>& stretch, const Threshold& t,
+                               long long before) {
+  const op::Key<S> threshold = static_cast<op::Key<S>>(t.key);
+  const bool aligned = is_aligned(stretch.z) && is_aligned(stretch.out);
+  for (long long first = 0; first < stretch.n; first += size * kPack<S>) {  // all threads together
+    const long long i = first + team_rank<size>() * kPack<S>, left = stretch.n - i;
+    const int count = static_cast<int>(op::most(op::least<long long>(kPack<S>, left), 0ll));
+    const bool whole = aligned && count == kPack<S>;
+    Pack<S, kPack<S>> pack;
+    load(pack, stretch.z + i, count, whole);
+    int ties = 0;
+#pragma unroll
+    for (int j = 0; j < kPack<S>; ++j) ties += j < count && goal.key(pack.at[j]) == threshold;
+    const Counted place = team_place<size>(ties);
+    long long wanted = goal.wanted_ties(t) - before - place.before;
+#pragma unroll
+    for (int j = 0; j < kPack<S>; ++j) {
+      const bool tie = goal.key(pack.at[j]) == threshold;
+      if (!(goal.key(pack.at[j]) > threshold || (tie && wanted > 0))) pack.at[j] = S{};
+      wanted -= tie;
+    }
+    store(pack, stretch.out + i, count, whole);
+    before += place.all;
+  }
+}
+
+template <int size, class S, class Goal>
+__device__ void write_each(const Goal& goal, const Stretch<S>& stretch, const Threshold& t) {
+  const bool aligned = is_aligned(stretch.out);
+  visit_packs<size>(stretch, [&](long long i, int count, Pack<S, kPack<S>> pack) {
+#pragma unroll
+    for (int j = 0; j < kPack<S>; ++j) pack.at[j] = goal.result(pack.at[j], t);
+    store(pack, stretch.out + i, count, aligned && count == kPack<S>);
+  });
+}
+
+// ties_before(): how many elements of the threshold's bin lie in front of the stretch.
+template <int size, class S, class Goal, class TiesBefore>
+__device__ void write(const Goal& goal, const Stretch<S>& stretch, const Threshold& t,
+                      const TiesBefore& ties_before) {
+  if constexpr (Goal::in_order) {
+    if (goal.wanted_ties(t) < t.at.count) {
+      return write_in_order<size>(goal, stretch, t, ties_before());
+    }
+  }
+  write_each<size>(goal, stretch, t);
+}
+
+}  // namespace proxstep::cuda

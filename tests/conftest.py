@@ -9,7 +9,6 @@ from typing import Any
 
 import device
 import fake_cupy
-import numpy as np
 import proxstep as ps
 import pytest
 from proxstep import _core
@@ -54,13 +53,40 @@ def threads() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def emulation(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What serves arrays in CUDA memory from now on: the kernels on the host."""
+def emulated_kernels(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The kernels on the host, as a library."""
     if not device.compiler():
         pytest.skip("needs a C++ compiler")
-    library = device.build(tmp_path_factory.mktemp("emulation"))
-    _core.set_cuda_backend(device.capsule(library))
-    return library
+    return device.build(tmp_path_factory.mktemp("emulation"))
+
+
+GPU_BACKENDS = ("native", "cupy") if ps.cuda.device_count() else ()
+
+
+@pytest.fixture(
+    scope="module",
+    params=["emulated", *(pytest.param(name, marks=pytest.mark.gpu) for name in GPU_BACKENDS)],
+)
+def any_device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What serves arrays in CUDA memory: the kernels on the host, or a GPU in both ways."""
+    if request.param == "emulated":
+        library = request.getfixturevalue("emulated_kernels")
+        _core.set_cuda_backend(device.capsule(library))
+    else:
+        _core.set_cuda_backend(device.gpu_backend(request.param))
+    device.DeviceArray.on_gpu = request.param != "emulated"
+    yield request.param
+    device.DeviceArray.on_gpu = False
+
+
+@pytest.fixture
+def emulation(request: pytest.FixtureRequest, emulated_kernels: Any) -> Any:
+    """For what needs no GPU or asks how often a kernel was launched: the kernels on the host."""
+    if "any_device" not in request.fixturenames:
+        _core.set_cuda_backend(device.capsule(emulated_kernels))
+    elif request.getfixturevalue("any_device") != "emulated":
+        pytest.skip("launches are counted in the emulation")
+    return emulated_kernels
 
 
 @pytest.fixture
@@ -70,18 +96,3 @@ def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setitem(sys.modules, "cupy", module)
     monkeypatch.setattr(ps.cuda, "backend", lambda: None)
     return module
-
-
-@pytest.fixture(params=["native", "host"])
-def device_loss(request: pytest.FixtureRequest, cupy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs the test with the loss on the device, and with one on the host in its place."""
-    if request.param == "host":
-        monkeypatch.setattr(_core, "softmax_cross_entropy", fake_cupy.loss_on_host)
-        return
-    logits, targets = cupy.zeros((2, 3), np.float32), cupy.zeros(2, np.int64)
-    try:
-        _core.softmax_cross_entropy(logits, targets, logits, value=False)
-    except ValueError as error:
-        if "losses run on the CPU" not in str(error):
-            raise
-        pytest.skip(f"no loss on the device yet: {error}")

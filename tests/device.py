@@ -1,6 +1,7 @@
-"""A device without a GPU: arrays that say they lie in CUDA memory, and the kernels on the host.
+"""Arrays in CUDA memory for the tests: of a device without a GPU, or of a real one.
 
-The core plans and checks as for a GPU; its launches run in tests/emulation.
+Without a GPU they lie on the host and say that they do not; the core plans and checks as for a GPU
+and its launches run in tests/emulation. With one, CuPy holds their memory.
 """
 
 from __future__ import annotations
@@ -60,13 +61,74 @@ def capsule(library: Any) -> Any:
     return new(library.emulated_functions(), None, None)
 
 
+def gpu_backend(name: str) -> Any:
+    """One of the two that can serve a GPU."""
+    if os.environ.get("PROXSTEP_TEST_POOLS") == "off":  # every array ends where its memory does
+        pytest.importorskip("cupy").cuda.set_allocator(None)
+    if name == "native":
+        return pytest.importorskip("proxstep._cuda").functions
+    pytest.importorskip("cupy")
+    from proxstep._cupy import CuPyBackend
+
+    return CuPyBackend()
+
+
+class RealMemory:
+    """A copy on the GPU of the memory that a NumPy array is a view of."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        import cupy
+
+        whole = values
+        while isinstance(whole.base, np.ndarray):
+            whole = whole.base
+        self.template, self.bytes = values, whole.nbytes
+        self.offset = values.ctypes.data - whole.ctypes.data
+        # As far from a boundary of 64 bytes as on the host.
+        self.lead = whole.ctypes.data % 64
+        self.held = cupy.zeros(self.bytes + self.lead, np.uint8)[self.lead :]
+        self.write(whole)
+
+    @property
+    def address(self) -> int:
+        return int(self.held.data.ptr) + self.offset
+
+    def write(self, whole: np.ndarray) -> None:
+        import cupy
+
+        self.held[...] = cupy.asarray(np.frombuffer(whole.tobytes("A"), np.uint8))
+
+    def read(self) -> np.ndarray:
+        """A view, at the same place, of a copy of all of the memory on the host."""
+        whole = self.held.get()
+        t = self.template
+        return np.ndarray(t.shape, t.dtype, whole, self.offset, t.strides)
+
+
 class DeviceArray(device_library.Operators):
-    """A NumPy array that tells the core that it lies in CUDA memory."""
+    """A NumPy array that tells the core that it lies in CUDA memory, or one that does."""
+
+    on_gpu = False  # whether those that are made from now on do
 
     def __init__(self, values: Any, device: int = 0) -> None:
-        self.host = np.asarray(values)
+        values = np.asarray(values)
         self.device = device
+        self.writable = True
         self.stream: int | None = None  # on which it was last lent
+        self._real = RealMemory(values) if self.on_gpu and values.size else None
+        self._host = values
+
+    @property
+    def host(self) -> np.ndarray:
+        """The values; of a real device a copy, whose base is a copy of what lies around them."""
+        return self._host if self._real is None else self._real.read()
+
+    def __setitem__(self, index: Any, values: Any) -> None:
+        if self._real is None:
+            return super().__setitem__(index, values)
+        host = self._real.read()
+        host[device_library.host_of(index)] = device_library.host_of(values)
+        self._real.write(host.base)
 
     def get(self) -> np.ndarray:
         """A copy on the host, as CuPy's method; counted."""
@@ -79,7 +141,8 @@ class DeviceArray(device_library.Operators):
     def __dlpack__(self, *, stream: int | None = None, max_version: Any = None) -> Any:
         assert stream is not None
         self.stream = stream
-        return _lend(self.host, self.device)
+        address = self._host.ctypes.data if self._real is None else self._real.address
+        return _lend(self._host, address, self.device, self.writable)
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return device_library
@@ -104,6 +167,7 @@ def check_sentinels(view: Any) -> None:
     buffer = view
     while buffer.base is not None:
         buffer = buffer.base
+    buffer = buffer.view(view.dtype)  # a copy from a device comes as bytes
     first = (view.ctypes.data - buffer.ctypes.data) // view.itemsize
     around = np.delete(buffer, slice(first, first + view.size))
     assert np.all(around == numpy_dtype(str(view.dtype)).type(77))
@@ -142,7 +206,7 @@ def _give_back(managed: int) -> None:
     _lent.pop(managed)
 
 
-def _lend(a: np.ndarray, device: int) -> Any:
+def _lend(a: np.ndarray, data: int, device: int, writable: bool) -> Any:
     shape = (ctypes.c_int64 * a.ndim)(*a.shape)
     strides = (ctypes.c_int64 * a.ndim)(*(s // a.itemsize for s in a.strides))
     brain = a.dtype.name == "bfloat16"
@@ -150,7 +214,7 @@ def _lend(a: np.ndarray, device: int) -> Any:
         a.ctypes.data, (ctypes.c_int32 * 2)(2, device), a.ndim, 4 if brain else CODES[a.dtype.kind],
         8 * a.itemsize, 1, shape, strides, 0,
     )  # fmt: skip
-    flags = 0 if a.flags.writeable else 1
+    flags = 0 if writable else 1
     deleter = ctypes.cast(_give_back, ctypes.c_void_p)
     managed = _Managed((ctypes.c_uint32 * 2)(1, 0), None, deleter, flags, tensor)
     address = ctypes.addressof(managed)

@@ -14,14 +14,14 @@ import numpy as np
 float32, float64, int64, finfo = np.float32, np.float64, np.int64, np.finfo
 
 
-def _host(value: Any) -> Any:
+def host_of(value: Any) -> Any:
     """What an operation computes with, if it may."""
     if isinstance(value, Operators):
         return value.host
     if type(value) in (bool, int, float, slice, type(None), type(Ellipsis)):
         return value
     if type(value) is tuple:
-        return tuple(_host(v) for v in value)
+        return tuple(host_of(v) for v in value)
     raise TypeError(f"a device array meets a {type(value).__name__} of the host")
 
 
@@ -35,13 +35,13 @@ def _binary(name: str) -> Any:
     compute = getattr(operator, name)
 
     def forward(a: Any, b: Any) -> Any:
-        return _new(compute(a.host, _host(b)))
+        return _new(compute(a.host, host_of(b)))
 
     def reflected(a: Any, b: Any) -> Any:
-        return _new(compute(_host(b), a.host))
+        return _new(compute(host_of(b), a.host))
 
     def in_place(a: Any, b: Any) -> Any:
-        a.host[...] = compute(a.host, _host(b))
+        a.host[...] = compute(a.host, host_of(b))
         return a
 
     return forward, reflected, in_place
@@ -65,7 +65,7 @@ class Operators:
     def __matmul__(self, other: Any) -> Any:
         if self.dtype != other.dtype:  # CuPy would convert, torch would not
             raise TypeError(f"{self.dtype} @ {other.dtype}")
-        return _new(self.host @ _host(other))
+        return _new(self.host @ host_of(other))
 
     def __abs__(self) -> Any:
         return _new(abs(self.host))
@@ -74,11 +74,11 @@ class Operators:
         return _new(~self.host)
 
     def __getitem__(self, index: Any) -> Any:
-        return _new(self.host[_host(index)])
+        return _new(self.host[host_of(index)])
 
     def __setitem__(self, index: Any, values: Any) -> None:
         from_host = isinstance(values, np.ndarray)  # CuPy copies what is assigned
-        self.host[_host(index)] = values if from_host else _host(values)
+        self.host[host_of(index)] = values if from_host else host_of(values)
 
     def __len__(self) -> int:
         return len(self.host)
@@ -135,11 +135,11 @@ def asarray(x: Any, dtype: Any = None, *, device: int = 0) -> Any:
 
 
 def array(x: Any, dtype: Any = None, order: str = "K") -> Any:
-    return _new(np.array(_host(x), dtype, order=order))
+    return _new(np.array(host_of(x), dtype, order=order))
 
 
 def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
-    return _new(_host(x).astype(dtype, copy=copy), x)
+    return _new(host_of(x).astype(dtype, copy=copy), x)
 
 
 def zeros(shape: Any, dtype: Any) -> Any:
@@ -155,16 +155,16 @@ def arange(n: int) -> Any:
 
 
 def concatenate(parts: Any, axis: int = 0) -> Any:
-    return _new(np.concatenate([_host(p) for p in parts], axis))
+    return _new(np.concatenate([host_of(p) for p in parts], axis))
 
 
 def stack(parts: Any) -> Any:
-    return _new(np.stack([_host(p) for p in parts]))
+    return _new(np.stack([host_of(p) for p in parts]))
 
 
 def _function(name: str, module: Any = np) -> Any:
     def function(*args: Any, **settings: Any) -> Any:
-        return _new(getattr(module, name)(*(_host(a) for a in args), **settings), args[0])
+        return _new(getattr(module, name)(*(host_of(a) for a in args), **settings), args[0])
 
     return function
 
@@ -182,4 +182,4 @@ class linalg:
 
     @staticmethod
     def qr(x: Any) -> Any:
-        return tuple(_new(part) for part in np.linalg.qr(_host(x)))
+        return tuple(_new(part) for part in np.linalg.qr(host_of(x)))

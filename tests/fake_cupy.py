@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from device import DeviceArray
-from proxstep import _core
 
 
 class Meter:
@@ -183,17 +182,6 @@ def make_module(devices: int = 1, error: str = "") -> types.ModuleType:
     module.__dict__.update(lifted | same, cuda=cuda, __version__="0.0")
     module.__dict__.update({item.__name__: item for item in own})
     return module
-
-
-on_cpu = _core.softmax_cross_entropy
-
-
-def loss_on_host(logits: Any, targets: Any, grad: Any = None, **options: Any) -> Any:
-    """The native loss of arrays of either kind; asking for its value waits for the device."""
-    if isinstance(logits, ndarray):
-        METER.reads += options.get("value", True)
-        logits, targets, grad = logits.host, targets.host, None if grad is None else grad.host
-    return on_cpu(logits, targets, grad, **options)
 
 
 ndarray.__module__ = "cupy"

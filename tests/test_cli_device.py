@@ -72,7 +72,7 @@ class TestRefusals:
         assert "cannot be served: no compiler; or use the device cpu" in said
 
 
-@pytest.mark.usefixtures("emulation", "device_loss")
+@pytest.mark.usefixtures("emulation", "cupy")
 def test_a_run_on_a_device(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It logs what it reads, samples on both devices, and goes on on the CPU."""
     assert train(text, "--out", "run", "--device", "cuda", "--log-every", 3) == 0

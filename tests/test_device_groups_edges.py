@@ -27,7 +27,7 @@ from device_groups import (
 )
 from group_cases import GROUPINGS, NORM_CASES, group
 
-pytestmark = pytest.mark.usefixtures("emulation")
+pytestmark = pytest.mark.usefixtures("any_device")
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_metric = pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
 

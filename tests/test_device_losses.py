@@ -12,7 +12,7 @@ from device import DeviceArray, check_sentinels, on_device, placed
 from loss_cases import DTYPES, EPS, SCALE, TARGETS, Batch, logistic_batch, softmax_batch
 from proxstep import _core
 
-pytestmark = pytest.mark.usefixtures("emulation")
+pytestmark = pytest.mark.usefixtures("any_device")
 
 # One lane a row, several, all of a warp and a block; whole packs of 16 bytes and parts of one.
 CLASSES = (1, 2, 3, 4, 31, 32, 33, 257, 1024, 1025, 5000)

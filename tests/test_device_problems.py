@@ -17,7 +17,6 @@ from proxstep.namespace import libraries
 
 pytestmark = pytest.mark.usefixtures("emulation")
 kinds = pytest.mark.parametrize("kind", cases.KINDS)
-NOT_YET = ("losses run on the CPU", "projections run on the CPU")
 SOME = ("L1 weighted", "ElasticNet", "Box", "Group segments", "SparseGroup", "Simplex", "LinfBall")
 PENALTIES = [c for c in cases.CONVEX if c.name in SOME]
 PENALTIES.append(cases.Convex("MCP", lambda _: ps.MCP(0.08), np.copyto))  # no oracle is asked
@@ -35,25 +34,6 @@ def on_both(d: Any, dtype: str = "float64", order: str = "C", **settings: Any) -
     make = getattr(ps, d.name)
     arrays = DeviceArray(X.copy("K")), there(d.y), there(d.w)
     return make(X, d.y, d.w, **settings), make(*arrays, **settings)
-
-
-def served(call: Any, *args: Any, **settings: Any) -> Any:
-    """The call's result, or a skip where the core does not serve its kernels on a device yet."""
-    try:
-        return call(*args, **settings)
-    except ValueError as error:
-        if any(words in str(error) for words in NOT_YET):
-            pytest.skip(str(error))
-        raise
-
-
-def needs(penalty: Any, shape: tuple[int, ...]) -> None:
-    """Skip where the core has no kernel for this prox: that of groups would do nothing."""
-    z = np.linspace(-2.1, 1.3, int(np.prod(shape))).reshape(shape)
-    got = served(penalty.prox, there(z), 0.7).host
-    if not np.allclose(got, penalty.prox(z, 0.7)):
-        assert isinstance(penalty, ps.Group | ps.SparseGroup)
-        pytest.skip("the core has no kernels of groups yet")
 
 
 def assert_same_solution(got: Any, want: Any, tol: float) -> None:
@@ -78,8 +58,7 @@ def test_the_solution_is_that_of_numpy(kind: str, case: Any) -> None:
     d = cases.data(kind, weighted=turn % 2 == 0)
     host, device = on_both(d, fit_intercept=turn % 4 < 2)
     penalty = case.make(d.shape)
-    needs(penalty, d.shape)
-    got = served(ps.solve, device, penalty, tol=1e-9)
+    got = ps.solve(device, penalty, tol=1e-9)
     assert_same_solution(got, ps.solve(host, penalty, tol=1e-9), 1e-9)
 
 
@@ -90,7 +69,7 @@ def test_float32_is_certified_in_float64(kind: str, order: str, weighted: bool) 
     d = cases.data(kind, weighted)
     host, device = on_both(d, "float32", order)
     penalty = ps.L1(0.07, weights=np.resize([0.7, 1.9, 0.4, 0.0], d.shape))
-    got = served(ps.solve, device, penalty, tol=1e-6)
+    got = ps.solve(device, penalty, tol=1e-6)
     assert_same_solution(got, ps.solve(host, penalty, tol=1e-6), 2e-6)
 
 
@@ -102,7 +81,7 @@ def test_values_gradients_and_bounds_are_those_of_numpy(kind: str, intercept: bo
     rng = np.random.default_rng(5)
     x, b = rng.normal(0.1, 0.6, d.shape), rng.normal(-0.3, 0.8, d.shape[1:])
     for given in ((x, b), (x,)):
-        value = served(device.value, *map(there, given))
+        value = device.value(*map(there, given))
         np.testing.assert_allclose(value, host.value(*given), 1e-12)
         for got, want in zip(
             device.gradient(*map(there, given)), host.gradient(*given), strict=True

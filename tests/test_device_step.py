@@ -21,7 +21,7 @@ from cases import (
 from device import DeviceArray, check_sentinels, on_device, placed
 
 SCALE = 0.83  # of the gradient
-pytestmark = pytest.mark.usefixtures("emulation")
+pytestmark = pytest.mark.usefixtures("any_device")
 
 
 def stepped_state(x: Any, g: Any, stepper: Any) -> ps.State:
@@ -247,12 +247,12 @@ class TestRefusals:
 
     def test_a_read_only_array(self) -> None:
         x = on_device(normal(5))
-        x.host.flags.writeable = False
+        x.writable = False
         with pytest.raises(ValueError, match="x is read-only"):
             ps.step(x, on_device(normal(5)), ps.SGD(lr=0.1))
 
 
-def test_work_goes_to_the_chosen_stream() -> None:
+def test_work_goes_to_the_chosen_stream(emulation: Any) -> None:
     x, g = on_device(normal(5)), on_device(normal(5))
     ps.step(x, g, ps.SGD(lr=0.1))
     assert (x.stream, g.stream) == (1, 1)  # DLPack's name of the default stream

@@ -80,7 +80,7 @@ class TestModel:
         np.testing.assert_array_equal(model.forward(cupy.asarray(x)).host, from_host)
 
 
-@pytest.mark.usefixtures("device_loss")
+@pytest.mark.usefixtures("cupy")
 class TestTrainer:
     def test_both_start_from_the_same_numbers(self) -> None:
         cpu, device = pair()

@@ -101,8 +101,8 @@ def steps(names: list[str], storage: str, capacity: str) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def names(emulation: Any) -> list[str]:
-    return device.kernel_names(emulation)
+def names(emulated_kernels: Any) -> list[str]:
+    return device.kernel_names(emulated_kernels)
 
 
 @dataclass(frozen=True)

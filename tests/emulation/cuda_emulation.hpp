@@ -3,8 +3,6 @@
 // barrier goes wrong; the thread sanitizer sees every fiber as a thread and names the race.
 // Include it before the kernels.
 #pragma once
-#include <ucontext.h>
-
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -14,18 +12,7 @@
 #include <utility>
 #include <vector>
 
-#if defined(__SANITIZE_THREAD__)
-#include <sanitizer/tsan_interface.h>
-extern "C" {
-void AnnotateIgnoreReadsBegin(const char* file, int line);
-void AnnotateIgnoreReadsEnd(const char* file, int line);
-void AnnotateIgnoreWritesBegin(const char* file, int line);
-void AnnotateIgnoreWritesEnd(const char* file, int line);
-}
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
-#endif
+#include "fiber.hpp"
 
 #define __global__
 #define __device__
@@ -54,23 +41,6 @@ namespace emulation {
 
 constexpr unsigned kWarp = 32;
 constexpr unsigned kNoWarp = ~0u;
-constexpr std::size_t kStack = 256 << 10;
-
-// The emulation's own state is no kernel's: the thread sanitizer does not look while one lives.
-struct Unwatched {
-#if defined(__SANITIZE_THREAD__)
-  Unwatched() {
-    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
-    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
-  }
-  ~Unwatched() {
-    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
-    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
-  }
-#else
-  Unwatched() {}  // not trivial: the object counts as used
-#endif
-};
 
 // Who waits together: a block, or some lanes of a warp.
 struct Barrier {
@@ -84,16 +54,13 @@ struct Lanes {
   std::uint64_t values[2][kWarp] = {};
 };
 
-struct Fiber {
-  ucontext_t context;
-  std::unique_ptr<char[]> stack{new char[kStack]};
-  unsigned thread = 0;
+struct Thread {
+  Thread(unsigned place, void (*body)()) : index(place), fiber(body) {}
+  unsigned index;
+  Fiber fiber;
   bool finished = false;
   Barrier* waits_for = nullptr;
   unsigned generation = 0;  // of the barrier when it arrived
-#if defined(__SANITIZE_THREAD__)
-  void* sanitizer = __tsan_create_fiber(0);
-#endif
   bool can_run() const { return !finished && (!waits_for || waits_for->generation != generation); }
 };
 
@@ -104,28 +71,27 @@ class Block {
     return *block;
   }
 
-  void run(unsigned threads, const std::function<void()>& kernel) {
+  void run(unsigned count, const std::function<void()>& kernel) {
     const Unwatched own;
-#if defined(__SANITIZE_THREAD__)
-    __tsan_release(&start_);
-#endif
-    while (fibers_.size() < threads) fibers_.emplace_back(new Fiber);
-    threads_ = threads;
+    release(&start_);
+    while (threads_.size() < count) {
+      const auto place = static_cast<unsigned>(threads_.size());
+      threads_.emplace_back(new Thread(place, &Block::run_thread));
+    }
+    count_ = count;
     kernel_ = &kernel;
     lanes_.clear();
     block_ = {};
-    for (unsigned k = 0; k < threads; ++k) start(k);
+    for (const auto& thread : threads_) thread->finished = false;
     while (turn()) {
     }
-#if defined(__SANITIZE_THREAD__)
-    __tsan_acquire(&end_);
-#endif
+    acquire(&end_);
   }
 
   // Returns when all of the block's threads have arrived.
   void wait_block() {
     const Unwatched own;
-    wait(block_, threads_);
+    wait(block_, count_);
   }
   // When all lanes of the mask have.
   void wait_lanes(unsigned mask) {
@@ -133,153 +99,92 @@ class Block {
     wait(lanes(mask).barrier, __builtin_popcount(mask));
   }
   // Lanes with one mask are one group.
-  Lanes& lanes(unsigned mask) { return lanes_[{running_->thread / kWarp, mask}]; }
-  Fiber& running() { return *running_; }
+  Lanes& lanes(unsigned mask) { return lanes_[{running_->index / kWarp, mask}]; }
+  unsigned lane() const { return running_->index % kWarp; }
 
  private:
-  void start(unsigned k) {
-    Fiber& fiber = *fibers_[k];
-    fiber.thread = k;
-    fiber.finished = false;
-    fiber.waits_for = nullptr;
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = fiber.stack.get();
-    fiber.context.uc_stack.ss_size = kStack;
-    fiber.context.uc_link = &scheduler_;
-    makecontext(&fiber.context, &Block::enter, 0);
+  // What a thread does in a block; its fiber repeats it.
+  static void run_thread() {
+    Block& block = current();
+    acquire(&block.start_);
+    (*block.kernel_)();
+    const Unwatched own;
+    release(&block.end_);
+    Thread& self = *block.running_;
+    self.finished = true;
+    self.fiber.suspend();
   }
 
   // Lets one warp run as far ahead of the others as barriers allow.
   bool run_ahead(unsigned warp) {
     bool any = false;
-    for (bool more = true; more; any |= more) {
+    for (bool more = warp != late_; more; any |= more) {
       more = false;
-      for (unsigned k = warp * kWarp; warp != late_ && k < threads_ && k < (warp + 1) * kWarp;
-           ++k) {
-        if (!fibers_[k]->can_run()) continue;
+      for (unsigned k = warp * kWarp; k < count_ && k < (warp + 1) * kWarp; ++k) {
+        if (!threads_[k]->can_run()) continue;
         more = true;
-        resume(*fibers_[k]);
+        resume(*threads_[k]);
       }
     }
     return any;
   }
 
-  // Lets every fiber run that can, in an order of its own; false when all have finished. One warp
+  // Lets every thread run that can, in an order of its own; false when all have finished. One warp
   // is late: it runs when no other can, and what others overwrite before it was read goes wrong.
   bool turn() {
     bool late_waits = false, unfinished = false;
-    bool any = run_ahead(random() % (threads_ / kWarp + 1));
-    const unsigned first = random() % threads_, stride = 2 * (random() % threads_) + 1;
-    for (unsigned k = 0; k < threads_; ++k) {
+    bool any = run_ahead(random() % (count_ / kWarp + 1));
+    const unsigned first = random() % count_, stride = 2 * (random() % count_) + 1;
+    for (unsigned k = 0; k < count_; ++k) {
       // A stride that is odd visits a power of two of threads once each.
-      Fiber& fiber = *fibers_[(first + k * stride) % threads_];
-      unfinished |= !fiber.finished;
-      if (!fiber.can_run()) continue;
-      if (fiber.thread / kWarp == late_) {
+      Thread& thread = *threads_[(first + k * stride) % count_];
+      unfinished |= !thread.finished;
+      if (!thread.can_run()) continue;
+      if (thread.index / kWarp == late_) {
         late_waits = true;
         continue;
       }
       any = true;
-      resume(fiber);
+      resume(thread);
     }
     if (unfinished && !any && !late_waits) std::abort();  // some wait at a barrier for ever
     if (late_ == kNoWarp) {
-      late_ = random() % (threads_ / kWarp + 1);
+      late_ = random() % (count_ / kWarp + 1);
     } else if (!any) {
       late_ = kNoWarp;
     }
     return unfinished;
   }
 
-  void resume(Fiber& fiber) {
-    running_ = &fiber;
-    fiber.waits_for = nullptr;
-    threadIdx.x = fiber.thread;
-#if defined(__SANITIZE_THREAD__)
-    scheduler_fiber_ = __tsan_get_current_fiber();
-    __tsan_switch_to_fiber(fiber.sanitizer, __tsan_switch_to_fiber_no_sync);
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-    void* fake_stack = nullptr;
-    __sanitizer_start_switch_fiber(&fake_stack, fiber.stack.get(), kStack);
-#endif
-    swapcontext(&scheduler_, &fiber.context);
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(fake_stack, nullptr, nullptr);
-#endif
-  }
-
-  void suspend() {
-    Fiber& fiber = *running_;
-#if defined(__SANITIZE_THREAD__)
-    __tsan_switch_to_fiber(scheduler_fiber_, __tsan_switch_to_fiber_no_sync);
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-    void* fake_stack = nullptr;
-    __sanitizer_start_switch_fiber(fiber.finished ? nullptr : &fake_stack, scheduler_stack_,
-                                   scheduler_stack_size_);
-#endif
-    if (fiber.finished) {
-      setcontext(&scheduler_);
-    } else {
-      swapcontext(&fiber.context, &scheduler_);
-    }
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(fake_stack, &scheduler_stack_, &scheduler_stack_size_);
-#endif
+  void resume(Thread& thread) {
+    running_ = &thread;
+    thread.waits_for = nullptr;
+    threadIdx.x = thread.index;
+    thread.fiber.resume();
   }
 
   void wait(Barrier& barrier, unsigned count) {
-#if defined(__SANITIZE_THREAD__)
-    __tsan_release(&barrier);
-#endif
+    release(&barrier);
     if (++barrier.arrived == count) {
       barrier.arrived = 0;
       ++barrier.generation;
     } else {
       running_->waits_for = &barrier;
       running_->generation = barrier.generation;
-      suspend();
+      running_->fiber.suspend();
     }
-#if defined(__SANITIZE_THREAD__)
-    __tsan_acquire(&barrier);
-#endif
-  }
-
-  static void enter() {
-    Block& block = current();
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(nullptr, &block.scheduler_stack_, &block.scheduler_stack_size_);
-#endif
-#if defined(__SANITIZE_THREAD__)
-    __tsan_acquire(&block.start_);
-#endif
-    (*block.kernel_)();
-    const Unwatched own;
-#if defined(__SANITIZE_THREAD__)
-    __tsan_release(&block.end_);
-#endif
-    block.running_->finished = true;
-    block.suspend();
+    acquire(&barrier);
   }
 
   unsigned random() { return state_ = state_ * 1664525u + 1013904223u, state_ >> 8; }
 
-  std::vector<std::unique_ptr<Fiber>> fibers_;
-  Fiber* running_ = nullptr;
+  std::vector<std::unique_ptr<Thread>> threads_;
+  Thread* running_ = nullptr;
   const std::function<void()>* kernel_ = nullptr;
-  ucontext_t scheduler_;
   Barrier block_;
   std::map<std::pair<unsigned, unsigned>, Lanes> lanes_;  // by warp and mask
-  unsigned threads_ = 0, state_ = 1, late_ = kNoWarp;
+  unsigned count_ = 0, state_ = 1, late_ = kNoWarp;
   int start_ = 0, end_ = 0;  // what the sanitizer orders blocks by
-#if defined(__SANITIZE_THREAD__)
-  void* scheduler_fiber_ = nullptr;
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-  const void* scheduler_stack_ = nullptr;
-  std::size_t scheduler_stack_size_ = 0;
-#endif
 };
 
 // Every lane of the mask gives a value and takes that of another lane.
@@ -288,7 +193,7 @@ T shuffle(unsigned mask, T value, unsigned from) {
   static_assert(sizeof(T) <= sizeof(std::uint64_t), "as on a device");
   const Unwatched own;
   Block& block = Block::current();
-  const unsigned lane = block.running().thread % kWarp;
+  const unsigned lane = block.lane();
   if (!(mask >> lane & mask >> from & 1)) std::abort();  // undefined on a device
   Lanes& lanes = block.lanes(mask);
   std::uint64_t* const values = lanes.values[lanes.barrier.generation % 2];
@@ -316,7 +221,7 @@ inline void __syncwarp(unsigned mask = 0xffffffffu) {
 }
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int lanes) {
-  const unsigned lane = emulation::Block::current().running().thread % emulation::kWarp;
+  const unsigned lane = emulation::Block::current().lane();
   return emulation::shuffle(mask, value, lane ^ static_cast<unsigned>(lanes));
 }
 template <class T>

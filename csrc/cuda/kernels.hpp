@@ -58,8 +58,8 @@ void each_kernel(const Add& add) {
   add(kernel_name<S>("value_kernel"), &value_kernel<S>);
   add(kernel_name<S>("norm_kernel"), &norm_kernel<S>);
   add(kernel_name<S>("survey_kernel"), &survey_kernel<S>);
-  each_project_kernel<S, Ball>("Ball", add);
-  each_project_kernel<S, TopK>("TopK", add);
+  each_project_kernel<S, Ball>("proxstep::cuda::Ball", add);
+  each_project_kernel<S, TopK>("proxstep::cuda::TopK", add);
   if constexpr (sizeof(S) >= 4) each_compute_kernel<S>(add);
   if constexpr (sizeof(S) == 8) each_plain_kernel(add);
 }

@@ -18,7 +18,7 @@ constexpr std::int64_t kLeastChunk = 16384;
 constexpr std::int64_t kMostBlocks = 0x7fffffff;
 
 std::string goal_name(const Projection& p) {
-  return p.set == ProjectionSet::top_k ? "TopK" : "Ball";
+  return p.set == ProjectionSet::top_k ? "proxstep::cuda::TopK" : "proxstep::cuda::Ball";
 }
 
 ProjectCall call_for(const Projection& p) {

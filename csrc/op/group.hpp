@@ -35,7 +35,7 @@ PROXSTEP_FN constexpr double small_quotient() {
 // z / (nu + s). In the compute type; the sums over it are in double.
 template <class T>
 PROXSTEP_FN double group_quotient(T z, T s, T nu) {
-  constexpr T tiny = sizeof(T) == 4 ? T(0x1p-126) : T(0x1p-1022);  // 0 / 0 is 0 where a step is 0
+  constexpr T tiny = T(sizeof(T) == 4 ? 0x1p-126 : 0x1p-1022);  // 0 / 0 is 0 where a step is 0
   return double(z / (nu + (s + tiny)));
 }
 

@@ -12,6 +12,7 @@ import numpy as np
 import proxstep as ps
 import pytest
 from cases import assert_same_bits, normal
+from lm_cases import make_trainer
 from proxstep import _core
 
 pytestmark = pytest.mark.gpu
@@ -156,6 +157,46 @@ def test_a_graph_goes_on_with_every_replay() -> None:
         cpu.step([g], lr=rate, max_norm=2.0)
     assert gpu.steps == 4
     np.testing.assert_allclose(there.cpu().numpy(), x, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["LeastSquares", "Logistic", "Softmax"])
+@pytest.mark.parametrize("penalty", [ps.L1(0.01), ps.ElasticNet(0.01, 0.1)])
+def test_a_problem_is_solved_where_it_lies(library: Any, name: str, penalty: ps.Penalty) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((500, 40))
+    y = X @ rng.standard_normal(40) + rng.standard_normal(500)
+    y = {"LeastSquares": y, "Logistic": (y > 0) * 1.0, "Softmax": np.digitize(y, [-3, 3])}[name]
+    want = ps.solve(getattr(ps, name)(X, y), penalty, tol=1e-9)
+    got = ps.solve(getattr(ps, name)(library.array(X), library.array(y)), penalty, tol=1e-9)
+    assert got.converged
+    np.testing.assert_allclose(got.objective, want.objective, rtol=1e-8)
+    np.testing.assert_allclose(library.host(got.x), want.x, atol=1e-4)
+
+
+def test_a_sparse_problem_is_solved_where_it_lies() -> None:
+    sparse = pytest.importorskip("cupyx.scipy.sparse")
+    scipy_sparse = pytest.importorskip("scipy.sparse")
+    _core.set_cuda_backend(ps.cuda.backend())
+    tools = cupy_tools()
+    X = scipy_sparse.random(2000, 300, 0.05, "csr", random_state=0)
+    y = X @ np.random.default_rng(1).standard_normal(300)
+    want = ps.solve(ps.LeastSquares(X, y), ps.L1(0.01), tol=1e-8)
+    for kind in (sparse.csr_matrix, sparse.csc_matrix):
+        got = ps.solve(ps.LeastSquares(kind(X), tools.array(y)), ps.L1(0.01), tol=1e-8)
+        np.testing.assert_allclose(got.objective, want.objective, rtol=1e-7)
+
+
+def test_the_language_model_trains_on_cupy() -> None:
+    pytest.importorskip("cupy")
+    _core.set_cuda_backend(ps.cuda.backend())
+    settings: dict[str, Any] = {"replicas": 1, "log_every": 1, "lr": 0.03}
+    settings |= {"penalty": "l1", "lam": 0.4, "sizes": {"layers": 1}}
+    records = [
+        list(make_trainer(device=device, **settings).records()) for device in ("cpu", "cuda")
+    ]
+    for want, got in zip(*records, strict=True):
+        assert got.train_loss == pytest.approx(want.train_loss, rel=1e-4)
+        assert got.zeros == pytest.approx(want.zeros, rel=1e-2)
 
 
 def test_both_backends_give_the_same_bits() -> None:

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import importlib
 import re
-import sys
 import sysconfig
-import types
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-import proxstep as ps
-import pytest
-
-INSTALLED = Path(ps.__file__).parent / "include/proxstep"
-INCLUDE = INSTALLED if INSTALLED.is_dir() else Path(__file__).parent.parent / "csrc"
 
 
 @cache
@@ -54,22 +45,9 @@ class Compiled:
         return sum(int(n) for n in re.findall(r"(\d+) bytes stack frame", self.log))
 
 
-@cache
-def all_kernels() -> str:
-    """The text that CuPy compiles; loaded without CuPy, which the module that makes it needs."""
-    stand_in = types.ModuleType("cupy")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "cupy", stand_in)
-        patch.delitem(sys.modules, "proxstep._cupy", raising=False)
-        module = importlib.import_module("proxstep._cupy")
-        patch.delitem(sys.modules, "proxstep._cupy")
-    return module.source()
-
-
 def compile_source(source: str, kernels: Sequence[str], options: Sequence[str]) -> Compiled:
-    """Compile ``source`` with the headers of the package and instantiate ``kernels``."""
+    """Compile ``source``, which includes nothing, and instantiate ``kernels``."""
     nvrtc, program = library(), ctypes.c_void_p()
-    options = [*options, f"--include-path={INCLUDE}"]
     created = nvrtc.nvrtcCreateProgram(
         ctypes.byref(program), source.encode(), b"test.cu", 0, None, None
     )

@@ -11,6 +11,7 @@ from typing import Any
 import device
 import nvrtc
 import pytest
+from proxstep._kernels import headers, source
 
 pytestmark = pytest.mark.skipif(nvrtc.library() is None, reason="needs nvidia-cuda-nvrtc")
 
@@ -28,7 +29,7 @@ MOST_REGISTERS = 128  # two blocks of 256 threads share a multiprocessor
 def registered(header: str, registry: str) -> list[str]:
     """The class templates that ``registry`` lists in ``header``."""
     members = re.search(
-        rf"using {registry} =\s*List<([^>]*)>", (nvrtc.INCLUDE / "op" / header).read_text()
+        rf"using {registry} =\s*List<([^>]*)>", (headers() / "op" / header).read_text()
     )
     assert members, f"{header} has no list {registry}"
     return [name.strip() for name in members[1].split(",")]
@@ -36,7 +37,7 @@ def registered(header: str, registry: str) -> list[str]:
 
 def registered_rules() -> list[Any]:
     """Slots and stored of every rule, from its struct; an extrapolation is stored as well."""
-    text = (nvrtc.INCLUDE / "op/update.hpp").read_text()
+    text = (headers() / "op/update.hpp").read_text()
     found = []
     for rule in registered("update.hpp", "Rules"):
         body = text[text.index(f"struct {rule} {{") :]
@@ -56,7 +57,7 @@ def options(architecture: int) -> list[str]:
 def compiled(kernels: tuple[str, ...], architecture: int) -> nvrtc.Compiled:
     """Those kernels from the one text that CuPy is given."""
     names = [f"proxstep::cuda::{kernel}" for kernel in kernels]
-    return nvrtc.compile_source(nvrtc.all_kernels(), names, options(architecture))
+    return nvrtc.compile_source(source(), names, options(architecture))
 
 
 def steps(names: list[str], storage: str, capacity: str) -> tuple[str, ...]:

@@ -6,44 +6,18 @@ Only what the core asks of a backend; addresses and streams are integers.
 from __future__ import annotations
 
 import ctypes
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import cupy
 
+from ._kernels import source
+
 THREADS = 256  # of a block: kThreads of cuda/tables.hpp
 OPTIONS = ("--std=c++17", "--fmad=false")
 _TO_DEVICE, _TO_HOST = 1, 2  # cudaMemcpyKind
-
-
-def headers() -> Path:
-    """Return the folder of the C++ headers: in the package, or beside it in a source tree."""
-    installed = Path(__file__).parent / "include/proxstep"
-    return installed if installed.is_dir() else Path(__file__).parents[2] / "csrc"
-
-
-@cache
-def source() -> str:
-    """Return all kernels as one text: CuPy's cache looks at the text, not at what it includes."""
-    return _expanded(headers() / "cuda/all_kernels.cuh", set())
-
-
-def _expanded(path: Path, seen: set[Path]) -> str:
-    if path in seen:
-        return ""
-    seen.add(path)
-    text = path.read_text(encoding="utf-8").replace("#pragma once\n", "")
-    return re.sub(
-        r'^#include "(.+)"$',
-        lambda line: _expanded((path.parent / line[1]).resolve(), seen),
-        text,
-        flags=re.MULTILINE,
-    )
 
 
 class CuPyBackend:

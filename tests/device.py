@@ -16,10 +16,12 @@ from typing import Any
 
 import device_library
 import numpy as np
+import proxstep as ps
 import pytest
 from cases import numpy_dtype
 
 HERE = Path(__file__).parent
+CAPSULE = f"proxstep.cuda {ps.__version__}".encode()  # the core takes functions of its version only
 FLAGS = ["-std=c++17", "-O1", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
 FLAGS += ["-Wno-unknown-pragmas", "-fPIC", "-shared"]
 # A device stops at an address that is not aligned; x86 would not.
@@ -57,7 +59,7 @@ def capsule(library: Any) -> Any:
         [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p],
     )
     library.emulated_functions.restype = ctypes.c_void_p
-    return new(library.emulated_functions(), None, None)
+    return new(library.emulated_functions(), CAPSULE, None)
 
 
 def gpu_backend(name: str) -> Any:
@@ -126,7 +128,10 @@ class DeviceArray(device_library.Operators):
         if self._real is None:
             return super().__setitem__(index, values)
         host = self._real.read()
-        host[device_library.host_of(index)] = device_library.host_of(values)
+        from_host = isinstance(values, np.ndarray)  # CuPy copies what is assigned
+        host[device_library.host_of(index)] = (
+            values if from_host else device_library.host_of(values)
+        )
         self._real.write(host.base)
 
     def get(self) -> np.ndarray:
@@ -210,7 +215,7 @@ def _lend(a: np.ndarray, data: int, device: int, writable: bool) -> Any:
     strides = (ctypes.c_int64 * a.ndim)(*(s // a.itemsize for s in a.strides))
     brain = a.dtype.name == "bfloat16"
     tensor = _Tensor(
-        a.ctypes.data, (ctypes.c_int32 * 2)(2, device), a.ndim, 4 if brain else CODES[a.dtype.kind],
+        data, (ctypes.c_int32 * 2)(2, device), a.ndim, 4 if brain else CODES[a.dtype.kind],
         8 * a.itemsize, 1, shape, strides, 0,
     )  # fmt: skip
     flags = 0 if writable else 1

@@ -41,7 +41,7 @@ def _binary(name: str) -> Any:
         return _new(compute(host_of(b), a.host))
 
     def in_place(a: Any, b: Any) -> Any:
-        a.host[...] = compute(a.host, host_of(b))
+        a[...] = _new(compute(a.host, host_of(b)))
         return a
 
     return forward, reflected, in_place

@@ -286,7 +286,8 @@ def test_arrays_in_two_places_are_refused(loss: str, name: str) -> None:
     assert (there["grad"].host == 1).all()
 
 
-def test_a_gradient_over_half_of_an_input_is_refused() -> None:
+def test_a_gradient_over_half_of_an_input_is_refused(emulation: Any) -> None:
+    """Views of a GPU's memory would each be a copy in these tests."""
     room = np.ones(60)
     logits, grad = DeviceArray(room[:24].reshape(6, 4)), DeviceArray(room[4:28].reshape(6, 4))
     with pytest.raises(ValueError, match="grad and logits overlap"):

@@ -209,7 +209,10 @@ def test_a_capturable_optimizer_reads_rates_and_steps_on_the_device(
         cpu.step(grads, lr=rates, grad_scale=SCALE)
         gpu.step([on_device(g) for g in grads], grad_scale=SCALE)
         for got, want in zip(there, params, strict=True):
-            assert_same_bits(got.host, want)
+            if DeviceArray.on_gpu:  # powers of the rates are CUDA's own there
+                np.testing.assert_allclose(got.host.astype(float), want.astype(float), 1e-5, 1e-6)
+            else:
+                assert_same_bits(got.host, want)
     assert gpu.steps == cpu.steps == 3
     gpu.load_state_dict({**gpu.state_dict(), "steps": 7})
     assert gpu.steps == 7

@@ -121,9 +121,9 @@ def test_the_device_stays_current(library: Any) -> None:
     if cupy.cuda.runtime.getDeviceCount() < 2:
         pytest.skip("needs two devices")
     with cupy.cuda.Device(1):
-        x = cupy.ones(10)
+        x, g = cupy.ones(10), cupy.ones(10)
     with cupy.cuda.Device(0):
-        ps.step(x, cupy.asarray(x), ps.SGD(lr=0.1))
+        ps.step(x, g, ps.SGD(lr=0.1))
         assert cupy.cuda.runtime.getDevice() == 0
 
 

@@ -1,6 +1,7 @@
 #include "device.hpp"
 
 #include <pybind11/stl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -14,7 +15,9 @@ namespace {
 class NativeBackend : public cuda::Backend {
  public:
   explicit NativeBackend(py::capsule capsule)
-      : capsule_(std::move(capsule)), functions_(*capsule_.get_pointer<const cuda::Functions>()) {}
+      : capsule_(std::move(capsule)),
+        functions_(*static_cast<const cuda::Functions*>(
+            PyCapsule_GetPointer(capsule_.ptr(), PROXSTEP_CUDA_CAPSULE))) {}
 
   void launch(cuda::Stream stream, const cuda::Launch& launch) override {
     const char* const kernel = launch.kernel.c_str();
@@ -96,12 +99,22 @@ cuda::Backend*& held_backend() {
   return held;
 }
 
-void set_backend(const py::object& brought) {
-  if (py::isinstance<py::capsule>(brought)) {
-    held_backend() = new NativeBackend(py::reinterpret_borrow<py::capsule>(brought));
-  } else {
-    held_backend() = new PythonBackend(brought);
+cuda::Backend* make_backend(const py::object& brought) {
+  if (!PyCapsule_CheckExact(brought.ptr())) return new PythonBackend(brought);
+  if (!PyCapsule_IsValid(brought.ptr(), PROXSTEP_CUDA_CAPSULE)) {
+    throw py::import_error("proxstep._cuda is of another version than proxstep._core");
   }
+  return new NativeBackend(py::reinterpret_borrow<py::capsule>(brought));
+}
+
+pid_t& pid_of_backend() {
+  static pid_t pid = 0;
+  return pid;
+}
+
+void set_backend(const py::object& brought) {
+  held_backend() = make_backend(brought);
+  pid_of_backend() = getpid();
 }
 
 py::object cuda_module() { return py::module_::import("proxstep.cuda"); }
@@ -109,7 +122,15 @@ py::object cuda_module() { return py::module_::import("proxstep.cuda"); }
 }  // namespace
 
 cuda::Backend& backend() {
-  if (!held_backend()) set_backend(cuda_module().attr("backend")());
+  if (!held_backend()) {
+    const py::object brought = cuda_module().attr("backend")();
+    if (!held_backend()) set_backend(brought);  // another thread may have been faster
+  }
+  if (pid_of_backend() != getpid()) {
+    throw cuda::Error(
+        "CUDA cannot be used in a process that was forked after it was used; start workers with "
+        "the spawn method");
+  }
   return *held_backend();
 }
 
@@ -125,28 +146,43 @@ cuda::Stream current_stream(py::handle array, int device) {
   return {device, handle.cast<std::uintptr_t>()};
 }
 
-// The lock is not held while copying: that may need the GIL.
+// The lock is not held while others run: they may need the GIL, or let it go.
 const void* DeviceCopies::on(cuda::Stream stream, const void* from, std::size_t bytes) const {
+  cuda::Backend& serves = backend();
+  if (const void* held = find(stream.device)) return held;
+  void* memory = nullptr;
+  {
+    py::gil_scoped_release released;
+    memory = serves.allocate(stream, std::max<std::size_t>(bytes, 1));
+    try {
+      serves.write(stream, memory, from, bytes);
+    } catch (...) {
+      serves.release(stream, memory);
+      throw;
+    }
+  }
+  return keep(stream, {&serves, memory});
+}
+
+const void* DeviceCopies::find(int device) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto held = copies_.find(device);
+  return held == copies_.end() ? nullptr : held->second.memory;
+}
+
+// Of two threads that copied at once the first one's copy stays.
+const void* DeviceCopies::keep(cuda::Stream stream, Copy copy) const {
+  const void* kept = nullptr;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto held = copies_.find(stream.device);
-    if (held != copies_.end()) return held->second;
+    kept = copies_.emplace(stream.device, copy).first->second.memory;
   }
-  void* const memory = backend().allocate(stream, std::max<std::size_t>(bytes, 1));
-  try {
-    backend().write(stream, memory, from, bytes);
-  } catch (...) {
-    backend().release(stream, memory);
-    throw;
-  }
-  const std::lock_guard<std::mutex> lock(mutex_);
-  const auto [held, is_first] = copies_.emplace(stream.device, memory);
-  if (!is_first) backend().release(stream, memory);
-  return held->second;
+  if (kept != copy.memory) copy.owner->release(stream, copy.memory);
+  return kept;
 }
 
 DeviceCopies::~DeviceCopies() {
-  for (const auto& [device, memory] : copies_) backend().discard(device, memory);
+  for (const auto& [device, copy] : copies_) copy.owner->discard(device, copy.memory);
 }
 
 void bind_device(py::module_& m) {

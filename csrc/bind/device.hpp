@@ -33,8 +33,15 @@ class DeviceCopies {
   const void* on(cuda::Stream stream, const void* from, std::size_t bytes) const;
 
  private:
+  struct Copy {
+    cuda::Backend* owner;
+    void* memory;
+  };
+  const void* find(int device) const;
+  const void* keep(cuda::Stream stream, Copy copy) const;
+
   mutable std::mutex mutex_;
-  mutable std::map<int, void*> copies_;
+  mutable std::map<int, Copy> copies_;
 };
 
 void bind_device(py::module_& m);

@@ -9,7 +9,7 @@ namespace py = pybind11;
 PYBIND11_MODULE(_cuda, m, py::mod_gil_not_used()) {
   m.doc() = "The compiled CUDA kernels of proxstep.";
   m.attr("architectures") = PROXSTEP_CUDA_ARCHITECTURES;
-  m.attr("functions") = py::capsule(&proxstep::cuda::native_functions());
+  m.attr("functions") = py::capsule(&proxstep::cuda::native_functions(), PROXSTEP_CUDA_CAPSULE);
   m.def("devices", [] {
     const char* problem = "";
     const int count = proxstep::cuda::device_count(&problem);

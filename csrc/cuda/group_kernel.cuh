@@ -76,7 +76,7 @@ __device__ __noinline__ BlockSums<double> step_groups(const GroupArray<C>& array
 }
 
 template <class S, int capacity>
-__global__ void __launch_bounds__(kThreads, 2)
+__global__ void __launch_bounds__(kThreads, kResident)
     group_kernel(const GroupTable<op::compute_t<S>, capacity> __grid_constant__ table) {
   using C = op::compute_t<S>;
   static_assert(sizeof(GroupTable<C, capacity>) <= kMostBytes, "a smaller capacity is needed");
@@ -94,7 +94,7 @@ __global__ void __launch_bounds__(kThreads, 2)
 
 // The penalty's value of one array with groups.
 template <class S>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kResident)
     group_value_kernel(const GroupValueCall<op::compute_t<S>> __grid_constant__ call) {
   using C = op::compute_t<S>;
   constexpr int n = kGroupPack<S>;

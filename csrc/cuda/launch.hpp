@@ -26,8 +26,8 @@ struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// All methods raise Error. read and write wait for the stream; discard, for what several streams
-// may use, waits for the device; nothing else waits.
+// All methods raise Error. read and write wait for the stream; nothing else waits. discard is for
+// what several streams may still use: it is freed at a later write.
 class Backend {
  public:
   virtual ~Backend() = default;

@@ -3,6 +3,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <map>
 #include <mutex>
 #include <vector>
 
@@ -68,8 +69,10 @@ cudaError_t pool_of(int device, cudaMemPool_t* pool) {
   const auto place = static_cast<std::size_t>(device);
   if (pools.size() <= place) pools.resize(place + 1, nullptr);
   if (!pools[place]) {
-    const cudaError_t code = make_pool(device, &pools[place]);
+    cudaMemPool_t made = nullptr;
+    const cudaError_t code = make_pool(device, &made);
     if (code != cudaSuccess) return code;
+    pools[place] = made;
   }
   *pool = pools[place];
   return cudaSuccess;
@@ -99,12 +102,39 @@ int release(Stream stream, void* memory) {
   return on.code() != cudaSuccess ? on.code() : cudaFreeAsync(memory, stream_of(stream));
 }
 
+// What was discarded may still be in use, and to wait for the device could break a capture or a
+// destructor: it is freed when somebody waits anyway.
+class Discarded {
+ public:
+  static Discarded& all() {
+    static Discarded discarded;
+    return discarded;
+  }
+  void add(int device, void* memory) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    memory_.emplace(device, memory);
+  }
+  // Of the current device.
+  cudaError_t free(int device) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto [first, last] = memory_.equal_range(device);
+    if (first == last) return cudaSuccess;
+    cudaError_t code = cudaDeviceSynchronize();
+    for (auto each = first; each != last && code == cudaSuccess;) {
+      code = cudaFree(each->second);
+      each = memory_.erase(each);
+    }
+    return code;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::multimap<int, void*> memory_;  // by device
+};
+
 int discard(int device, void* memory) {
-  const OnDevice on(device);
-  cudaError_t code = on.code();
-  if (code == cudaSuccess) code = cudaDeviceSynchronize();
-  if (code == cudaSuccess) code = cudaFree(memory);
-  return code;
+  Discarded::all().add(device, memory);
+  return cudaSuccess;
 }
 
 int copy(Stream stream, void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
@@ -115,6 +145,10 @@ int copy(Stream stream, void* to, const void* from, std::size_t bytes, cudaMemcp
   return code;
 }
 int write(Stream stream, void* to, const void* from, std::size_t bytes) {
+  const OnDevice on(stream.device);
+  cudaError_t code = on.code();
+  if (code == cudaSuccess) code = Discarded::all().free(stream.device);
+  if (code != cudaSuccess) return code;
   return copy(stream, to, from, bytes, cudaMemcpyHostToDevice);
 }
 int read(Stream stream, void* to, const void* from, std::size_t bytes) {

@@ -67,7 +67,8 @@ __global__ void __launch_bounds__(kThreads, kResident)
   if (threadIdx.x == 0) call.thresholds[blockIdx.x] = t;
 }
 
-// Ties in front of a block: its row's last bins say how many the earlier blocks hold.
+// Ties in front of a block: its row's last bins say how many the earlier blocks hold. Where ties
+// are wanted all digits of the key were found: the last of them is its bin.
 __device__ inline long long ties_before(const ProjectCall& call, const BlockOfRow& at,
                                         const Threshold& t) {
   const Bin* const parts = call.bins + at.row * call.blocks * kBins + t.key % kBins;

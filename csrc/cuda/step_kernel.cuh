@@ -22,14 +22,26 @@ __device__ bool is_aligned(const StepArray<op::compute_t<S>>& a) {
   return aligned;
 }
 
+// What all packs of a block share. The rule is a copy: it stays in registers, where a reference
+// would be read again after every store.
+template <class C, class Rule>
+struct StepBlock {
+  const StepArray<C>& array;
+  const StepSettings<C>& settings;
+  Rule rule;
+  C grad_scale;
+  bool aligned, counts;
+};
+
 // Elements i..i + count - 1, count <= kPack<S>. The penalty is chosen between rule and store, so
 // that their code is a sum and not a product.
 template <class S, class Rule, class C>
-__device__ void step_pack(const StepArray<C>& a, long long i, int count, bool aligned, C grad_scale,
-                          const StepSettings<C>& settings, bool counts, BlockSums<C>& sums) {
+__device__ void step_pack(const StepBlock<C, Rule>& block, long long i, int count,
+                          BlockSums<C>& sums) {
   constexpr int n = kPack<S>;
-  const bool whole = aligned && count == n;
-  const Rule rule = *reinterpret_cast<const Rule*>(settings.rule.held);
+  const StepArray<C>& a = block.array;
+  const StepSettings<C>& settings = block.settings;
+  const bool whole = block.aligned && count == n;
   S* const to = static_cast<S*>(a.x) + i;
   Pack<S, n> x = {}, g;
   Pack<C, n> m[op::kMaxSlots] = {}, weights;
@@ -45,7 +57,7 @@ __device__ void step_pack(const StepArray<C>& a, long long i, int count, bool al
   op::Point<C> at[n];
 #pragma unroll
   for (int j = 0; j < n; ++j) {
-    at[j] = op::step_point(own, j, grad_scale, rule);
+    at[j] = op::step_point(own, j, block.grad_scale, block.rule);
     if (!settings.own_step) at[j].s = settings.step;
   }
   with_penalty(settings.penalty, [&](const auto& penalty) {
@@ -55,8 +67,8 @@ __device__ void step_pack(const StepArray<C>& a, long long i, int count, bool al
     }
   });
 #pragma unroll
-  for (int j = 0; j < n; ++j) op::step_store(own, j, at[j].z, rule);
-  if (counts) add_sums(settings.penalty, Change<S, n>{before, x, weights}, {0, count}, sums);
+  for (int j = 0; j < n; ++j) op::step_store(own, j, at[j].z, block.rule);
+  if (block.counts) add_sums(settings.penalty, Change<S, n>{before, x, weights}, {0, count}, sums);
   store(x, to, count, whole);
 #pragma unroll
   for (int k = 0; k < Rule::slots; ++k) {
@@ -74,16 +86,19 @@ __global__ void __launch_bounds__(kThreads, kResident)
   const StepArray<C>& array = table.arrays[k];
   const long long begin = (block - table.first_block[k]) * kChunk<S>;
   const long long end = op::least(begin + kChunk<S>, array.n);
-  const bool aligned = is_aligned<S, RuleAt<rule, C>>(array);
-  const C grad_scale = table.device_scale ? *table.device_scale : table.grad_scale;
-  // A copy stays in registers; a reference would be read again after every store.
-  const StepSettings<C> settings =
+  const StepSettings<C>& settings =
       (table.computed ? table.computed : table.settings)[array.settings];
+  using Rule = RuleAt<rule, C>;
+  const StepBlock<C, Rule> own{array,
+                               settings,
+                               *reinterpret_cast<const Rule*>(settings.rule.held),
+                               table.device_scale ? *table.device_scale : table.grad_scale,
+                               is_aligned<S, Rule>(array),
+                               table.sums != nullptr};
   BlockSums<C> sums = {};
   for (long long i = begin + threadIdx.x * kPack<S>; i < end; i += kThreads * kPack<S>) {
     const int count = static_cast<int>(op::least<long long>(kPack<S>, end - i));
-    step_pack<S, RuleAt<rule, C>>(array, i, count, aligned, grad_scale, settings,
-                                  table.sums != nullptr, sums);
+    step_pack<S>(own, i, count, sums);
   }
   if (table.sums) store_block_sums(sums, table.sums + block);
 }

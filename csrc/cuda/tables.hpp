@@ -54,7 +54,7 @@ struct StepArray {
 template <class C>
 struct BlockSums {
   C penalty, squared_change;
-  int nonzeros, not_finite;
+  long long nonzeros, not_finite;  // a group of a block may be long
 };
 
 // The blocks of array k = 0..count - 1 begin at first_block[k].

@@ -26,6 +26,7 @@ class CuPyBackend:
     def __init__(self) -> None:
         self._kernels: dict[str, Any] = {}
         self._memory: dict[int, Any] = {}  # what keeps an address alive
+        self._discarded: dict[int, list[Any]] = {}  # by device
         self._lock = threading.Lock()
 
     def launch(self, device: int, stream: int, kernel: str, blocks: int, argument: int) -> None:
@@ -47,6 +48,11 @@ class CuPyBackend:
 
     def allocate(self, device: int, stream: int, size: int) -> int:
         """Take memory from CuPy's pool, in the stream's order."""
+        if cupy.cuda.runtime.streamIsCapturing(stream):
+            raise RuntimeError(
+                "a graph cannot keep scratch memory of CuPy's pool; capturing needs the compiled "
+                "module (PROXSTEP_CUDA=ON)"
+            )
         with _working(device, stream):
             memory = cupy.cuda.alloc(size)
         self._memory[memory.ptr] = memory
@@ -58,13 +64,14 @@ class CuPyBackend:
             del self._memory[address]
 
     def discard(self, device: int, address: int) -> None:
-        """Give back what several streams may have used."""
-        with cupy.cuda.Device(device) as current:
-            current.synchronize()
-            del self._memory[address]
+        """Give back, at the next write, what several streams may still use."""
+        self._discarded.setdefault(device, []).append(self._memory.pop(address))
 
     def write(self, device: int, stream: int, to: int, origin: int, size: int) -> None:
         """Copy from the host and wait."""
+        if self._discarded.get(device):
+            cupy.cuda.Device(device).synchronize()
+            self._discarded[device].clear()
         self._copy(device, stream, (to, origin, size), _TO_DEVICE)
 
     def read(self, device: int, stream: int, to: int, origin: int, size: int) -> None:
@@ -79,7 +86,23 @@ class CuPyBackend:
 
 @contextmanager
 def _working(device: int, stream: int) -> Iterator[None]:
-    with cupy.cuda.Device(device):
-        given = cupy.cuda.ExternalStream(stream) if stream else cupy.cuda.Stream.null
-        with given:
-            yield
+    with cupy.cuda.Device(device), _stream(stream):
+        yield
+
+
+def _stream(handle: int) -> Any:
+    if not handle:
+        return cupy.cuda.Stream.null
+    if hasattr(cupy.cuda.Stream, "from_external"):  # from CuPy 14 on
+        return cupy.cuda.Stream.from_external(_Handle(handle))
+    return cupy.cuda.ExternalStream(handle)
+
+
+class _Handle:
+    """A handle that speaks the protocol of CUDA's streams."""
+
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 0, self.handle

@@ -67,7 +67,7 @@ def _find() -> _Found:
         what = f"the compiled module (for {_cuda.architectures})"
         if count:
             return _Found(_cuda.functions, count, what)
-        return _Found(None, 0, f"{what} finds no device: {problem or 'there is none'}")
+        why = f"{what} finds no device: {problem or 'there is none'}"
     try:
         import cupy
     except ImportError:
@@ -101,6 +101,12 @@ def stream(given: Any) -> Iterator[None]:
     ------
     TypeError
         For what is none of these.
+
+    Notes
+    -----
+    The arrays' libraries know nothing of it: keep arguments alive until the stream has done its
+    work, and make it wait for what makes them, and others for what it makes. Making the stream
+    current in the library instead (``with stream:`` of CuPy, ``torch.cuda.stream``) does all that.
 
     Examples
     --------

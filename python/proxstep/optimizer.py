@@ -48,7 +48,8 @@ class Optimizer:
     capturable : bool
         For arrays in CUDA memory: every step reads the learning rates from `rates` and the step
         count from memory of the device, so that a CUDA graph that holds a step goes on with every
-        replay.
+        replay. Penalties, `grad_scale`, `max_norm` and the rules' other settings stay what they
+        were at the capture.
 
     Attributes
     ----------

@@ -1,19 +1,25 @@
 #!/usr/bin/env bash
-# All that needs a GPU in one command: build, tests, sanitizer, benchmarks, with their figures in
-# FOLDER. Needs CUDA's toolkit, CuPy, torch, scikit-build-core, pybind11, cmake and ninja where the
-# Python that runs it finds them, and no network. Goes on after a part that fails; the exit status
-# says whether all passed.
-#   usage: [PYTHON=python3] [WHEELS=folder of wheels that are missing] bash bench/gpu.sh [FOLDER]
+# All that needs a GPU in one command: build, tests, sanitizer, benchmarks, with logs and figures in
+# FOLDER. Needs CUDA's toolkit, and CuPy, torch, scikit-build-core, pybind11, cmake and ninja in the
+# Python that runs it; no network. Goes on after a part that fails; the exit status says whether all
+# passed.
+#   usage: bash bench/gpu.sh [FOLDER]
+#   PYTHON: the Python, python3 by default. WHEELS: a folder of wheels that it lacks.
+#   PARTS: some of "install facts tests memcheck racecheck benchmarks".
 set -uo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-bench/results/gpu}
+python=${PYTHON:-python3}
+parts=${PARTS:-install facts tests memcheck racecheck benchmarks}
+site=$PWD/build/gpu
+export PATH=$PATH:/usr/local/cuda/bin PYTHONPATH=$site
 mkdir -p "$out" build
-venv=$PWD/build/gpu
 failed=()
 
 part() { # NAME COMMAND...: runs it, keeps what it prints, tells how it went and how long it took
   local name=$1 began=$SECONDS
   shift
+  [[ " $parts " == *" $name "* ]] || return 0
   if "$@" >"$out/$name.log" 2>&1; then
     printf '%-12s passed in %d s\n' "$name" $((SECONDS - began))
   else
@@ -23,46 +29,41 @@ part() { # NAME COMMAND...: runs it, keeps what it prints, tells how it went and
   fi
 }
 
+install() {
+  local into=(-m pip install --no-index --no-deps --upgrade --target "$site")
+  rm -rf "$site"
+  if [[ -n ${WHEELS:-} ]]; then "$python" "${into[@]}" "$WHEELS"/*.whl || return 1; fi
+  "$python" "${into[@]}" --no-build-isolation . -C cmake.define.PROXSTEP_CUDA=ON \
+    -C cmake.define.CMAKE_CUDA_ARCHITECTURES=native || return 1
+  "$python" -c "import proxstep; proxstep.show_config()"
+}
+
 facts() {
   date --utc +%FT%TZ
   git describe --always --dirty 2>/dev/null || true
   nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
   nvcc --version | tail -n 2
-  "$venv/bin/python" -m pip list 2>/dev/null | grep -i -E '^(numpy|cupy|torch|pybind11|scikit)'
+  "$python" -m pip list 2>/dev/null | grep -i -E '^(numpy|cupy|torch|pybind11|scikit)'
 }
 
-install() {
-  "${PYTHON:-python3}" -m venv --clear --system-site-packages "$venv" || return 1
-  if [[ -n ${WHEELS:-} ]]; then
-    "$venv/bin/pip" install --no-index --no-deps "$WHEELS"/*.whl || return 1
-  fi
-  "$venv/bin/pip" install --no-index --no-deps --no-build-isolation . \
-    -C cmake.define.PROXSTEP_CUDA=ON -C cmake.define.CMAKE_CUDA_ARCHITECTURES=native || return 1
-  "$venv/bin/proxstep" info
-}
+gpu_tests() { "$python" -m pytest -q -m gpu -p no:cacheprovider --timeout 900 "$@"; }
 
-gpu_tests() { "$venv/bin/python" -m pytest -q -m gpu -p no:cacheprovider "$@"; }
-
-# Memory pools off, so that every array ends where its allocation ends.
-sanitize() { # TOOL TESTS...
-  local tool=$1
-  shift
+# Memory pools off, so that every array ends where its allocation ends; the compiled module only.
+sanitize() { # TOOL TYPES
   PROXSTEP_TEST_POOLS=off PYTORCH_NO_CUDA_MEMORY_CACHING=1 \
-    compute-sanitizer --tool "$tool" --error-exitcode 99 --target-processes all \
-    "$venv/bin/python" -m pytest -q -m gpu -p no:cacheprovider --timeout 900 "$@"
+    compute-sanitizer --tool "$1" --error-exitcode 99 --target-processes all \
+    "$python" -m pytest -q -m gpu -p no:cacheprovider --timeout 900 \
+    -k "native and ($2)" tests/test_device_*.py
 }
 
 part install install
 part facts facts
-cat "$out/facts.log"
+[[ -f $out/facts.log ]] && cat "$out/facts.log"
 part tests gpu_tests
-part memcheck sanitize memcheck -k "native and (float32 or bfloat16)" tests/test_device_step.py \
-  tests/test_device_groups.py tests/test_device_projections.py tests/test_device_losses.py
-part racecheck sanitize racecheck -k "native and float32" tests/test_device_step.py \
-  tests/test_device_groups.py tests/test_device_projections.py tests/test_device_losses.py
-part benchmarks "$venv/bin/python" bench/gpu_report.py --json "$out/step.json" \
-  --markdown "$out/step.md"
-grep -E '✓|✗' "$out/benchmarks.log"
+part benchmarks "$python" bench/gpu_report.py --json "$out/step.json" --markdown "$out/step.md"
+[[ -f $out/benchmarks.log ]] && grep -E '✓|✗' "$out/benchmarks.log"
+part memcheck sanitize memcheck "float32 or bfloat16"
+part racecheck sanitize racecheck "float32"
 
 ((${#failed[@]} == 0)) && echo "all passed in $SECONDS s" && exit 0
 echo "failed: ${failed[*]} ($SECONDS s)"

@@ -51,7 +51,7 @@ def kernel_names(library: Any) -> list[str]:
     return library.kernel_names().decode().splitlines()
 
 
-def capsule(library: Any) -> Any:
+def capsule(library: Any, name: bytes = CAPSULE) -> Any:
     """The library's functions, as the core takes them."""
     new = ctypes.pythonapi.PyCapsule_New
     new.restype, new.argtypes = (
@@ -59,7 +59,7 @@ def capsule(library: Any) -> Any:
         [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p],
     )
     library.emulated_functions.restype = ctypes.c_void_p
-    return new(library.emulated_functions(), CAPSULE, None)
+    return new(library.emulated_functions(), name, None)
 
 
 def gpu_backend(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from cases import (
     rule,
     weights_for,
 )
-from device import DeviceArray, check_sentinels, on_device, placed
+from device import DeviceArray, capsule, check_sentinels, on_device, placed
+from proxstep import _core
 
 SCALE = 0.83  # of the gradient
 pytestmark = pytest.mark.usefixtures("any_device")
@@ -253,6 +255,28 @@ class TestRefusals:
         x.writable = False
         with pytest.raises(ValueError, match="x is read-only"):
             ps.step(x, on_device(normal(5)), ps.SGD(lr=0.1))
+
+
+def test_a_forked_process_is_told_to_spawn(emulation: Any) -> None:
+    reader, writer = os.pipe()
+    ps.soft_threshold(on_device(normal(5)), 0.1)
+    child = os.fork()
+    if child == 0:
+        said = ""
+        try:
+            ps.soft_threshold(on_device(normal(5)), 0.1)
+        except RuntimeError as error:
+            said = str(error)
+        os.write(writer, said.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert "forked" in os.read(reader, 500).decode()
+
+
+def test_functions_of_another_version_are_refused(emulation: Any) -> None:
+    with pytest.raises(ImportError, match="another version"):
+        _core.set_cuda_backend(capsule(emulation, b"proxstep.cuda 0.0"))
+    ps.soft_threshold(on_device(normal(5)), 0.1)  # the one before still serves
 
 
 def test_work_goes_to_the_chosen_stream(emulation: Any) -> None:

@@ -26,6 +26,12 @@ struct GroupPenalty {
   const std::int64_t* offsets = nullptr;  // count + 1 of them, where they are not
 };
 
+// At most n nonzeros in every block of m consecutive elements; m divides how many there are.
+struct NM {
+  int n = 0, m = 0;
+  bool given() const { return m > 0; }
+};
+
 constexpr int kNoRule = -1;
 
 // What a rule does this time, the same for all arrays that share it.
@@ -49,6 +55,7 @@ struct Task : RuleStep {
   const void* steps = nullptr;  // prox only: a step per element
   ElementPenalty element;
   GroupPenalty groups;
+  NM nm;
 };
 
 struct Statistics {

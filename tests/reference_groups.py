@@ -98,6 +98,21 @@ def project_top_k(z: ArrayLike, k: int) -> Array:
     return x.reshape(np.shape(z))
 
 
+def keep_n_of_m(z: ArrayLike, n: int, m: int, s: ArrayLike | None = None) -> Array:
+    """Zhou et al. (2021) in the metric 1/s: sort each block by z^2 / s, NaN first, 0/0 last."""
+    point = np.asarray(z)
+    blocks = point.reshape(-1, m)
+    size = np.abs(blocks.astype(np.longdouble))
+    if s is not None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            score = size**2 / np.asarray(s).reshape(-1, m).astype(np.longdouble)
+        size = np.where(size == 0, 0, score)
+    order = np.lexsort((-np.where(np.isnan(size), 0, size), ~np.isnan(size)))[:, :n]
+    x = np.zeros_like(blocks)
+    np.put_along_axis(x, order, np.take_along_axis(blocks, order, 1), 1)
+    return x.reshape(point.shape)
+
+
 PROJECTIONS: dict[str, Callable[[ArrayLike, float], Array]] = {
     "L1Ball": project_l1_ball,
     "Simplex": project_simplex,

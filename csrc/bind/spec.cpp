@@ -166,6 +166,21 @@ void PenaltySpec::apply(const Borrowed& x, Task* task) const {
     task->element.weights = weights_.beside(x);
   }
   if (layout_ != Layout::none && task->n) apply_groups(x, &task->groups);
+  if (nm_.given()) check_blocks(x);
+  task->nm = nm_;
+}
+
+// Blocks lie in one row, so that those of C order are those of memory.
+void PenaltySpec::check_blocks(const Borrowed& x) const {
+  const Array& a = x.array;
+  const std::string blocks = "blocks of " + std::to_string(nm_.m);
+  if (a.ndim == 0 || a.shape[a.ndim - 1] % nm_.m) {
+    refuse(blocks + " do not divide the last axis of " + x.name + " of shape " + shape_text(a));
+  }
+  if (!is_c_order(a)) {
+    refuse(std::string(x.name) + " of shape " + shape_text(a) + " must be in C order for " +
+           blocks + (is_f_order(a) ? ", it is in F order" : ""));
+  }
 }
 
 void PenaltySpec::apply_groups(const Borrowed& x, GroupPenalty* groups) const {
@@ -226,7 +241,8 @@ void bind_specs(py::module_& m) {
       .def(py::init<const std::string&, const std::vector<double>&, py::handle>(), py::arg("name"),
            py::arg("settings"), py::arg("weights") = py::none())
       .def("group", &PenaltySpec::group, py::arg("name"), py::arg("settings"), py::arg("over"),
-           py::arg("sizes"), py::arg("weights") = py::none());
+           py::arg("sizes"), py::arg("weights") = py::none())
+      .def("keep", &PenaltySpec::keep, py::arg("n"), py::arg("m"));
 }
 
 }  // namespace proxstep::bind

@@ -46,6 +46,8 @@ struct PenaltySpec {
   // Adds an outer penalty of group norms. over: rows, columns, blocks or segments.
   void group(const std::string& name, const std::vector<double>& settings, const std::string& over,
              const std::vector<std::int64_t>& sizes, py::handle weights);
+  // At most n nonzeros in every m consecutive elements of the last axis.
+  void keep(int n, int m) { nm_ = {n, m}; }
   void apply(const Borrowed& x, Task* task) const;
 
  private:
@@ -53,9 +55,11 @@ struct PenaltySpec {
   void apply_groups(const Borrowed& x, GroupPenalty* groups) const;
   const std::int64_t* offsets_beside(const Borrowed& x) const;
   void apply_axis(const Borrowed& x, GroupPenalty* groups) const;
+  void check_blocks(const Borrowed& x) const;
 
   ElementPenalty element_;
   GroupPenalty groups_;
+  NM nm_;
   Layout layout_ = Layout::none;
   Weights weights_, group_weights_;
   std::vector<std::int64_t> offsets_;  // segments

@@ -35,6 +35,16 @@ struct ProxTile {
   const double* settings;
 };
 
+// Of whole blocks, count <= kTile, the elements that do not stay become 0. steps: their own, or
+// null.
+template <class C>
+struct NMTile {
+  std::int64_t count;
+  C* z;
+  const C* steps;
+  NM nm;
+};
+
 // Consecutive groups in z: group k spans offsets[k]..offsets[k + 1], or length elements where
 // offsets is null. steps and weights (one per group) may be null.
 template <class C>
@@ -87,6 +97,8 @@ struct Kernels {
   void (*extrapolate)(std::int64_t n, const C* x_old, const C* x_new, C* y,
                       const double* constants);
   void (*prox[op::Penalties::size])(const ProxTile<C>&);
+  void (*nm)(const NMTile<C>&);
+  double (*nm_value)(std::int64_t count, const C* x, NM nm);
   void (*segments[op::Penalties::size])(const SegmentTile<C>&);
   void (*scales[op::Penalties::size])(const ScaleTile<C>&);
   void (*statistics[op::Penalties::size])(const StatisticsTile<C>&);

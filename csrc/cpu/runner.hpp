@@ -33,6 +33,7 @@ class Runner {
     tiles(begin, end - begin, [&](index at, index n) {
       C* const zs = in_place_ ? x(at) : z;
       point(at, n, zs, t_.rule_steps ? s : nullptr);
+      if (t_.nm.given()) k_.nm({n, zs, steps_of(at, s), t_.nm});
       if (!in_place_) finish(at, n, zs);
     });
   }
@@ -155,13 +156,17 @@ class Runner {
     return t_.groups.weights ? static_cast<const C*>(t_.groups.weights) + group : nullptr;
   }
   bool has_steps() const { return t_.rule_steps || t_.steps; }
+  // Of a tile whose rule has written its own to s; null where they are one.
+  const C* steps_of(index at, const C* s) const {
+    return t_.steps ? steps() + at : (t_.rule_steps ? s : nullptr);
+  }
   index offset(index group) const {
     return t_.groups.offsets ? t_.groups.offsets[group] : group * t_.groups.length;
   }
 
   auto direct_loop() const -> void (*)(const DirectRun<C>&) {
     const bool plain = in_place_ || (kWide && t_.extrapolates && !statistics_);
-    if (!plain || t_.rule == kNoRule || t_.element.weights) return nullptr;
+    if (!plain || t_.rule == kNoRule || t_.element.weights || t_.nm.given()) return nullptr;
     return t_.euclidean ? nullptr : k_.direct[t_.rule][t_.element.kind];
   }
   DirectRun<C> direct_arguments(index at, index n) const {
@@ -186,9 +191,8 @@ class Runner {
           {n, from, g, grad_scale_, {moment(0, at), moment(1, at)}, z, s, t_.constants});
     }
     if (t_.element.kind == 0) return;
-    const C* const own_steps = t_.steps ? steps() + at : s;
     k_.prox[t_.element.kind](
-        {n, z, static_cast<C>(t_.step), own_steps, element_weights(at), t_.element.settings});
+        {n, z, static_cast<C>(t_.step), steps_of(at, s), element_weights(at), t_.element.settings});
   }
 
   // Extrapolation, statistics and the store of n <= kTile elements.
@@ -202,6 +206,7 @@ class Runner {
       const C* const x_new = kWide ? z : wide(stored(at), n, new_buffer);
       k_.statistics[t_.element.kind](
           {n, x_old, x_new, element_weights(at), t_.element.settings, statistics_});
+      add_nm_value(n, x_new);
     }
     if (kWide) narrow(n, z, stored(at));
   }
@@ -262,7 +267,11 @@ class Runner {
       const C* const now = wide(stored(at), count, buffer);
       k_.statistics[t_.element.kind](
           {count, nullptr, now, element_weights(at), t_.element.settings, statistics_});
+      add_nm_value(count, now);
     });
+  }
+  void add_nm_value(index n, const C* now) const {
+    if (t_.nm.given()) statistics_->penalty += k_.nm_value(n, now, t_.nm);
   }
 
   double group_weight(index group) const {

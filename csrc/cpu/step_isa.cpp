@@ -4,6 +4,7 @@
 #include "../op/group.hpp"
 #include "kernels.hpp"
 #include "lanes.hpp"
+#include "nm.hpp"
 
 #define PROXSTEP_JOIN2(a, b) a##b
 #define PROXSTEP_JOIN(a, b) PROXSTEP_JOIN2(a, b)
@@ -310,6 +311,8 @@ constexpr Kernels<C> make_kernels(op::List<Rs...>, op::List<Ps...> penalties) {
   Kernels<C> k{{rule_tile<C, Rs<C>>...},
                extrapolate<C>,
                {prox_tile<C, Ps<C>>...},
+               nm_tile<C>,
+               nm_value<C>,
                {segments_tile<C, Ps>...},
                {scales_tile<C, Ps<C>>...},
                {statistics_tile<C, Ps<C>>...},

@@ -2,6 +2,7 @@
 #pragma once
 #include "group_kernel.cuh"
 #include "loss_kernel.cuh"
+#include "nm_kernel.cuh"
 #include "norm_kernel.cuh"
 #include "project_kernel.cuh"
 #include "settings_kernel.cuh"

@@ -11,7 +11,7 @@ namespace {
 // Lanes of a segment of this mean length: each has up to a few packs.
 template <class S>
 int lanes_of_segment(std::int64_t length) {
-  const std::int64_t packs = (length + kGroupPack<S> - 1) / kGroupPack<S>;
+  const std::int64_t packs = (length + kRulePack<S> - 1) / kRulePack<S>;
   if (packs > 8 * kWarp) return kThreads;
   int lanes = 1;
   while (lanes < kWarp && lanes < packs) lanes *= 2;
@@ -23,7 +23,7 @@ int lanes_of_segment(std::int64_t length) {
 template <class S>
 int lanes_of_column(const GroupPenalty& groups) {
   constexpr int lanes = sizeof(S);
-  const bool long_ones = groups.length > 64 * lanes * kGroupPack<S>;
+  const bool long_ones = groups.length > 64 * lanes * kRulePack<S>;
   return long_ones && groups.count <= 1024 ? kThreads : lanes;
 }
 
@@ -51,14 +51,7 @@ std::int64_t blocks_of(const Groups<C>& groups) {
 
 template <class C>
 void set_group_settings(const Task& t, GroupSettings<C>* to) {
-  set_step(t, &to->step);
-  to->rule = device_rule(t);
-  op::with_member(Rules{}, to->rule, [&](auto member) {
-    using Rule = typename decltype(member)::template of<C>;
-    to->writes = Rule::extrapolates ? 1 : Rule::stored;
-  });
-  to->reads_x = t.rule != kNoRule;
-  to->steps_differ = t.rule_steps || t.steps;
+  set_rule(t, to);
   set_penalty(t.groups.kind, t.groups.settings, &to->norm);
   set_penalty(t.groups.kind, t.groups.settings, &to->wide_norm);
   op::with_member(op::Penalties{}, t.groups.kind,
@@ -80,7 +73,7 @@ struct GroupTables {
     to->groups = make_groups<S>(t);
   }
   static const StepSettings<C>& step_of(const Settings& settings) { return settings.step; }
-  std::string kernel() const { return group_kernel_name<S>(capacity); }
+  std::string kernel() const { return kernel_name<S>("group_kernel", capacity); }
 };
 
 }  // namespace

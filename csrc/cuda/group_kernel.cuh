@@ -6,13 +6,6 @@
 
 namespace proxstep::cuda {
 
-template <class C>
-__device__ bool is_aligned(const StepArray<C>& a) {
-  bool aligned = is_aligned(a.x) && is_aligned(a.g) && is_aligned(a.weights);
-  for (int k = 0; k < op::kMaxSlots; ++k) aligned = aligned && is_aligned(a.m[k]);
-  return aligned;
-}
-
 // One lane adds what the group is worth; squares: this lane's, of what is stored.
 template <class S, class C>
 __device__ void add_group_value(const AnyPenalty<double>& any, const Team& team, C weight,
@@ -29,24 +22,14 @@ __device__ void add_group_value(const AnyPenalty<double>& any, const Team& team,
 template <class S, class C>
 __device__ __noinline__ BlockSums<double> store_group(const GroupRun<C>& run,
                                                       const Shrinkage<C>& shrink, bool counts) {
-  constexpr int n = kGroupPack<S>;
-  const StepArray<C>& a = run.array;
+  constexpr int n = kRulePack<S>;
   BlockSums<double> sums = {};
   double squares = 0.0;
   each_pack<n>(run.team, run.group, run.aligned, [&](const Place& at) {
     Points<S> p;
     points(run, at, p);
     const Pack<S, n> before = p.x;
-    const op::StepArrays<S> own{p.x.at, p.g.at, {p.m[0].at, p.m[1].at}};
-    with_rule(run, [&](const auto& rule) {
-#pragma unroll
-      for (int j = 0; j < n; ++j) op::step_store(own, j, shrink(p.z.at[j], p.s.at[j]), rule);
-    });
-    scatter(p.x, static_cast<S*>(a.x), at);
-#pragma unroll
-    for (int k = 0; k < op::kMaxSlots; ++k) {
-      if (k < run.settings.writes) scatter(p.m[k], a.m[k], at);
-    }
+    store_points(run, at, p, [&](int j) { return shrink(p.z.at[j], p.s.at[j]); });
     if (!counts) return;
     add_sums(run.step.penalty, Change<S, n>{before, p.x, p.weights}, at.span, sums);
     squares += sum_of_squares(p.x, at.span);
@@ -97,7 +80,7 @@ template <class S>
 __global__ void __launch_bounds__(kThreads, kResident)
     group_value_kernel(const GroupValueCall<op::compute_t<S>> __grid_constant__ call) {
   using C = op::compute_t<S>;
-  constexpr int n = kGroupPack<S>;
+  constexpr int n = kRulePack<S>;
   const Team team = make_team(call.groups, blockIdx.x);
   BlockSums<double> sums = {};
   if (team.group < call.groups.count) {

@@ -1,8 +1,7 @@
-// Where the elements of a group lie, and how a thread takes a few of them at once.
+// Where the elements of a group lie, and what all passes over them share.
 #pragma once
-#include "../op/scalar.hpp"
 #include "group_team.cuh"
-#include "pack.cuh"
+#include "place.cuh"
 
 namespace proxstep::cuda {
 
@@ -17,11 +16,17 @@ __device__ Extent extent_of(const Groups<C>& groups, long long k) {
   return {groups.offsets[k], 1, groups.offsets[k + 1] - groups.offsets[k]};
 }
 
-// Elements first + j * stride for span.begin <= j < span.end; whole: a pack in aligned memory.
-struct Place {
-  long long first, stride;
-  Span span;
-  bool whole;
+// What all passes over a group share.
+template <class C>
+struct GroupRun {
+  const StepArray<C>& array;
+  const GroupSettings<C>& settings;
+  const StepSettings<C>& step;
+  C grad_scale, weight;  // weight: of the group
+  bool aligned;
+  Team team;
+  Extent group;
+  double unit;  // what z is divided by where it is squared
 };
 
 // The packs of a segment begin where those of the array do, so that most of them are aligned.
@@ -38,29 +43,6 @@ __device__ __forceinline__ void each_pack(const Team& team, const Extent& group,
   }
 }
 
-template <class T, int n>
-__device__ __forceinline__ void gather(Pack<T, n>& to, const T* from, const Place& at) {
-  if (at.whole) return load(to, from + at.first, n, true);
-#pragma unroll
-  for (int j = 0; j < n; ++j) {
-    to.at[j] = at.span.holds(j) ? from[at.first + j * at.stride] : T{};
-  }
-}
-template <class T, int n>
-__device__ __forceinline__ void scatter(const Pack<T, n>& from, T* to, const Place& at) {
-  if (at.whole) return store(from, to + at.first, n, true);
-#pragma unroll
-  for (int j = 0; j < n; ++j) {
-    if (at.span.holds(j)) to[at.first + j * at.stride] = from.at[j];
-  }
-}
-
-template <class C, int n>
-__device__ __forceinline__ void gather_weights(Pack<C, n>& to, const C* from, const Place& at) {
-#pragma unroll
-  for (int j = 0; j < n; ++j) to.at[j] = C(1);
-  if (from) gather(to, from, at);
-}
 template <class S, int n>
 __device__ __forceinline__ double sum_of_squares(const Pack<S, n>& x, const Span& span) {
   double sum = 0.0;

@@ -1,7 +1,8 @@
 // The sums over a group that its factor depends on, in double.
 #pragma once
 #include "../op/group.hpp"
-#include "group_points.cuh"
+#include "group_packs.cuh"
+#include "points.cuh"
 
 namespace proxstep::cuda {
 
@@ -18,11 +19,11 @@ __device__ __noinline__ StepSums<C> add_up(const GroupRun<C>& run) {
   const double factor = 1.0 / run.unit;
   const C none = op::infinity<C>();
   StepSums<C> sums{0.0, 0.0, C(0), none, none, C(0)};
-  each_pack<kGroupPack<S>>(run.team, run.group, run.aligned, [&](const Place& at) {
+  each_pack<kRulePack<S>>(run.team, run.group, run.aligned, [&](const Place& at) {
     Points<S> p;
     points(run, at, p);
 #pragma unroll
-    for (int j = 0; j < kGroupPack<S>; ++j) {
+    for (int j = 0; j < kRulePack<S>; ++j) {
       if (!at.span.holds(j)) continue;
       const C z = p.z.at[j], s = p.s.at[j];
       const double v = sizeof(C) == 4 ? double(z) : double(z) * factor;
@@ -72,11 +73,11 @@ template <class S, class C>
 __device__ __noinline__ Quotients quotients(const GroupRun<C>& run, C nu) {
   const C factor = C(1.0 / run.unit);
   Quotients sums{};
-  each_pack<kGroupPack<S>>(run.team, run.group, run.aligned, [&](const Place& at) {
+  each_pack<kRulePack<S>>(run.team, run.group, run.aligned, [&](const Place& at) {
     Points<S> p;
     points(run, at, p);
 #pragma unroll
-    for (int j = 0; j < kGroupPack<S>; ++j) {
+    for (int j = 0; j < kRulePack<S>; ++j) {
       if (!at.span.holds(j)) continue;
       const double v = op::group_quotient(p.z.at[j] * factor, p.s.at[j], nu);
       sums.squares += v * v;

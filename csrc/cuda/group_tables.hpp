@@ -6,16 +6,9 @@ namespace proxstep::cuda {
 
 constexpr int kManyGrouped = 200;  // arrays
 
-// How many elements of a group a thread takes at once: what registers have room for.
-template <class S>
-constexpr int kGroupPack = sizeof(S) == 8 ? 1 : 4;
-
-// What several arrays with groups share. Their rule is chosen at run time.
+// What several arrays with groups share.
 template <class C>
-struct GroupSettings {
-  StepSettings<C> step;
-  int rule, writes;            // writes: the first moments, by so many
-  bool reads_x, steps_differ;  // between the elements of a group
+struct GroupSettings : RuleSettings<C> {
   AnyPenalty<C> norm;
   AnyPenalty<double> wide_norm;  // the same, for roots and values
   bool convex;

@@ -52,9 +52,12 @@ void each_plain_kernel(const Add& add) {
 template <class S, class Add>
 void each_kernel(const Add& add) {
   each_step_kernel<S>(add);
-  add(group_kernel_name<S>(kFew), &group_kernel<S, kFew>);
-  add(group_kernel_name<S>(kManyGrouped), &group_kernel<S, kManyGrouped>);
+  add(kernel_name<S>("group_kernel", kFew), &group_kernel<S, kFew>);
+  add(kernel_name<S>("group_kernel", kManyGrouped), &group_kernel<S, kManyGrouped>);
   add(kernel_name<S>("group_value_kernel"), &group_value_kernel<S>);
+  add(kernel_name<S>("nm_kernel", kFew), &nm_kernel<S, kFew>);
+  add(kernel_name<S>("nm_kernel", kMany), &nm_kernel<S, kMany>);
+  add(kernel_name<S>("nm_value_kernel"), &nm_value_kernel<S>);
   add(kernel_name<S>("value_kernel"), &value_kernel<S>);
   add(kernel_name<S>("norm_kernel"), &norm_kernel<S>);
   add(kernel_name<S>("survey_kernel"), &survey_kernel<S>);

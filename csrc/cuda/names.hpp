@@ -34,8 +34,8 @@ std::string project_kernel_name(const char* kernel, const std::string& goal) {
 }
 
 template <class S>
-std::string group_kernel_name(int capacity) {
-  return std::string("group_kernel<") + type_name<S> + ", " + std::to_string(capacity) + ">";
+std::string kernel_name(const char* kernel, int capacity) {
+  return std::string(kernel) + "<" + type_name<S> + ", " + std::to_string(capacity) + ">";
 }
 
 }  // namespace proxstep::cuda

@@ -30,6 +30,18 @@ void set_step(const Task& t, StepSettings<C>* to) {
 }
 
 template <class C>
+void set_rule(const Task& t, RuleSettings<C>* to) {
+  set_step(t, &to->step);
+  to->rule = device_rule(t);
+  op::with_member(Rules{}, to->rule, [&](auto member) {
+    using Rule = typename decltype(member)::template of<C>;
+    to->writes = Rule::extrapolates ? 1 : Rule::stored;
+  });
+  to->reads_x = t.rule != kNoRule;
+  to->steps_differ = t.rule_steps || t.steps;
+}
+
+template <class C>
 void set_array(const Task& t, int settings, StepArray<C>* to) {
   to->x = t.x;
   to->g = t.rule == kNoRule ? t.source : t.g;

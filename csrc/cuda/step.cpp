@@ -5,6 +5,7 @@
 
 #include "../storage.hpp"
 #include "group.hpp"
+#include "nm.hpp"
 
 namespace proxstep::cuda {
 namespace {
@@ -28,11 +29,16 @@ struct StepTables {
   std::string kernel() const { return step_kernel_name<S>(rule, capacity); }
 };
 
+enum class Kernels { of_rule, groups, nm };
+Kernels kernels_of(const Task& t) {
+  return t.nm.given() ? Kernels::nm : has_groups(t) ? Kernels::groups : Kernels::of_rule;
+}
+
 // The tasks that one kernel serves, by their places in the list.
 struct Family {
   DType dtype;
-  bool grouped;
-  int rule;  // of those without groups
+  Kernels kernels;
+  int rule;  // where there is a kernel for each
   std::vector<std::size_t> places;
 };
 std::vector<Family> families(const std::vector<Task>& tasks) {
@@ -40,19 +46,20 @@ std::vector<Family> families(const std::vector<Task>& tasks) {
   for (std::size_t k = 0; k < tasks.size(); ++k) {
     const Task& t = tasks[k];
     if (t.n == 0) continue;
-    const bool grouped = has_groups(t);
-    const int rule = grouped ? kNoRule : device_rule(t);
+    const Kernels kernels = kernels_of(t);
+    const int rule = kernels == Kernels::of_rule ? device_rule(t) : kNoRule;
     auto same = std::find_if(all.begin(), all.end(), [&](const Family& family) {
-      return family.dtype == t.dtype && family.grouped == grouped && family.rule == rule;
+      return family.dtype == t.dtype && family.kernels == kernels && family.rule == rule;
     });
-    if (same == all.end()) same = all.insert(all.end(), {t.dtype, grouped, rule, {}});
+    if (same == all.end()) same = all.insert(all.end(), {t.dtype, kernels, rule, {}});
     same->places.push_back(k);
   }
   return all;
 }
 
 void run_family(const StepRun& run, const Family& family) {
-  if (family.grouped) return run_groups(run, family.places);
+  if (family.kernels == Kernels::groups) return run_groups(run, family.places);
+  if (family.kernels == Kernels::nm) return run_nm(run, family.places);
   with_storage(family.dtype, [&](auto storage) {
     using S = decltype(storage);
     if (family.places.size() <= kFew) {
@@ -170,8 +177,11 @@ double penalty_value(Backend& backend, Stream stream, const Task& task) {
   if (task.n == 0) return 0.0;
   const Launcher launch{backend, stream};
   StatisticsOnDevice statistics(launch);
-  if (has_groups(task)) {
+  const Kernels kernels = kernels_of(task);
+  if (kernels == Kernels::groups) {
     add_group_values(launch, task, &statistics);
+  } else if (kernels == Kernels::nm) {
+    add_nm_values(launch, task, &statistics);
   } else {
     add_element_values(launch, task, &statistics);
   }

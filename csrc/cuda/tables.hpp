@@ -17,6 +17,9 @@ constexpr int kMostSettings = 16;
 // How many elements a thread takes at once: 16 bytes of them.
 template <class S>
 constexpr int kPack = 16 / sizeof(S);
+// The same where the rule is chosen at run time: what registers have room for.
+template <class S>
+constexpr int kRulePack = sizeof(S) == 8 ? 1 : 4;
 // How many of one array a block takes.
 template <class S>
 constexpr long long kChunk = static_cast<long long>(kThreads) * kPack<S> * kPacksPerThread;
@@ -38,6 +41,14 @@ struct StepSettings {
   AnyPenalty<C> penalty;
   C step;  // of the prox, where it is not the rule's
   bool own_step;
+};
+
+// The same where the rule is chosen at run time.
+template <class C>
+struct RuleSettings {
+  StepSettings<C> step;
+  int rule, writes;            // writes: the first moments, by so many
+  bool reads_x, steps_differ;  // between elements
 };
 
 template <class C>

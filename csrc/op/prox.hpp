@@ -12,11 +12,6 @@ namespace proxstep::op {
 constexpr int kMaxSettings = 2;  // of a penalty
 
 template <class T>
-PROXSTEP_FN T zero_or_nan(T x) {
-  return x == x ? T(0) : x;
-}
-
-template <class T>
 struct None {
   static constexpr const char* name = "none";
   static constexpr int settings = 0;

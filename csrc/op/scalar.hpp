@@ -31,6 +31,10 @@ template <class T>
 PROXSTEP_FN T infinity() {
   return T(1) / T(0);  // NVRTC knows no other spelling
 }
+template <class T>
+PROXSTEP_FN T zero_or_nan(T x) {
+  return x == x ? T(0) : x;
+}
 
 PROXSTEP_FN float square_root(float x) { return sqrtf(x); }
 PROXSTEP_FN double square_root(double x) { return sqrt(x); }

@@ -10,6 +10,7 @@ from ._version import __version__
 from .config import get_config, get_num_threads, join_threadpoolctl, set_num_threads, show_config
 from .groups import Group, SparseGroup
 from .history import History
+from .nm import NM
 from .optimizer import Optimizer
 from .penalties import (
     L0,
@@ -53,6 +54,7 @@ __all__ = [
     "L1_2",
     "L2_3",
     "MCP",
+    "NM",
     "RDA",
     "SCAD",
     "SGD",

@@ -24,6 +24,7 @@ PENALTIES: dict[str, Maker] = {
     "group-rows": lambda lam, shape: ps.Group(ps.L1(lam * shape[1] ** 0.5), over="rows"),
     "group-columns": lambda lam, shape: ps.Group(ps.L1(lam * shape[0] ** 0.5), over="columns"),
     "sparse-group-rows": lambda lam, shape: ps.SparseGroup(lam, lam * shape[1] ** 0.5, over="rows"),
+    "2:4": lambda lam, shape: ps.NM(2, 4),
 }
 SCOPES = ("matrices", "hidden")
 
@@ -32,7 +33,8 @@ def make_penalty(name: str, lam: float, shape: tuple[int, ...]) -> Any:
     """Return the penalty of that name for a weight of shape (out, in); None for "none".
 
     A group of n weights counts √n times `lam` (Yuan and Lin 2006, equation 2.2), so that one
-    strength suits every penalty. A row holds what feeds one output, a column what one input feeds.
+    strength suits every penalty; 2:4 has none. A row holds what feeds one output, a column what one
+    input feeds.
 
     Raises
     ------

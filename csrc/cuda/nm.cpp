@@ -1,0 +1,56 @@
+#include "nm.hpp"
+
+#include "../storage.hpp"
+#include "nm_tables.hpp"
+
+namespace proxstep::cuda {
+namespace {
+
+template <class S>
+std::int64_t blocks_of(const Task& t) {
+  return (t.n + kChunkNM<S> - 1) / kChunkNM<S>;
+}
+
+template <class S, int the_capacity>
+struct NMTables {
+  using C = op::compute_t<S>;
+  using Table = NMTable<C, the_capacity>;
+  using Settings = NMSettings<C>;
+  using Sum = C;
+  static constexpr int capacity = the_capacity;
+
+  std::int64_t blocks(const Task& t) const { return blocks_of<S>(t); }
+  void set_settings(const Task& t, Settings* to) const {
+    set_rule(t, to);
+    to->nm = {t.nm.n, t.nm.m};
+  }
+  void set_array(const Task& t, int settings, StepArray<C>* to) const {
+    cuda::set_array(t, settings, to);
+  }
+  static const StepSettings<C>& step_of(const Settings& settings) { return settings.step; }
+  std::string kernel() const { return kernel_name<S>("nm_kernel", capacity); }
+};
+
+}  // namespace
+
+void run_nm(const StepRun& run, const std::vector<std::size_t>& places) {
+  with_storage(run.tasks[places.front()].dtype, [&](auto storage) {
+    using S = decltype(storage);
+    if (places.size() <= kFew) return run_places(NMTables<S, kFew>{}, run, places);
+    run_places(NMTables<S, kMany>{}, run, places);
+  });
+}
+
+void add_nm_values(const Launcher& launch, const Task& task, StatisticsOnDevice* statistics) {
+  with_storage(task.dtype, [&](auto storage) {
+    using S = decltype(storage);
+    using C = op::compute_t<S>;
+    const std::int64_t blocks = blocks_of<S>(task);
+    BlockSumsOfCall<C> sums(launch, blocks);
+    const NMValueCall<C> call{task.source, task.n, {task.nm.n, task.nm.m}, sums.next(blocks)};
+    launch(kernel_name<S>("nm_value_kernel"), blocks, call);
+    statistics->add(sums);
+  });
+}
+
+}  // namespace proxstep::cuda

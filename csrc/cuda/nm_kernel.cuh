@@ -1,0 +1,124 @@
+// The step of arrays with N:M sparsity: many of them in one launch, one kernel for each storage
+// type. Neighbouring lanes hold a block and compare all its pairs; the rule is a uniform switch.
+#pragma once
+#include "../op/nm.hpp"
+#include "nm_tables.hpp"
+#include "points.cuh"
+#include "statistics.cuh"
+
+namespace proxstep::cuda {
+
+template <class C>
+struct NMRun {
+  const StepArray<C>& array;
+  const NMSettings<C>& settings;
+  const StepSettings<C>& step;
+  C grad_scale;
+};
+
+// The thread's pack of those from `first` on, neighbours in neighbouring lanes. It may be empty:
+// all lanes of a warp take part in what follows.
+template <class S>
+__device__ Place own_place(long long first, long long end, bool aligned) {
+  constexpr int n = kRulePack<S>;
+  const long long i = first + threadIdx.x * n;
+  const int count = static_cast<int>(op::most(op::least<long long>(n, end - i), 0ll));
+  return {i, 1, {0, count}, aligned && count == n};
+}
+
+// The ranks of a pack's elements in their blocks of m. A warp begins with a block; a block is some
+// lanes' packs or a part of one, so that its elements differ in the low bits of their place.
+template <class W, int n>
+__device__ Pack<int, n> ranks(const Pack<W, n>& score, int m) {
+  const int lane = static_cast<int>(threadIdx.x % kWarp);
+  Pack<int, n> rank = {};
+  for (int apart = 0; apart * n < m; ++apart) {
+    const bool lane_is_earlier = (lane ^ apart) < lane;
+#pragma unroll
+    for (int k = 0; k < n; ++k) {
+      const W other = __shfl_xor_sync(kAllLanes, score.at[k], apart);
+#pragma unroll
+      for (int j = 0; j < n; ++j) {
+        const bool is_earlier = lane_is_earlier || (apart == 0 && k < j);
+        if ((k ^ j) < m) rank.at[j] += op::nm_ahead(other, score.at[j], is_earlier);
+      }
+    }
+  }
+  return rank;
+}
+
+template <class S, class C, int n>
+__device__ void add_nm_values(const Pack<S, n>& x, const Pack<int, n>& rank, int most,
+                              const Span& span, BlockSums<C>& sums) {
+#pragma unroll
+  for (int j = 0; j < n; ++j) {
+    const C value = op::nm_value(op::Storage<S>::load(x.at[j]), rank.at[j], most);
+    if (span.holds(j)) sums.penalty += value;
+  }
+}
+
+template <class S, class C>
+__device__ void step_nm_pack(const NMRun<C>& run, const Place& at, bool counts,
+                             BlockSums<C>& sums) {
+  constexpr int n = kRulePack<S>;
+  const BlockNM& nm = run.settings.nm;
+  Points<S> p;
+  points(run, at, p);
+  const Pack<S, n> before = p.x;
+  Pack<op::Score<C>, n> score;
+#pragma unroll
+  for (int j = 0; j < n; ++j) {
+    const C z = p.z.at[j];
+    score.at[j] = run.settings.steps_differ ? op::nm_score(z, p.s.at[j]) : op::nm_score(z);
+  }
+  const Pack<int, n> rank = ranks(score, nm.m);
+  store_points(run, at, p, [&](int j) { return rank.at[j] < nm.n ? p.z.at[j] : C(0); });
+  if (!counts) return;
+  add_sums(run.step.penalty, Change<S, n>{before, p.x, p.weights}, at.span, sums);
+  add_nm_values(p.x, rank, nm.n, at.span, sums);
+}
+
+template <class S, int capacity>
+__global__ void __launch_bounds__(kThreads, kResident)
+    nm_kernel(const NMTable<op::compute_t<S>, capacity> __grid_constant__ table) {
+  using C = op::compute_t<S>;
+  static_assert(sizeof(NMTable<C, capacity>) <= kMostBytes, "a smaller capacity is needed");
+  const int block = static_cast<int>(blockIdx.x);
+  const int k = array_of_block(table.first_block, table.count, block);
+  const StepArray<C>& array = table.arrays[k];
+  const NMSettings<C>& settings = table.settings[array.settings];
+  const StepSettings<C>& step = table.computed ? table.computed[array.settings] : settings.step;
+  const C grad_scale = table.device_scale ? *table.device_scale : table.grad_scale;
+  const NMRun<C> run{array, settings, step, grad_scale};
+  const bool aligned = is_aligned(array);
+  const long long begin = (block - table.first_block[k]) * kChunkNM<S>;
+  const long long end = op::least(begin + kChunkNM<S>, array.n);
+  BlockSums<C> sums = {};
+  for (long long first = begin; first < end; first += kThreads * kRulePack<S>) {
+    step_nm_pack<S>(run, own_place<S>(first, end, aligned), table.sums != nullptr, sums);
+  }
+  if (table.sums) store_block_sums(sums, table.sums + block);
+}
+
+// The indicator of one array.
+template <class S>
+__global__ void __launch_bounds__(kThreads)
+    nm_value_kernel(const NMValueCall<op::compute_t<S>> __grid_constant__ call) {
+  using C = op::compute_t<S>;
+  constexpr int n = kRulePack<S>;
+  const long long begin = blockIdx.x * kChunkNM<S>;
+  const long long end = op::least(begin + kChunkNM<S>, call.n);
+  BlockSums<C> sums = {};
+  for (long long first = begin; first < end; first += kThreads * n) {
+    const Place at = own_place<S>(first, end, is_aligned(call.x));
+    Pack<S, n> x;
+    gather(x, static_cast<const S*>(call.x), at);
+    Pack<op::Score<C>, n> score;
+#pragma unroll
+    for (int j = 0; j < n; ++j) score.at[j] = op::nm_score(op::Storage<S>::load(x.at[j]));
+    add_nm_values(x, ranks(score, call.nm.m), call.nm.n, at.span, sums);
+  }
+  store_block_sums(sums, call.sums + blockIdx.x);
+}
+
+}  // namespace proxstep::cuda

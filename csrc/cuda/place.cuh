@@ -1,0 +1,39 @@
+// A few elements that lie anywhere, at a constant distance from one to the next.
+#pragma once
+#include "../op/scalar.hpp"
+#include "pack.cuh"
+
+namespace proxstep::cuda {
+
+// Elements first + j * stride for span.begin <= j < span.end; whole: a pack in aligned memory.
+struct Place {
+  long long first, stride;
+  Span span;
+  bool whole;
+};
+
+template <class T, int n>
+__device__ __forceinline__ void gather(Pack<T, n>& to, const T* from, const Place& at) {
+  if (at.whole) return load(to, from + at.first, n, true);
+#pragma unroll
+  for (int j = 0; j < n; ++j) {
+    to.at[j] = at.span.holds(j) ? from[at.first + j * at.stride] : T{};
+  }
+}
+template <class T, int n>
+__device__ __forceinline__ void scatter(const Pack<T, n>& from, T* to, const Place& at) {
+  if (at.whole) return store(from, to + at.first, n, true);
+#pragma unroll
+  for (int j = 0; j < n; ++j) {
+    if (at.span.holds(j)) to[at.first + j * at.stride] = from.at[j];
+  }
+}
+
+template <class C, int n>
+__device__ __forceinline__ void gather_weights(Pack<C, n>& to, const C* from, const Place& at) {
+#pragma unroll
+  for (int j = 0; j < n; ++j) to.at[j] = C(1);
+  if (from) gather(to, from, at);
+}
+
+}  // namespace proxstep::cuda

@@ -67,8 +67,6 @@ class Filler {
   }
 
  private:
-  static constexpr std::int64_t kMostBlocks = 0x7fffffff;
-
   int place_of_settings(std::size_t task) {
     Settings own;
     std::memset(static_cast<void*>(&own), 0, sizeof own);

@@ -11,7 +11,7 @@ namespace {
 // Lanes of a segment of this mean length: each has up to a few packs.
 template <class S>
 int lanes_of_segment(std::int64_t length) {
-  const std::int64_t packs = (length + kRulePack<S> - 1) / kRulePack<S>;
+  const std::int64_t packs = parts_of(length, kRulePack<S>);
   if (packs > 8 * kWarp) return kThreads;
   int lanes = 1;
   while (lanes < kWarp && lanes < packs) lanes *= 2;
@@ -46,7 +46,7 @@ Groups<op::compute_t<S>> make_groups(const Task& t) {
 template <class C>
 std::int64_t blocks_of(const Groups<C>& groups) {
   const std::int64_t at_once = kThreads / groups.lanes;
-  return (groups.count + at_once - 1) / at_once;
+  return parts_of(groups.count, at_once);
 }
 
 template <class C>

@@ -21,9 +21,13 @@ struct Launcher {
   }
 };
 
+constexpr std::int64_t kMostBlocks = 0x7fffffff;  // of a launch
+
+// How many parts of a size hold n.
+inline std::int64_t parts_of(std::int64_t n, std::int64_t size) { return (n + size - 1) / size; }
 template <class S>
 std::int64_t chunks_of(std::int64_t n) {
-  return (n + kChunk<S> - 1) / kChunk<S>;
+  return parts_of(n, kChunk<S>);
 }
 
 // Where the blocks of several launches leave their sums.

@@ -10,11 +10,8 @@ namespace {
 
 using std::int64_t;
 
-constexpr int kLanes = 32;               // of a warp
 constexpr int64_t kNarrow = 1024;        // classes up to which a warp takes a row
 constexpr int64_t kEnoughBlocks = 1024;  // to keep a device busy: fewer take no rows in turn
-
-int64_t in_parts_of(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
 Labels labels_of(const std::int32_t* narrow, const int64_t* wide) {
   return {narrow, reinterpret_cast<const long long*>(wide)};
@@ -32,12 +29,12 @@ template <class T>
 void share_narrow_rows(LossLaunch<SoftmaxCall<T>>& launch) {
   SoftmaxCall<T>& call = launch.call;
   call.lanes = call.rounds = 1;
-  while (call.lanes < kLanes && call.lanes * kPack<T> < call.classes) call.lanes *= 2;
+  while (call.lanes < kWarp && call.lanes * kPack<T> < call.classes) call.lanes *= 2;
   const int64_t at_once = kThreads / call.lanes;
   while (call.rounds < call.lanes && call.rows / (at_once * call.rounds * 2) >= kEnoughBlocks) {
     call.rounds *= 2;
   }
-  launch.blocks = in_parts_of(call.rows, at_once * call.rounds);
+  launch.blocks = parts_of(call.rows, at_once * call.rounds);
 }
 
 template <class T>
@@ -70,7 +67,7 @@ LossLaunch<LogisticCall<T>> plan(const LogisticRows<T>& job, int64_t rows) {
 class BadRow {
  public:
   BadRow(const Launcher& launch, const Labels& labels, int64_t rows, int64_t classes)
-      : blocks_(in_parts_of(rows, kLabelChunk)),
+      : blocks_(parts_of(rows, kLabelChunk)),
         room_(launch.backend, launch.stream, (blocks_ + 1) * sizeof(long long)) {
     long long* const of_blocks = room_.as<long long>();
     launch(kernel_name<void>("label_kernel"), blocks_, LabelCall{labels, rows, classes, of_blocks});

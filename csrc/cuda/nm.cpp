@@ -8,7 +8,7 @@ namespace {
 
 template <class S>
 std::int64_t blocks_of(const Task& t) {
-  return (t.n + kChunkNM<S> - 1) / kChunkNM<S>;
+  return parts_of(t.n, kChunkNM<S>);
 }
 
 template <class S, int the_capacity>

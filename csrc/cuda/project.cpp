@@ -15,7 +15,6 @@ constexpr std::int64_t kMostOfBlock = 32768;  // the same, where rows are too fe
 constexpr std::int64_t kManyRows = 128;
 constexpr std::int64_t kBlocksAtOnce = 1024;
 constexpr std::int64_t kLeastChunk = 16384;
-constexpr std::int64_t kMostBlocks = 0x7fffffff;
 
 std::string goal_name(const Projection& p) {
   return p.set == ProjectionSet::top_k ? "proxstep::cuda::TopK" : "proxstep::cuda::Ball";
@@ -33,13 +32,11 @@ ProjectCall call_for(const Projection& p) {
   return call;
 }
 
-std::int64_t up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 // Rows that are one warp's or one block's: a single launch.
 template <class S>
 void project_short(const Launcher& launch, const Projection& p) {
   const int team = p.n <= kMostOfWarp ? kWarp : kThreads;
-  const std::int64_t blocks = std::min(kMostBlocks, up(p.rows, kThreads / team));
+  const std::int64_t blocks = std::min(kMostBlocks, parts_of(p.rows, kThreads / team));
   const std::string goal = goal_name(p) + ", " + std::to_string(team);
   launch(project_kernel_name<S>("rows_kernel", goal), blocks, call_for(p));
 }
@@ -53,7 +50,7 @@ class LongRows {
         goal_(goal_name(p)),
         call_(call_for(p)),
         chunk_(chunk(p)),
-        blocks_(p.rows * up(p.n, chunk_)),
+        blocks_(p.rows * parts_of(p.n, chunk_)),
         thresholds_(room(p.rows * sizeof(Threshold))),
         surveys_(room(blocks_ * sizeof(Survey))),
         bins_(room(blocks_ * kBins * sizeof(Bin))) {
@@ -78,7 +75,7 @@ class LongRows {
   // A block's elements: whole passes of all threads, so that alignment is the row's.
   static std::int64_t chunk(const Projection& p) {
     const std::int64_t pass = kThreads * kPack<S>;
-    return up(std::max(kLeastChunk, up(p.rows * p.n, kBlocksAtOnce)), pass) * pass;
+    return parts_of(std::max(kLeastChunk, parts_of(p.rows * p.n, kBlocksAtOnce)), pass) * pass;
   }
   Scratch room(std::size_t bytes) const { return {launch_.backend, launch_.stream, bytes}; }
   void run(const char* kernel, std::int64_t blocks) const {

@@ -13,7 +13,7 @@ from device_groups import Pair, assert_same_statistics, odd_place
 from nm_cases import PATTERNS, SHAPES, steps_like, with_odd_ones
 from refusals import refused
 
-pytestmark = pytest.mark.usefixtures("emulation")
+pytestmark = pytest.mark.usefixtures("any_device")
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_metric = pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
 

@@ -122,9 +122,41 @@ def call(device: str) -> Case:
     return Case("call of a step", 1000, 28000, contestants, goals, serial=True)
 
 
+def groups(side: int, device: str) -> Case:
+    """Row groups in both metrics beside the elementwise step on the same square matrix."""
+    arrays = arrays_for(ADAMW, side * side, device)
+    square = (side, side)
+    x, g = arrays.x.view(square), arrays.g.view(square)
+    moments = tuple(m.view(square) for m in arrays.moments)
+    state = Arrays(x, g, arrays.names, moments).state()
+    rows = ps.Group(ps.L1(0.1), over="rows")
+    step = partial(ps.step, x, g, ADAMW)
+    contestants = [
+        Contestant("elements", partial(step, PENALTY, state)),
+        Contestant("rows, euclidean", partial(step, rows, state, metric="euclidean")),
+        Contestant("rows, diagonal", partial(step, rows, state)),
+        Contestant("2:4", partial(step, ps.NM(2, 4), state)),
+    ]
+    goals = [Goal(f"time of {c.name} over elements", c.name, "elements") for c in contestants[1:]]
+    return Case(f"AdamW + groups, {side} x {side}", side * side, 28 * side**2, contestants, goals)
+
+
+def top_k(n: int, device: str) -> Case:
+    """The tenth that is largest, beside torch's selection of as many (which also sorts them)."""
+    x = normal(n, device, 1)
+    out, k = torch.empty_like(x), n // 10
+    contestants = [
+        Contestant(OURS, partial(ps.prox, x, ps.TopK(k), out=out)),
+        Contestant("torch.topk", partial(torch.topk, x.abs(), k)),
+    ]
+    goals = [Goal("times as fast as torch.topk", "torch.topk", OURS)]
+    return Case("top tenth", n, 2 * bytes_of(x), contestants, goals)
+
+
 def plan(quick: bool, device: str) -> list[Callable[[], Case]]:
     n = 10**6 if quick else 10**8
     model = [(257, 64), (64,), (3, 5, 7)] if quick else GPT2
     cases: list[Callable[[], Case]] = [partial(call, device), partial(gpt2, device, model)]
     cases += [partial(make, n, device) for make in (adam, adam_bfloat16, momentum, soft_threshold)]
+    cases += [partial(groups, 256 if quick else 8192, device), partial(top_k, n, device)]
     return cases

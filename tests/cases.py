@@ -87,15 +87,18 @@ def away_from_jumps(name: str, p: ref.Settings, z: Any, s: Any, w: Any, eps: flo
     return ~(np.abs(below - above) > 1e4 * eps * (1 + np.abs(z)))
 
 
-def prox_step(name: str, p: rules.Settings, moments: Any, t: int, dtype: str) -> Any:
+def prox_step(
+    name: str, p: rules.Settings, moments: Any, t: int, dtype: str, metric: str = "diagonal"
+) -> Any:
     """The documented step s of a rule after its t-th call, in the compute type, bit for bit."""
     real = compute_dtype(dtype).type
     if name == "RDA":
         return float(p["lr"] * np.sqrt(t))
-    if not rules.RULES[name].adaptive:
-        return p["lr"]
+    if not rules.RULES[name].adaptive or metric == "euclidean":
+        return rules.learning_rate(p, t)
     if name in ("Adam", "AdamW"):
         unbias = real(1 / (1 - p["betas"][1] ** t))
         return real(p["lr"]) / (np.sqrt(moments["exp_avg_sq"] * unbias) + real(p["eps"]))
     root = np.sqrt(moments["sum_sq"])
-    return real(p["lr"]) / (root + real(p["eps"]) if name == "Adagrad" else real(p["beta"]) + root)
+    lr = real(rules.learning_rate(p, t))
+    return lr / (root + real(p["eps"]) if name == "Adagrad" else real(p["beta"]) + root)

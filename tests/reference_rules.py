@@ -29,22 +29,29 @@ class Rule:
     adaptive: bool = False
 
 
+def learning_rate(p: Settings, t: int) -> float:
+    """Of step t; only torch.optim.Adagrad's decays."""
+    return p["lr"] / (1 + (t - 1) * p.get("lr_decay", 0.0))
+
+
 def _sgd(x: Array, g: Array, m: Moments, t: int, p: Settings) -> Point:
-    return x - p["lr"] * g, p["lr"]
+    return x - p["lr"] * (g + p["weight_decay"] * x), p["lr"]
 
 
 def _momentum(x: Array, g: Array, m: Moments, t: int, p: Settings) -> Point:
     """Polyak (1964): heavy ball, in the form that torch.optim.SGD uses."""
     v = m["velocity"]
-    v[...] = p["momentum"] * v + g
+    decayed = g + p["weight_decay"] * x
+    v[...] = p["momentum"] * v + (1 - p["dampening"] * (t > 1)) * decayed
     return x - p["lr"] * v, p["lr"]
 
 
 def _nesterov(x: Array, g: Array, m: Moments, t: int, p: Settings) -> Point:
     """Sutskever et al. (2013), in the form that torch.optim.SGD uses."""
     v = m["velocity"]
-    v[...] = p["momentum"] * v + g
-    return x - p["lr"] * (g + p["momentum"] * v), p["lr"]
+    decayed = g + p["weight_decay"] * x
+    v[...] = p["momentum"] * v + decayed
+    return x - p["lr"] * (decayed + p["momentum"] * v), p["lr"]
 
 
 def _fista(x: Array, g: Array, m: Moments, t: int, p: Settings) -> Point:
@@ -54,9 +61,10 @@ def _fista(x: Array, g: Array, m: Moments, t: int, p: Settings) -> Point:
 
 def _adagrad(x: Array, g: Array, m: Moments, t: int, p: Settings) -> Point:
     """Duchi, Hazan, Singer (2011), composite mirror descent with a diagonal matrix."""
-    m["sum_sq"] += g * g
-    s = p["lr"] / (np.sqrt(m["sum_sq"]) + p["eps"])
-    return x - s * g, s
+    decayed = g + p["weight_decay"] * x
+    m["sum_sq"] += decayed**2
+    s = learning_rate(p, t) / (np.sqrt(m["sum_sq"]) + p["eps"])
+    return x - s * decayed, s
 
 
 def _adam(x: Array, g: Array, m: Moments, t: int, p: Settings) -> Point:
@@ -87,11 +95,22 @@ def _ftrl(x: Array, g: Array, m: Moments, t: int, p: Settings) -> Point:
 _BETAS = (0.83, 0.957)
 
 RULES: dict[str, Rule] = {
-    "SGD": Rule(_sgd, ({"lr": 0.17},)),
-    "Momentum": Rule(_momentum, ({"lr": 0.13, "momentum": 0.71},), ("velocity",)),
-    "Nesterov": Rule(_nesterov, ({"lr": 0.13, "momentum": 0.71},), ("velocity",)),
+    "SGD": Rule(_sgd, ({"lr": 0.17, "weight_decay": 0.29},)),
+    "Momentum": Rule(
+        _momentum,
+        ({"lr": 0.13, "momentum": 0.71, "weight_decay": 0.29, "dampening": 0.37},),
+        ("velocity",),
+    ),
+    "Nesterov": Rule(
+        _nesterov, ({"lr": 0.13, "momentum": 0.71, "weight_decay": 0.29},), ("velocity",)
+    ),
     "FISTA": Rule(_fista, ({"lr": 0.19}, {"lr": 0.19, "momentum": 0.63}), ("y",)),
-    "Adagrad": Rule(_adagrad, ({"lr": 0.21, "eps": 0.013},), ("sum_sq",), True),
+    "Adagrad": Rule(
+        _adagrad,
+        ({"lr": 0.21, "eps": 0.013, "weight_decay": 0.29, "lr_decay": 0.19},),
+        ("sum_sq",),
+        True,
+    ),
     "Adam": Rule(
         _adam,
         ({"lr": 0.11, "betas": _BETAS, "eps": 0.017, "weight_decay": 0.23},),
@@ -127,7 +146,7 @@ def step(
 ) -> Array:
     """x after step t = 1, 2, ...: the rule's point, then the prox with the metric's step."""
     z, s = RULES[name].point(x, g, m, t, p)
-    new = prox(z, s if metric == "diagonal" or not RULES[name].adaptive else p["lr"])
+    new = prox(z, s if metric == "diagonal" or not RULES[name].adaptive else learning_rate(p, t))
     if name == "FISTA":
         momentum = p.get("momentum")
         beta = (t - 1) / (t + 2) if momentum is None else momentum

@@ -185,9 +185,7 @@ def test_step_is_rule_then_prox(rule_name, r, shape, over, metric, dtype):
     ps.step(x, g[::-1].copy(), rule(rule_name, r), None, state)
     z, after = x.copy(), clone(state)
     ps.step(z, g, rule(rule_name, r), None, after, grad_scale=0.83)
-    s = prox_step(rule_name, r, after.moments, after.step, dtype)
-    if metric == "euclidean" and not isinstance(s, float):
-        s = r["lr"]
+    s = prox_step(rule_name, r, after.moments, after.step, dtype, metric)
     for h in penalties:
         got = x.copy()
         again = clone(state)

@@ -130,8 +130,7 @@ def test_step_is_rule_then_selection(rule_name: str, r: Any, metric: Any, dtype:
         z, got, narrow = x.copy(), x.copy(), x.astype(numpy_dtype(dtype))
         call: Any = {"grad_scale": 0.83, "metric": metric}
         ps.step(z, g, first, None, states[0], **call)
-        s = prox_step(rule_name, r, states[0].moments, 3, wide)
-        s = r["lr"] if metric == "euclidean" and not isinstance(s, float) else s
+        s = prox_step(rule_name, r, states[0].moments, 3, wide, metric)
         ps.step(got, g, first, ps.NM(n, m), states[1], **call)
         assert_same_bits(got, ps.prox(z, ps.NM(n, m), s))
         for key in set(states[0].moments) - {"y"}:  # y of FISTA follows the new x

@@ -45,39 +45,29 @@ def test_fifty_steps_follow_the_oracle(name, r, metric, scale):
             np.testing.assert_allclose(state.moments[key], moment, rtol=1e-11, atol=1e-11)
 
 
-TORCH = [
-    ("SGD", {"lr": 0.17}, "SGD", {"lr": 0.17}),
-    ("Momentum", {"lr": 0.13, "momentum": 0.71}, "SGD", {"lr": 0.13, "momentum": 0.71}),
-    (
-        "Nesterov",
-        {"lr": 0.13, "momentum": 0.71},
-        "SGD",
-        {"lr": 0.13, "momentum": 0.71, "nesterov": True},
-    ),
-    ("Adagrad", {"lr": 0.21, "eps": 0.013}, "Adagrad", {"lr": 0.21, "eps": 0.013}),
-    (
-        "Adam",
-        {"lr": 0.11, "betas": (0.83, 0.957), "eps": 0.017},
-        "Adam",
-        {"lr": 0.11, "betas": (0.83, 0.957), "eps": 0.017},
-    ),
-    (
-        "AdamW",
-        {"lr": 0.11, "betas": (0.83, 0.957), "eps": 0.017, "weight_decay": 0.31},
-        "AdamW",
-        {"lr": 0.11, "betas": (0.83, 0.957), "eps": 0.017, "weight_decay": 0.31},
-    ),
+DECAY = {"lr": 0.13, "weight_decay": 0.29}
+ADAM = {"lr": 0.11, "betas": (0.83, 0.957), "eps": 0.017}
+ADAGRAD = {**DECAY, "eps": 0.013, "lr_decay": 0.19}
+DAMPED = {**DECAY, "momentum": 0.71, "dampening": 0.37}
+NESTEROV = {**DECAY, "momentum": 0.71}
+TORCH = [  # rule, its settings, torch's optimizer and what it has to be told besides
+    ("SGD", DECAY, "SGD", {}),
+    ("Momentum", DAMPED, "SGD", {}),
+    ("Nesterov", NESTEROV, "SGD", {"nesterov": True}),
+    ("Adagrad", ADAGRAD, "Adagrad", {}),
+    ("Adam", ADAM, "Adam", {}),
+    ("AdamW", {**ADAM, "weight_decay": 0.31}, "AdamW", {}),
 ]
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize(("name", "r", "optimizer", "settings"), TORCH)
+@pytest.mark.parametrize(("name", "r", "optimizer", "more"), TORCH)
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 2e-5)])
-def test_fifty_steps_follow_torch(name, r, optimizer, settings, dtype, tolerance):
+def test_fifty_steps_follow_torch(name, r, optimizer, more, dtype, tolerance):
     torch = pytest.importorskip("torch")
     start = normal(61, dtype, seed=22)
     theirs = torch.from_numpy(start.copy()).requires_grad_()
-    peer = getattr(torch.optim, optimizer)([theirs], **settings)
+    peer = getattr(torch.optim, optimizer)([theirs], **r, **more)
     mine, state = start.copy(), rule(name, r).init(start)
     for g in gradients(61, 50).astype(dtype):
         theirs.grad = torch.from_numpy(g)

@@ -53,9 +53,7 @@ def test_step_is_rule_then_prox(rule_name, r, name, p, metric, weighted):
         h = penalty(name, p, weights_for(137, dtype) if weighted else None)
         state = started(rule_name, r, x)
         z, after, _ = one_step(x, g, rule_name, r, None, state, grad_scale=0.83)
-        s = prox_step(rule_name, r, after.moments, after.step, dtype)
-        if metric == "euclidean" and not isinstance(s, float):
-            s = r["lr"]
+        s = prox_step(rule_name, r, after.moments, after.step, dtype, metric)
         want = ps.prox(z, h, step=s)
         got, with_penalty, _ = one_step(
             x, g, rule_name, r, h, state, grad_scale=0.83, metric=metric

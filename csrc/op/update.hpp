@@ -19,30 +19,34 @@ struct Point {
   T z, s;
 };
 
+// h: the learning rate and the coupled weight decay, a part of the gradient. An infinite x stays.
 template <class T>
 struct SGD {
   static constexpr const char* name = "sgd";
-  static constexpr int settings = 1, slots = 0, stored = 0;
+  static constexpr int settings = 2, slots = 0, stored = 0;
   static constexpr bool scalar_step = true, extrapolates = false;
-  T lr;
-  static PROXSTEP_FN void constants(const double* h, double, double* c) { c[0] = h[0]; }
-  PROXSTEP_FN explicit SGD(const double* c) : lr(T(c[0])) {}
-  PROXSTEP_FN Point<T> operator()(T x, T g, T*) const { return {x - lr * g, lr}; }
+  T lr, keep;
+  static PROXSTEP_FN void constants(const double* h, double, double* c) {
+    c[0] = h[0], c[1] = 1 - h[0] * h[1];
+  }
+  PROXSTEP_FN explicit SGD(const double* c) : lr(T(c[0])), keep(T(c[1])) {}
+  PROXSTEP_FN Point<T> operator()(T x, T g, T*) const { return {keep * x - lr * g, lr}; }
 };
 
-// Polyak's heavy ball with the velocity in units of the gradient.
+// Polyak's heavy ball with the velocity in units of the gradient. The first gradient is not damped.
 template <class T>
 struct Momentum {
   static constexpr const char* name = "momentum";
-  static constexpr int settings = 2, slots = 1, stored = 1;
+  static constexpr int settings = 4, slots = 1, stored = 1;
   static constexpr bool scalar_step = true, extrapolates = false;
-  T lr, mu;
-  static PROXSTEP_FN void constants(const double* h, double, double* c) {
-    c[0] = h[0], c[1] = h[1];
+  T lr, mu, decay, share;
+  static PROXSTEP_FN void constants(const double* h, double t, double* c) {
+    c[0] = h[0], c[1] = h[1], c[2] = h[2], c[3] = t > 1 ? 1 - h[3] : 1;
   }
-  PROXSTEP_FN explicit Momentum(const double* c) : lr(T(c[0])), mu(T(c[1])) {}
+  PROXSTEP_FN explicit Momentum(const double* c)
+      : lr(T(c[0])), mu(T(c[1])), decay(T(c[2])), share(T(c[3])) {}
   PROXSTEP_FN Point<T> operator()(T x, T g, T* m) const {
-    m[0] = mu * m[0] + g;
+    m[0] = mu * m[0] + share * (g + decay * x);
     return {x - lr * m[0], lr};
   }
 };
@@ -51,16 +55,17 @@ struct Momentum {
 template <class T>
 struct Nesterov {
   static constexpr const char* name = "nesterov";
-  static constexpr int settings = 2, slots = 1, stored = 1;
+  static constexpr int settings = 3, slots = 1, stored = 1;
   static constexpr bool scalar_step = true, extrapolates = false;
-  T lr, mu;
+  T lr, mu, decay;
   static PROXSTEP_FN void constants(const double* h, double, double* c) {
-    c[0] = h[0], c[1] = h[1];
+    c[0] = h[0], c[1] = h[1], c[2] = h[2];
   }
-  PROXSTEP_FN explicit Nesterov(const double* c) : lr(T(c[0])), mu(T(c[1])) {}
+  PROXSTEP_FN explicit Nesterov(const double* c) : lr(T(c[0])), mu(T(c[1])), decay(T(c[2])) {}
   PROXSTEP_FN Point<T> operator()(T x, T g, T* m) const {
-    m[0] = mu * m[0] + g;
-    return {x - lr * (g + mu * m[0]), lr};
+    const T whole = g + decay * x;
+    m[0] = mu * m[0] + whole;
+    return {x - lr * (whole + mu * m[0]), lr};
   }
 };
 
@@ -84,17 +89,19 @@ struct FISTA {
 template <class T>
 struct Adagrad {
   static constexpr const char* name = "adagrad";
-  static constexpr int settings = 2, slots = 1, stored = 1;
+  static constexpr int settings = 4, slots = 1, stored = 1;
   static constexpr bool scalar_step = false, extrapolates = false;
-  T lr, eps;
-  static PROXSTEP_FN void constants(const double* h, double, double* c) {
-    c[0] = h[0], c[1] = h[1];
+  T lr, eps, decay;
+  static PROXSTEP_FN void constants(const double* h, double t, double* c) {
+    const double lr = h[0], lr_decay = h[3];
+    c[0] = lr / (1 + (t - 1) * lr_decay), c[1] = h[1], c[2] = h[2];
   }
-  PROXSTEP_FN explicit Adagrad(const double* c) : lr(T(c[0])), eps(T(c[1])) {}
+  PROXSTEP_FN explicit Adagrad(const double* c) : lr(T(c[0])), eps(T(c[1])), decay(T(c[2])) {}
   PROXSTEP_FN Point<T> operator()(T x, T g, T* m) const {
-    m[0] = m[0] + g * g;
+    const T whole = g + decay * x;
+    m[0] = m[0] + whole * whole;
     const T s = lr / (square_root(m[0]) + eps);
-    return {x - s * g, s};
+    return {x - s * whole, s};
   }
 };
 

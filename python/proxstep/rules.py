@@ -104,12 +104,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class SGD(Rule):
-    """``z = x - lr g``, ``s = lr``: with a penalty, the proximal gradient step.
+    """``z = (1 - lr weight_decay) x - lr g``, ``s = lr``: the proximal gradient step.
 
     Parameters
     ----------
     lr : float
         Learning rate, finite and not negative.
+    weight_decay : float
+        Coupled: the gradient of ``weight_decay/2 ||x||**2``. Finite and not negative.
 
     Raises
     ------
@@ -129,14 +131,20 @@ class SGD(Rule):
     array([0.5, 0. ])
     """
 
+    weight_decay: float = 0.0
     name: ClassVar[str] = "sgd"
+
+    def _check(self) -> None:
+        super()._check()
+        non_negative("weight_decay", self.weight_decay)
 
 
 @dataclass(frozen=True)
 class Momentum(Rule):
-    """Heavy ball: ``v = momentum v + g``, ``z = x - lr v``, ``s = lr``.
+    """Heavy ball: ``v = momentum v + (1 - dampening) g'``, ``z = x - lr v``, ``s = lr``.
 
-    The moment is "velocity", v, in units of the gradient; it starts at 0.
+    Here ``g' = g + weight_decay x``. The moment is "velocity", v, in units of the gradient; it
+    starts at 0, and the first gradient is not damped. The form is that of ``torch.optim.SGD``.
 
     Parameters
     ----------
@@ -144,6 +152,10 @@ class Momentum(Rule):
         Learning rate, finite and not negative.
     momentum : float
         Decay of the velocity, at least 0 and below 1.
+    weight_decay : float
+        Coupled, finite and not negative.
+    dampening : float
+        At least 0 and at most 1.
 
     Raises
     ------
@@ -168,19 +180,25 @@ class Momentum(Rule):
     """
 
     momentum: float = 0.9
+    weight_decay: float = 0.0
+    dampening: float = 0.0
     name: ClassVar[str] = "momentum"
     moments: ClassVar[tuple[str, ...]] = ("velocity",)
 
     def _check(self) -> None:
         super()._check()
         fraction("momentum", self.momentum)
+        non_negative("weight_decay", self.weight_decay)
+        if not 0.0 <= self.dampening <= 1.0:
+            raise ValueError(f"dampening is {self.dampening}; it must lie between 0 and 1")
 
 
 @dataclass(frozen=True)
-class Nesterov(Momentum):
-    """``v = momentum v + g``, ``z = x - lr (g + momentum v)``, ``s = lr``.
+class Nesterov(Rule):
+    """``v = momentum v + g'``, ``z = x - lr (g' + momentum v)``, ``s = lr``.
 
-    The moment is "velocity", v, which starts at 0; the form is that of ``torch.optim.SGD``.
+    Here ``g' = g + weight_decay x``. The moment is "velocity", v, which starts at 0; the form is
+    that of ``torch.optim.SGD``.
 
     Parameters
     ----------
@@ -188,6 +206,8 @@ class Nesterov(Momentum):
         Learning rate, finite and not negative.
     momentum : float
         Decay of the velocity, at least 0 and below 1.
+    weight_decay : float
+        Coupled, finite and not negative.
 
     Raises
     ------
@@ -210,7 +230,15 @@ class Nesterov(Momentum):
     array([ 0.853, -2.15 ])
     """
 
+    momentum: float = 0.9
+    weight_decay: float = 0.0
     name: ClassVar[str] = "nesterov"
+    moments: ClassVar[tuple[str, ...]] = ("velocity",)
+
+    def _check(self) -> None:
+        super()._check()
+        fraction("momentum", self.momentum)
+        non_negative("weight_decay", self.weight_decay)
 
 
 @dataclass(frozen=True)
@@ -267,15 +295,16 @@ class FISTA(Rule):
 
 @dataclass(frozen=True)
 class Adagrad(Rule):
-    """``n += g**2``, ``s = lr / (sqrt(n) + eps)``, ``z = x - s g``.
+    """``n += g'**2``, ``s = lr_t / (sqrt(n) + eps)``, ``z = x - s g'``.
 
-    The moment is "sum_sq", n, which starts at 0.
+    Here ``g' = g + weight_decay x`` and ``lr_t = lr / (1 + (t - 1) lr_decay)``. The moment is
+    "sum_sq", n, which starts at 0.
 
     Parameters
     ----------
     lr : float
         Learning rate, finite and not negative.
-    eps : float
+    eps, weight_decay, lr_decay : float
         Finite and not negative.
 
     Raises
@@ -301,12 +330,15 @@ class Adagrad(Rule):
     """
 
     eps: float = 1e-10
+    weight_decay: float = 0.0
+    lr_decay: float = 0.0
     name: ClassVar[str] = "adagrad"
     moments: ClassVar[tuple[str, ...]] = ("sum_sq",)
 
     def _check(self) -> None:
         super()._check()
-        non_negative("eps", self.eps)
+        for name in ("eps", "weight_decay", "lr_decay"):
+            non_negative(name, getattr(self, name))
 
 
 @dataclass(frozen=True)

@@ -30,15 +30,31 @@ class Plan {
  public:
   explicit Plan(py::object dtype) : dtype_(std::move(dtype)) {}
 
-  void add(const py::object& x, const py::tuple& moments, const py::object& rule,
-           const py::object& penalty, bool euclidean) {
+  void add_group(const py::object& rule, bool euclidean) {
+    groups_.push_back({rule, rule.cast<const RuleSpec*>(), euclidean});
+  }
+
+  // Another rule of the same kind, from the next step on.
+  void set_rule(std::size_t group, const py::object& rule) {
     const auto* const spec = rule.cast<const RuleSpec*>();
+    if (spec->kind != groups_.at(group).rule->kind) {
+      throw py::value_error("a group keeps its kind of rule: its moments belong to it");
+    }
+    groups_[group] = {rule, spec, groups_[group].euclidean};
+  }
+
+  // count: None, or the array's own count of steps, a float32 in CPU memory that steps advance.
+  // Such an array may go without a gradient.
+  void add(std::size_t group, const py::object& x, const py::tuple& moments,
+           const py::object& penalty, const py::object& count) {
     naming("params", entries_.size(), [&] {
-      entries_.emplace_back(x, moments, *spec, penalty.cast<const PenaltySpec*>(), dtype_);
+      entries_.emplace_back(x, moments, *groups_.at(group).rule, penalty.cast<const PenaltySpec*>(),
+                            dtype_);
       check_place(entries_.back().x(), &entries_.front().x());
+      counts_.push_back(count.is_none() ? Borrowed() : own_count(count));
     });
-    metrics_.push_back({spec, euclidean});
-    keep_.append(py::make_tuple(x, moments, rule, penalty));
+    group_of_.push_back(group);
+    keep_.append(py::make_tuple(x, moments, penalty, count));
   }
 
   bool on_device() const { return !entries_.empty() && entries_.front().x().on_device(); }
@@ -56,16 +72,16 @@ class Plan {
     }
   }
 
-  // lrs: one per entry, or empty for the rules' own. max_norm <= 0: no clipping.
-  // rates and count: None, or in the device's memory the learning rates, of which entry k takes
-  // rate_of[k], and the count of steps.
+  // t: of arrays without a count of their own. lrs: one per group, or empty for the rules' own.
+  // max_norm <= 0: no clipping. rates and count: None, or in the device's memory the learning rates
+  // of the groups and the count of steps.
   // Returns (gradient norm or None, statistics or None).
   py::tuple step(const py::list& grads, double t, const std::vector<double>& lrs, double grad_scale,
-                 double max_norm, bool statistics, const py::object& rates, const py::object& count,
-                 const std::vector<std::size_t>& rate_of) {
+                 double max_norm, bool statistics, const py::object& rates,
+                 const py::object& count) {
     for (const StepArguments& e : entries_) check_grad_scale(grad_scale, e.task().dtype);
     if (on_device()) follow_stream();
-    const std::vector<Borrowed> lent = gradients(grads);
+    const std::vector<Gradient> lent = gradients(grads);
     const std::vector<Task> tasks = prepared(lent, t, lrs);
     double norm = 0.0;
     Statistics sums;
@@ -74,13 +90,14 @@ class Plan {
     if (on_device()) {
       cuda::Backend& serves = backend();
       std::optional<RatesOnDevice> held;
-      if (!rates.is_none()) call.device_rates = &held.emplace(*this, rates, count, rate_of).rates;
+      if (!rates.is_none()) call.device_rates = &held.emplace(*this, lent, rates, count).rates;
       py::gil_scoped_release released;
       cuda::run(serves, entries_.front().x().stream, tasks, call);
     } else {
       py::gil_scoped_release released;
       run_on_cpu(lent, tasks, call);
     }
+    for (const Gradient& g : lent) advance(g.entry);
     return py::make_tuple(max_norm > 0.0 ? py::object(py::float_(norm)) : py::none(),
                           statistics ? py::object(statistics_tuple(sums)) : py::none());
   }
@@ -108,7 +125,28 @@ class Plan {
     for (StepArguments& e : entries_) e.work_on(stream);
   }
 
-  static void run_on_cpu(const std::vector<Borrowed>& grads, const std::vector<Task>& tasks,
+  static Borrowed own_count(const py::object& count) {
+    Borrowed b = Borrowed::output(count, "count");
+    if (b.on_device() || b.array.dtype != DType::float32 || b.array.size() != 1) {
+      throw py::value_error("count must be one float32 in CPU memory, it is " +
+                            std::string(dtype_name(b.array.dtype)) + " of shape " +
+                            shape_text(b.array));
+    }
+    return b;
+  }
+  float* count_of(std::size_t entry) const {
+    return static_cast<float*>(counts_[entry].array.data);
+  }
+  void advance(std::size_t entry) const {
+    if (float* const count = count_of(entry)) *count += 1.0F;
+  }
+
+  struct Gradient {
+    std::size_t entry;
+    Borrowed lent;
+  };
+
+  static void run_on_cpu(const std::vector<Gradient>& grads, const std::vector<Task>& tasks,
                          const cuda::StepCall& call) {
     double grad_scale = call.grad_scale;
     if (call.max_norm > 0.0) {
@@ -119,23 +157,27 @@ class Plan {
     cpu::run(tasks.data(), static_cast<std::int64_t>(tasks.size()), grad_scale, call.statistics);
   }
 
-  struct RuleInMetric {
+  struct Group {
+    py::object keep;
     const RuleSpec* rule;
     bool euclidean;
   };
 
   // Learning rates and count of a step, lent for one call.
   struct RatesOnDevice {
-    RatesOnDevice(const Plan& plan, const py::object& given_rates, const py::object& given_count,
-                  const std::vector<std::size_t>& rate_of)
+    RatesOnDevice(const Plan& plan, const std::vector<Gradient>& grads,
+                  const py::object& given_rates, const py::object& given_count)
         : lent(vector(given_rates, "rates", DType::float64, plan)),
           count(vector(given_count, "count", DType::int64, plan)) {
       rates.steps = static_cast<long long*>(count.array.data);
-      const auto groups = static_cast<std::size_t>(lent.array.size());
-      for (std::size_t k = 0; k < plan.entries_.size(); ++k) {
-        if (rate_of.at(k) >= groups) throw py::index_error("rates has too few elements");
-        rates.rates.push_back(static_cast<const double*>(lent.array.data) + rate_of[k]);
-        rates.numbers.push_back(plan.metrics_[k].rule->settings);
+      if (lent.array.size() != static_cast<std::int64_t>(plan.groups_.size())) {
+        throw py::value_error("rates has shape " + shape_text(lent.array) + " for " +
+                              std::to_string(plan.groups_.size()) + " groups");
+      }
+      for (const Gradient& g : grads) {
+        const std::size_t group = plan.group_of_[g.entry];
+        rates.rates.push_back(static_cast<const double*>(lent.array.data) + group);
+        rates.numbers.push_back(plan.groups_[group].rule->settings);
       }
     }
     static Borrowed vector(const py::object& given, const char* name, DType dtype,
@@ -153,60 +195,67 @@ class Plan {
     cuda::DeviceRates rates;
   };
 
-  std::vector<Borrowed> gradients(const py::list& grads) const {
+  std::vector<Gradient> gradients(const py::list& grads) const {
     if (grads.size() != entries_.size()) {
       throw py::value_error("there are " + std::to_string(grads.size()) + " gradients for " +
                             std::to_string(entries_.size()) + " parameters");
     }
-    std::vector<Borrowed> lent;
+    std::vector<Gradient> lent;
     lent.reserve(entries_.size());
     for (std::size_t k = 0; k < entries_.size(); ++k) {
+      if (count_of(k) && grads[k].is_none()) continue;
       naming("grads", k, [&] {
-        lent.push_back(entries_[k].gradient(grads[k], dtype_));
-        check_apart_from_owned(lent.back());
+        lent.push_back({k, entries_[k].gradient(grads[k], dtype_)});
+        check_apart_from_owned(lent.back().lent);
       });
     }
     return lent;
   }
 
-  std::vector<Task> prepared(const std::vector<Borrowed>& grads, double t,
+  std::vector<Task> prepared(const std::vector<Gradient>& grads, double t,
                              const std::vector<double>& lrs) const {
     std::vector<Task> tasks;
-    tasks.reserve(entries_.size());
-    for (std::size_t k = 0; k < entries_.size(); ++k) {
-      tasks.push_back(entries_[k].task());
-      tasks[k].g = grads[k].array.data;
-      const double lr = lrs.empty() ? std::nan("") : lrs.at(k);
+    tasks.reserve(grads.size());
+    double last = 0.0;
+    for (const Gradient& g : grads) {
+      const StepArguments& entry = entries_[g.entry];
+      const Group& group = groups_[group_of_[g.entry]];
+      const double lr = lrs.empty() ? std::nan("") : lrs.at(group_of_[g.entry]);
+      const float* const count = count_of(g.entry);
+      const double now = count ? double(*count) + 1.0 : t;
       check_lr(lr);
-      if (k && shares_step(k, lr, lrs)) {
-        static_cast<RuleStep&>(tasks[k]) = tasks[k - 1];
+      tasks.push_back(entry.task());
+      tasks.back().g = g.lent.array.data;
+      if (tasks.size() > 1 && now == last && shares_step(g.entry, grads[tasks.size() - 2].entry)) {
+        static_cast<RuleStep&>(tasks.back()) = tasks[tasks.size() - 2];
       } else {
-        metrics_[k].rule->apply(t, lr, metrics_[k].euclidean, &tasks[k]);
+        group.rule->apply(now, lr, group.euclidean, &tasks.back());
       }
+      last = now;
     }
     return tasks;
   }
 
-  // Whether array k steps by the same constants as the one before.
-  bool shares_step(std::size_t k, double lr, const std::vector<double>& lrs) const {
-    return metrics_[k].rule == metrics_[k - 1].rule &&
-           metrics_[k].euclidean == metrics_[k - 1].euclidean &&
-           entries_[k].task().dtype == entries_[k - 1].task().dtype &&
-           (lrs.empty() || lr == lrs[k - 1]);
+  // Whether an array steps by the same constants as another one at the same time.
+  bool shares_step(std::size_t k, std::size_t other) const {
+    return group_of_[k] == group_of_[other] &&
+           entries_[k].task().dtype == entries_[other].task().dtype;
   }
 
-  static double norm_of(const std::vector<Borrowed>& grads) {
+  static double norm_of(const std::vector<Gradient>& grads) {
     std::vector<Array> plain;
     plain.reserve(grads.size());
-    for (const Borrowed& g : grads) plain.push_back(g.array);
+    for (const Gradient& g : grads) plain.push_back(g.lent.array);
     return cpu::global_norm(plain);
   }
 
   py::object dtype_;
-  std::vector<RuleInMetric> metrics_;
+  std::vector<Group> groups_;
   std::vector<StepArguments> entries_;
-  std::vector<Owned> owned_;  // parameters and moments by address
-  py::list keep_;             // what all the pointers point into
+  std::vector<std::size_t> group_of_;  // each entry
+  std::vector<Borrowed> counts_;       // without data where an entry has none
+  std::vector<Owned> owned_;           // parameters and moments by address
+  py::list keep_;                      // what all the pointers point into
 };
 
 }  // namespace
@@ -214,14 +263,15 @@ class Plan {
 void bind_optimizer(py::module_& m) {
   py::class_<Plan>(m, "Plan", "Arrays, moments, rules and penalties of an optimizer.")
       .def(py::init<py::object>(), py::arg("dtype") = py::none())
-      .def("add", &Plan::add, py::arg("x"), py::arg("moments"), py::arg("rule"), py::arg("penalty"),
-           py::arg("euclidean"))
+      .def("add_group", &Plan::add_group, py::arg("rule"), py::arg("euclidean"))
+      .def("set_rule", &Plan::set_rule, py::arg("group"), py::arg("rule"))
+      .def("add", &Plan::add, py::arg("group"), py::arg("x"), py::arg("moments"),
+           py::arg("penalty"), py::arg("count") = py::none())
       .def("check_overlaps", &Plan::check_overlaps)
       .def("on_device", &Plan::on_device)
       .def("step", &Plan::step, py::arg("grads"), py::arg("t"), py::arg("lrs"),
            py::arg("grad_scale"), py::arg("max_norm"), py::arg("statistics"),
-           py::arg("rates") = py::none(), py::arg("count") = py::none(),
-           py::arg("rate_of") = std::vector<std::size_t>());
+           py::arg("rates") = py::none(), py::arg("count") = py::none());
 }
 
 }  // namespace proxstep::bind

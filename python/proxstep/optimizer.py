@@ -106,24 +106,17 @@ class Optimizer:
                     seen.add(id(param))
                     self._entries.append(_entry(param, index, group, dtype))
         gather_small([entry.moments for entry in self._entries])
+        for group in self.groups:
+            self._plan.add_group(group["rule"].spec, is_euclidean(group["metric"]))
         for entry in self._entries:
-            self._add(entry, self.groups[entry.group])
+            spec = getattr(self.groups[entry.group]["penalty"], "spec", None)
+            self._plan.add(entry.group, entry.param, tuple(entry.moments.values()), spec)
         self._plan.check_overlaps()
         self._steps = 0
         self.rates: Array = None
         self._count: Array = None  # of the steps, in device memory
         if capturable:
             self._move_settings()
-
-    def _add(self, entry: _Entry, group: Mapping[str, Any]) -> None:
-        penalty: Penalty | None = group["penalty"]
-        self._plan.add(
-            entry.param,
-            tuple(entry.moments.values()),
-            entry.rule.spec,
-            None if penalty is None else penalty.spec,
-            is_euclidean(group["metric"]),
-        )
 
     def _move_settings(self) -> None:
         if not self._plan.on_device():
@@ -202,7 +195,6 @@ class Optimizer:
             stats,
             self.rates,
             self._count,
-            [] if self.rates is None else [entry.group for entry in self._entries],
         )
         if self._count is None:
             self._steps += 1
@@ -212,11 +204,10 @@ class Optimizer:
         if lr is None:
             return []
         if not isinstance(lr, Sequence):
-            return [rate(lr)] * len(self._entries)
+            return [rate(lr)] * len(self.groups)
         if len(lr) != len(self.groups):
             raise ValueError(f"lr has {len(lr)} rates for {len(self.groups)} groups")
-        rates = [rate(value) for value in lr]
-        return [rates[entry.group] for entry in self._entries]
+        return [rate(value) for value in lr]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the step count and, as ``"<position>.<moment>"``, the moments (no copies)."""

@@ -5,6 +5,7 @@
 #include "../cpu/loss.hpp"
 #include "../cuda/loss.hpp"
 #include "bind.hpp"
+#include "checks.hpp"
 #include "device.hpp"
 #include "loss_arguments.hpp"
 

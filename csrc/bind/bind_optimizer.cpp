@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "bind.hpp"
+#include "checks.hpp"
+#include "layout.hpp"
+#include "messages.hpp"
 #include "task.hpp"
 
 namespace proxstep::bind {

@@ -5,8 +5,10 @@
 #include "../cpu/project.hpp"
 #include "../cuda/project.hpp"
 #include "bind.hpp"
+#include "checks.hpp"
 #include "device.hpp"
-#include "tensor.hpp"
+#include "layout.hpp"
+#include "messages.hpp"
 
 namespace proxstep::bind {
 namespace {

@@ -9,6 +9,8 @@
 
 #include "../cpu/registry.hpp"
 #include "bind.hpp"
+#include "checks.hpp"
+#include "messages.hpp"
 #include "spec.hpp"
 #include "task.hpp"
 

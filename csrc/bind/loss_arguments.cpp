@@ -2,6 +2,10 @@
 
 #include <cmath>
 
+#include "checks.hpp"
+#include "layout.hpp"
+#include "messages.hpp"
+
 namespace proxstep::bind {
 namespace {
 

@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "tensor.hpp"
+#include "borrowed.hpp"
 
 namespace proxstep::bind {
 

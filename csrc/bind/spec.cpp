@@ -7,6 +7,9 @@
 #include <cmath>
 
 #include "../cpu/registry.hpp"
+#include "checks.hpp"
+#include "layout.hpp"
+#include "messages.hpp"
 
 namespace proxstep::bind {
 namespace {

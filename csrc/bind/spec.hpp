@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "../task.hpp"
+#include "borrowed.hpp"
 #include "device.hpp"
-#include "tensor.hpp"
 
 namespace proxstep::bind {
 

@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "../cpu/registry.hpp"
+#include "checks.hpp"
+#include "messages.hpp"
 
 namespace proxstep::bind {
 namespace {

@@ -1,11 +1,7 @@
 // The border: a Python object becomes an Array, or an error that names it. NumPy arrays are read
-// through their C struct (a few ns, and bfloat16 works); everything else speaks DLPack.
-// Nothing is ever converted or copied.
+// through their C struct; everything else speaks DLPack. Nothing is ever converted or copied.
 #pragma once
 #include <pybind11/pybind11.h>
-
-#include <initializer_list>
-#include <string>
 
 #include "../array.hpp"
 #include "../cuda/launch.hpp"
@@ -49,23 +45,5 @@ class Borrowed {
   dlpack::ManagedVersioned* versioned_ = nullptr;
   dlpack::Managed* legacy_ = nullptr;
 };
-
-const char* dtype_name(DType dtype);
-std::string number_text(double value);
-bool fits(double value, DType dtype);  // finite in the compute type
-std::string shape_text(const Array& a);
-
-bool is_c_order(const Array& a);
-bool is_f_order(const Array& a);
-
-void check_place(const Borrowed& b, const Borrowed* like);  // null: any place
-void check_cpu(const Borrowed& b, const char* what);
-void check_same_shape(const Borrowed& b, const Borrowed& like);  // and the same layout
-void check_same_dtype(const Borrowed& b, const Borrowed& like);
-void check_dtype(const Borrowed& b, DType wanted, const Borrowed& like);
-bool overlaps(const Array& a, const Array& b);
-void check_no_overlap(const Borrowed& a, const Borrowed& b);
-// An output may be exactly its input, never half of it.
-void check_same_or_apart(const Borrowed& out, const Borrowed& in);
 
 }  // namespace proxstep::bind

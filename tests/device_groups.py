@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import proxstep as ps
+import pytest
 from cases import (
+    DTYPES,
     EPS,
     assert_same_bits,
     compute_dtype,
@@ -21,6 +23,8 @@ from group_cases import count
 
 SCALE = 0.83  # of the gradient
 UNITS = 8  # of rounding
+each_dtype = pytest.mark.parametrize("dtype", DTYPES)
+each_metric = pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
 # Teams of every kind: a lane, some lanes, a warp, a block; packs that no group's length divides.
 TEAMS: list[tuple[tuple[int, ...], Any]] = [
     ((301,), 1),

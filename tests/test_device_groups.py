@@ -8,7 +8,6 @@ import numpy as np
 import proxstep as ps
 import pytest
 from cases import (
-    DTYPES,
     RULE_CASES,
     assert_same_bits,
     compute_dtype,
@@ -22,14 +21,14 @@ from device_groups import (
     Pair,
     assert_close,
     assert_same_statistics,
+    each_dtype,
+    each_metric,
     group_weights,
     odd_place,
 )
 from group_cases import GROUPINGS, NORM_CASES, count, expected, group
 
 pytestmark = pytest.mark.usefixtures("any_device")
-each_dtype = pytest.mark.parametrize("dtype", DTYPES)
-each_metric = pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
 
 
 @each_dtype

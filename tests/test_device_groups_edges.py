@@ -9,7 +9,6 @@ import proxstep as ps
 import pytest
 import reference_groups as oracle
 from cases import (
-    DTYPES,
     EPS,
     assert_same_bits,
     compute_dtype,
@@ -22,14 +21,14 @@ from device_groups import (
     TEAMS,
     Pair,
     assert_close,
+    each_dtype,
+    each_metric,
     group_weights,
     odd_place,
 )
 from group_cases import GROUPINGS, NORM_CASES, group
 
 pytestmark = pytest.mark.usefixtures("any_device")
-each_dtype = pytest.mark.parametrize("dtype", DTYPES)
-each_metric = pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
 
 
 @each_dtype

@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 import proxstep as ps
 import pytest
-from cases import DTYPES, RULE_CASES, assert_same_bits, normal, rule
+from cases import RULE_CASES, assert_same_bits, normal, rule
 from device import check_sentinels, on_device
-from device_groups import Pair, assert_same_statistics, odd_place
+from device_groups import Pair, assert_same_statistics, each_dtype, each_metric, odd_place
 from nm_cases import PATTERNS, SHAPES, steps_like, with_odd_ones
 from refusals import refused
 
 pytestmark = pytest.mark.usefixtures("any_device")
-each_dtype = pytest.mark.parametrize("dtype", DTYPES)
-each_metric = pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
 
 
 def check_bits(pair: Pair) -> None:

@@ -33,10 +33,16 @@ def cupy_tools() -> Any:
     )
 
 
-def torch_tools() -> Any:
+def torch_with_cuda() -> Any:
+    """Torch; a test that asks for it is skipped where torch reaches no device."""
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("torch has no CUDA device")
+    return torch
+
+
+def torch_tools() -> Any:
+    torch = torch_with_cuda()
     return SimpleNamespace(
         name="torch",
         array=lambda a: torch.from_numpy(a.copy()).cuda(),
@@ -129,7 +135,7 @@ def test_the_device_stays_current(library: Any) -> None:
 
 @pytest.mark.torch
 def test_a_torch_parameter_that_requires_gradients() -> None:
-    torch = torch_tools() and pytest.importorskip("torch")
+    torch = torch_with_cuda()
     p = torch.nn.Parameter(torch.ones(1000, device="cuda"))
     (3 * p.sum()).backward()
     ps.step(p, p.grad, ps.SGD(lr=0.1), ps.L1(1.0))
@@ -139,8 +145,7 @@ def test_a_torch_parameter_that_requires_gradients() -> None:
 @pytest.mark.torch
 def test_a_graph_goes_on_with_every_replay() -> None:
     """Rates and the step count come from the device's memory; the rules' powers are its own."""
-    torch_tools()
-    torch = pytest.importorskip("torch")
+    torch = torch_with_cuda()
     x, g = normal(N, "float32", seed=1), normal(N, "float32", seed=2)
     there, grad = torch.from_numpy(x.copy()).cuda(), torch.from_numpy(g.copy()).cuda()
     gpu = ps.Optimizer([there], RULE, PENALTY, capturable=True)

@@ -94,5 +94,5 @@ def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A strict stand-in for CuPy, found wherever CuPy is looked for."""
     module = fake_cupy.make_module()
     monkeypatch.setitem(sys.modules, "cupy", module)
-    monkeypatch.setattr(ps.cuda, "backend", lambda: None)
+    monkeypatch.setattr(ps.cuda, "_backend", lambda: None)
     return module

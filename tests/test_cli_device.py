@@ -67,7 +67,7 @@ class TestRefusals:
 
     def test_nothing_that_serves(self, command: Any, capsys: Any, monkeypatch: Any) -> None:
         monkeypatch.setitem(sys.modules, "cupy", make_module())
-        monkeypatch.setattr(ps.cuda, "backend", unserved)
+        monkeypatch.setattr(ps.cuda, "_backend", unserved)
         said = refused(capsys, *command, "--device", "cuda")
         assert "cannot be served: no compiler; or use the device cpu" in said
 

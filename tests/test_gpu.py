@@ -56,7 +56,7 @@ def torch_tools() -> Any:
 @pytest.fixture(params=[cupy_tools, torch_tools], ids=["cupy", "torch"])
 def library(request: pytest.FixtureRequest) -> Any:
     """One of the libraries, and the backend that users get."""
-    _core.set_cuda_backend(ps.cuda.backend())
+    _core.set_cuda_backend(ps.cuda._backend())
     return request.param()
 
 
@@ -181,7 +181,7 @@ def test_a_problem_is_solved_where_it_lies(library: Any, name: str, penalty: ps.
 def test_a_sparse_problem_is_solved_where_it_lies() -> None:
     sparse = pytest.importorskip("cupyx.scipy.sparse")
     scipy_sparse = pytest.importorskip("scipy.sparse")
-    _core.set_cuda_backend(ps.cuda.backend())
+    _core.set_cuda_backend(ps.cuda._backend())
     tools = cupy_tools()
     X = scipy_sparse.random(2000, 300, 0.05, "csr", random_state=0)
     y = X @ np.random.default_rng(1).standard_normal(300)
@@ -193,7 +193,7 @@ def test_a_sparse_problem_is_solved_where_it_lies() -> None:
 
 def test_the_language_model_trains_on_cupy() -> None:
     pytest.importorskip("cupy")
-    _core.set_cuda_backend(ps.cuda.backend())
+    _core.set_cuda_backend(ps.cuda._backend())
     settings: dict[str, Any] = {"replicas": 1, "log_every": 1, "lr": 0.03}
     settings |= {"penalty": "l1", "lam": 0.4, "sizes": {"layers": 1}}
     records = [
@@ -216,5 +216,5 @@ def test_both_backends_give_the_same_bits() -> None:
         there = tools.array(x)
         ps.Optimizer([there], RULE, PENALTY).step([tools.array(g)], max_norm=1.0)
         found.append(tools.host(there))
-    _core.set_cuda_backend(ps.cuda.backend())
+    _core.set_cuda_backend(ps.cuda._backend())
     assert_same_bits(*found)

@@ -123,7 +123,7 @@ py::object cuda_module() { return py::module_::import("proxstep.cuda"); }
 
 cuda::Backend& backend() {
   if (!held_backend()) {
-    const py::object brought = cuda_module().attr("backend")();
+    const py::object brought = cuda_module().attr("_backend")();
     if (!held_backend()) set_backend(brought);  // another thread may have been faster
   }
   if (pid_of_backend() != getpid()) {
@@ -142,7 +142,7 @@ std::optional<std::uintptr_t> chosen_stream() { return stream_of_thread; }
 
 cuda::Stream current_stream(py::handle array, int device) {
   if (stream_of_thread) return {device, *stream_of_thread};
-  const py::object handle = cuda_module().attr("current_stream")(array, device);
+  const py::object handle = cuda_module().attr("_current_stream")(array, device);
   return {device, handle.cast<std::uintptr_t>()};
 }
 

@@ -11,7 +11,7 @@ from typing import Any
 from . import _core
 from .arrays import Array, is_cupy, is_torch
 
-__all__ = ["backend", "current_stream", "device_count", "serving", "stream"]
+__all__ = ["device_count", "serving", "stream"]
 
 
 @dataclass(frozen=True)
@@ -21,23 +21,6 @@ class _Found:
     backend: Any
     devices: int
     reason: str
-
-
-def backend() -> Any:
-    """Return what launches the kernels; the core asks once, at the first array in CUDA memory.
-
-    Raises
-    ------
-    RuntimeError
-        Where neither the compiled module nor CuPy can serve; the message says why.
-    """
-    found = _find()
-    if found.backend is None:
-        raise RuntimeError(
-            f"arrays in CUDA memory cannot be served: {found.reason}. They need a device with its "
-            "driver, and proxstep built with PROXSTEP_CUDA=ON or CuPy (pip install cupy-cuda13x)"
-        )
-    return found.backend
 
 
 def serving() -> str:
@@ -53,8 +36,34 @@ def serving() -> str:
 
 
 def device_count() -> int:
-    """Return how many CUDA devices can be used; 0 where nothing serves them."""
+    """Return how many CUDA devices can be used; 0 where nothing serves them.
+
+    Examples
+    --------
+    >>> import proxstep as ps
+    >>> device = "cuda" if ps.cuda.device_count() else "cpu"
+    >>> device in ("cuda", "cpu")
+    True
+    """
     return _find().devices
+
+
+# The core calls this and `_current_stream` by their names.
+def _backend() -> Any:
+    """Return what launches the kernels; the core asks once, at the first array in CUDA memory.
+
+    Raises
+    ------
+    RuntimeError
+        Where neither the compiled module nor CuPy can serve; the message says why.
+    """
+    found = _find()
+    if found.backend is None:
+        raise RuntimeError(
+            f"arrays in CUDA memory cannot be served: {found.reason}. They need a device with its "
+            "driver, and proxstep built with PROXSTEP_CUDA=ON or CuPy (pip install cupy-cuda13x)"
+        )
+    return found.backend
 
 
 def _find() -> _Found:
@@ -137,7 +146,7 @@ def _handle(given: Any) -> int:
     raise TypeError(f"stream is {given!r}; a stream of CUDA, CuPy or torch, or a handle, is needed")
 
 
-def current_stream(x: Array, device: int) -> int:
+def _current_stream(x: Array, device: int) -> int:
     """Return the handle of the stream that x's library works on now, 0 for the default stream."""
     if is_torch(x):
         return int(sys.modules["torch"].cuda.current_stream(device).cuda_stream)

@@ -57,7 +57,7 @@ def _cupy() -> Any:
             "a driver, let CUDA_VISIBLE_DEVICES name a device, or use the device cpu"
         )
     try:
-        cuda.backend()
+        cuda._backend()
     except (ImportError, RuntimeError) as error:
         raise DeviceError(f"{error}; or use the device cpu") from error
     return cupy

@@ -19,9 +19,10 @@ struct StepRun {
 
 template <class Kind>
 class Filler {
-  using C = typename Kind::C;
-  using Settings = typename Kind::Settings;
-  using Sums = BlockSumsOfCall<typename Kind::Sum>;
+  using Table = typename Kind::Table;
+  using C = typename Table::C;
+  using Settings = typename Table::Settings;
+  using Sums = BlockSumsOfCall<typename Table::Sum>;
 
  public:
   Filler(const Kind& kind, const StepRun& run, Sums* sums)
@@ -40,7 +41,7 @@ class Filler {
     const Task& t = run_.tasks[task];
     const std::int64_t blocks = kind_.blocks(t);
     if (blocks == 0) return;
-    if (table_.count == Kind::capacity || blocks > kMostBlocks - blocks_) flush();
+    if (table_.count == Table::capacity || blocks > kMostBlocks - blocks_) flush();
     int settings = place_of_settings(task);
     if (settings == kMostSettings) {
       flush();
@@ -81,7 +82,7 @@ class Filler {
     call.steps = rates.steps;
     call.to = to;
     for (int k = 0; k < call.count; ++k) {
-      const StepSettings<C>& settings = Kind::step_of(table_.settings[k]);
+      const StepSettings<C>& settings = step_of(table_.settings[k]);
       call.rules[k] = device_rule(run_.tasks[shared_.task(k)]);
       call.rates[k] = rates.rates[shared_.task(k)];
       call.euclidean[k] = !settings.own_step;
@@ -95,7 +96,7 @@ class Filler {
   Kind kind_;
   const StepRun& run_;
   Sums* sums_;
-  typename Kind::Table table_;
+  Table table_;
   SharedSettings<Settings> shared_;
   std::int64_t blocks_ = 0;
 };
@@ -103,7 +104,7 @@ class Filler {
 // Steps the tasks at these places of the list.
 template <class Kind>
 void run_places(const Kind& kind, const StepRun& run, const std::vector<std::size_t>& places) {
-  using Sums = BlockSumsOfCall<typename Kind::Sum>;
+  using Sums = BlockSumsOfCall<typename Kind::Table::Sum>;
   std::int64_t blocks = 0;
   for (std::size_t k : places) blocks += kind.blocks(run.tasks[k]);
   std::optional<Sums> sums;

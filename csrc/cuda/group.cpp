@@ -58,21 +58,18 @@ void set_group_settings(const Task& t, GroupSettings<C>* to) {
                   [&](auto member) { to->convex = decltype(member)::template of<double>::convex; });
 }
 
-template <class S, int the_capacity>
+template <class S, int capacity>
 struct GroupTables {
-  using C = op::compute_t<S>;
-  using Table = GroupTable<C, the_capacity>;
-  using Settings = GroupSettings<C>;
-  using Sum = double;
-  static constexpr int capacity = the_capacity;
+  using Table = GroupTable<op::compute_t<S>, capacity>;
 
   std::int64_t blocks(const Task& t) const { return t.n ? blocks_of(make_groups<S>(t)) : 0; }
-  void set_settings(const Task& t, Settings* to) const { set_group_settings(t, to); }
-  void set_array(const Task& t, int settings, GroupArray<C>* to) const {
-    cuda::set_array(t, settings, &to->step);
+  void set_settings(const Task& t, typename Table::Settings* to) const {
+    set_group_settings(t, to);
+  }
+  void set_array(const Task& t, int settings, typename Table::Array* to) const {
+    cuda::set_array(t, settings, to);
     to->groups = make_groups<S>(t);
   }
-  static const StepSettings<C>& step_of(const Settings& settings) { return settings.step; }
   std::string kernel() const { return kernel_name<S>("group_kernel", capacity); }
 };
 

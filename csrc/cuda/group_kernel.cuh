@@ -42,18 +42,14 @@ __device__ __noinline__ BlockSums<double> store_group(const GroupRun<C>& run,
 
 // What a block does, whatever the table's capacity.
 template <class S, class C>
-__device__ __noinline__ BlockSums<double> step_groups(const GroupArray<C>& array,
-                                                      const GroupSettings<C>& settings,
-                                                      const StepSettings<C>& step, C grad_scale,
-                                                      long long block, bool counts) {
-  const Groups<C>& groups = array.groups;
-  const Team team = make_team(groups, block);
+__device__ __noinline__ BlockSums<double> step_groups(const GroupShare<C> share, bool counts) {
+  const Groups<C>& groups = share.array.groups;
+  const Team team = make_team(groups, share.block);
   if (team.group >= groups.count) return {};
   const Extent group = extent_of(groups, team.group);
   if (group.length == 0) return {};
   const C weight = groups.weights ? groups.weights[team.group] : C(1);
-  GroupRun<C> run{array.step, settings, step, grad_scale, weight, is_aligned(array.step),
-                  team,       group,    1.0};
+  GroupRun<C> run{share, is_aligned(share.array), weight, team, group, 1.0};
   const Shrinkage<C> shrink = shrinkage<S>(run);
   return store_group<S>(run, shrink, counts);
 }
@@ -61,18 +57,8 @@ __device__ __noinline__ BlockSums<double> step_groups(const GroupArray<C>& array
 template <class S, int capacity>
 __global__ void __launch_bounds__(kThreads, kResident)
     group_kernel(const GroupTable<op::compute_t<S>, capacity> __grid_constant__ table) {
-  using C = op::compute_t<S>;
-  static_assert(sizeof(GroupTable<C, capacity>) <= kMostBytes, "a smaller capacity is needed");
-  const int block = static_cast<int>(blockIdx.x);
-  const int k = array_of_block(table.first_block, table.count, block);
-  const GroupArray<C>& array = table.arrays[k];
-  const GroupSettings<C>& settings = table.settings[array.step.settings];
-  const StepSettings<C>& step =
-      table.computed ? table.computed[array.step.settings] : settings.step;
-  const C grad_scale = table.device_scale ? *table.device_scale : table.grad_scale;
-  const BlockSums<double> sums = step_groups<S>(
-      array, settings, step, grad_scale, block - table.first_block[k], table.sums != nullptr);
-  if (table.sums) store_block_sums(sums, table.sums + block);
+  const BlockSums<double> sums = step_groups<S>(share_of(table), table.sums != nullptr);
+  if (table.sums) store_block_sums(sums, table.sums + blockIdx.x);
 }
 
 // The penalty's value of one array with groups.

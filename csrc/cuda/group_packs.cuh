@@ -2,6 +2,7 @@
 #pragma once
 #include "group_team.cuh"
 #include "place.cuh"
+#include "share.cuh"
 
 namespace proxstep::cuda {
 
@@ -16,14 +17,14 @@ __device__ Extent extent_of(const Groups<C>& groups, long long k) {
   return {groups.offsets[k], 1, groups.offsets[k + 1] - groups.offsets[k]};
 }
 
+template <class C>
+using GroupShare = Share<C, GroupArray<C>, GroupSettings<C>>;
+
 // What all passes over a group share.
 template <class C>
-struct GroupRun {
-  const StepArray<C>& array;
-  const GroupSettings<C>& settings;
-  const StepSettings<C>& step;
-  C grad_scale, weight;  // weight: of the group
+struct GroupRun : GroupShare<C> {
   bool aligned;
+  C weight;  // of the group
   Team team;
   Extent group;
   double unit;  // what z is divided by where it is squared

@@ -26,23 +26,12 @@ struct Groups {
 };
 
 template <class C>
-struct GroupArray {
-  StepArray<C> step;
+struct GroupArray : StepArray<C> {
   Groups<C> groups;
 };
 
-// The blocks of array k = 0..count - 1 begin at first_block[k].
 template <class C, int capacity>
-struct GroupTable {
-  int count;
-  C grad_scale;
-  const C* device_scale;            // instead of grad_scale, or null
-  const StepSettings<C>* computed;  // instead of the settings' own, or null
-  BlockSums<double>* sums;          // one a block, or null
-  GroupArray<C> arrays[capacity];
-  int first_block[capacity + 1];
-  GroupSettings<C> settings[kMostSettings];
-};
+using GroupTable = Table<C, GroupArray<C>, GroupSettings<C>, double, capacity>;
 
 template <class C>
 struct GroupValueCall {

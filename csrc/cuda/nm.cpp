@@ -11,23 +11,18 @@ std::int64_t blocks_of(const Task& t) {
   return parts_of(t.n, kChunkNM<S>);
 }
 
-template <class S, int the_capacity>
+template <class S, int capacity>
 struct NMTables {
-  using C = op::compute_t<S>;
-  using Table = NMTable<C, the_capacity>;
-  using Settings = NMSettings<C>;
-  using Sum = C;
-  static constexpr int capacity = the_capacity;
+  using Table = NMTable<op::compute_t<S>, capacity>;
 
   std::int64_t blocks(const Task& t) const { return blocks_of<S>(t); }
-  void set_settings(const Task& t, Settings* to) const {
+  void set_settings(const Task& t, typename Table::Settings* to) const {
     set_rule(t, to);
     to->nm = {t.nm.n, t.nm.m};
   }
-  void set_array(const Task& t, int settings, StepArray<C>* to) const {
+  void set_array(const Task& t, int settings, typename Table::Array* to) const {
     cuda::set_array(t, settings, to);
   }
-  static const StepSettings<C>& step_of(const Settings& settings) { return settings.step; }
   std::string kernel() const { return kernel_name<S>("nm_kernel", capacity); }
 };
 

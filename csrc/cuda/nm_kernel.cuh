@@ -4,17 +4,13 @@
 #include "../op/nm.hpp"
 #include "nm_tables.hpp"
 #include "points.cuh"
+#include "share.cuh"
 #include "statistics.cuh"
 
 namespace proxstep::cuda {
 
 template <class C>
-struct NMRun {
-  const StepArray<C>& array;
-  const NMSettings<C>& settings;
-  const StepSettings<C>& step;
-  C grad_scale;
-};
+using NMShare = Share<C, StepArray<C>, NMSettings<C>>;
 
 // The thread's pack of those from `first` on, neighbours in neighbouring lanes. It may be empty:
 // all lanes of a warp take part in what follows.
@@ -58,23 +54,23 @@ __device__ void add_nm_values(const Pack<S, n>& x, const Pack<int, n>& rank, int
 }
 
 template <class S, class C>
-__device__ void step_nm_pack(const NMRun<C>& run, const Place& at, bool counts,
+__device__ void step_nm_pack(const NMShare<C>& share, const Place& at, bool counts,
                              BlockSums<C>& sums) {
   constexpr int n = kRulePack<S>;
-  const BlockNM& nm = run.settings.nm;
+  const BlockNM& nm = share.settings.nm;
   Points<S> p;
-  points(run, at, p);
+  points(share, at, p);
   const Pack<S, n> before = p.x;
   Pack<op::Score<C>, n> score;
 #pragma unroll
   for (int j = 0; j < n; ++j) {
     const C z = p.z.at[j];
-    score.at[j] = run.settings.steps_differ ? op::nm_score(z, p.s.at[j]) : op::nm_score(z);
+    score.at[j] = share.settings.steps_differ ? op::nm_score(z, p.s.at[j]) : op::nm_score(z);
   }
   const Pack<int, n> rank = ranks(score, nm.m);
-  store_points(run, at, p, [&](int j) { return rank.at[j] < nm.n ? p.z.at[j] : C(0); });
+  store_points(share, at, p, [&](int j) { return rank.at[j] < nm.n ? p.z.at[j] : C(0); });
   if (!counts) return;
-  add_sums(run.step.penalty, Change<S, n>{before, p.x, p.weights}, at.span, sums);
+  add_sums(share.step.penalty, Change<S, n>{before, p.x, p.weights}, at.span, sums);
   add_nm_values(p.x, rank, nm.n, at.span, sums);
 }
 
@@ -82,22 +78,15 @@ template <class S, int capacity>
 __global__ void __launch_bounds__(kThreads, kResident)
     nm_kernel(const NMTable<op::compute_t<S>, capacity> __grid_constant__ table) {
   using C = op::compute_t<S>;
-  static_assert(sizeof(NMTable<C, capacity>) <= kMostBytes, "a smaller capacity is needed");
-  const int block = static_cast<int>(blockIdx.x);
-  const int k = array_of_block(table.first_block, table.count, block);
-  const StepArray<C>& array = table.arrays[k];
-  const NMSettings<C>& settings = table.settings[array.settings];
-  const StepSettings<C>& step = table.computed ? table.computed[array.settings] : settings.step;
-  const C grad_scale = table.device_scale ? *table.device_scale : table.grad_scale;
-  const NMRun<C> run{array, settings, step, grad_scale};
-  const bool aligned = is_aligned(array);
-  const long long begin = (block - table.first_block[k]) * kChunkNM<S>;
-  const long long end = op::least(begin + kChunkNM<S>, array.n);
+  const NMShare<C> share = share_of(table);
+  const bool aligned = is_aligned(share.array);
+  const long long begin = share.block * kChunkNM<S>;
+  const long long end = op::least(begin + kChunkNM<S>, share.array.n);
   BlockSums<C> sums = {};
   for (long long first = begin; first < end; first += kThreads * kRulePack<S>) {
-    step_nm_pack<S>(run, own_place<S>(first, end, aligned), table.sums != nullptr, sums);
+    step_nm_pack<S>(share, own_place<S>(first, end, aligned), table.sums != nullptr, sums);
   }
-  if (table.sums) store_block_sums(sums, table.sums + block);
+  if (table.sums) store_block_sums(sums, table.sums + blockIdx.x);
 }
 
 // The indicator of one array.

@@ -17,18 +17,8 @@ struct NMSettings : RuleSettings<C> {
   BlockNM nm;
 };
 
-// The blocks of array k = 0..count - 1 begin at first_block[k].
 template <class C, int capacity>
-struct NMTable {
-  int count;
-  C grad_scale;
-  const C* device_scale;            // instead of grad_scale, or null
-  const StepSettings<C>* computed;  // instead of the settings' own, or null
-  BlockSums<C>* sums;               // one a block, or null
-  StepArray<C> arrays[capacity];
-  int first_block[capacity + 1];
-  NMSettings<C> settings[kMostSettings];
-};
+using NMTable = Table<C, StepArray<C>, NMSettings<C>, C, capacity>;
 
 template <class C>
 struct NMValueCall {

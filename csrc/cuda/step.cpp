@@ -11,21 +11,16 @@ namespace proxstep::cuda {
 namespace {
 
 // Of one storage type and rule.
-template <class S, int the_capacity>
+template <class S, int capacity>
 struct StepTables {
-  using C = op::compute_t<S>;
-  using Table = StepTable<C, the_capacity>;
-  using Settings = StepSettings<C>;
-  using Sum = C;
-  static constexpr int capacity = the_capacity;
+  using Table = StepTable<op::compute_t<S>, capacity>;
   int rule;
 
   std::int64_t blocks(const Task& t) const { return chunks_of<S>(t.n); }
-  void set_settings(const Task& t, Settings* to) const { set_step(t, to); }
-  void set_array(const Task& t, int settings, StepArray<C>* to) const {
+  void set_settings(const Task& t, typename Table::Settings* to) const { set_step(t, to); }
+  void set_array(const Task& t, int settings, typename Table::Array* to) const {
     cuda::set_array(t, settings, to);
   }
-  static const Settings& step_of(const Settings& settings) { return settings; }
   std::string kernel() const { return step_kernel_name<S>(rule, capacity); }
 };
 

@@ -3,6 +3,7 @@
 // CUDA header, no launch.
 #pragma once
 #include "../op/step.hpp"
+#include "share.cuh"
 #include "statistics.cuh"
 
 namespace proxstep::cuda {
@@ -80,27 +81,22 @@ template <class S, int rule, int capacity>
 __global__ void __launch_bounds__(kThreads, kResident)
     step_kernel(const StepTable<op::compute_t<S>, capacity> __grid_constant__ table) {
   using C = op::compute_t<S>;
-  static_assert(sizeof(StepTable<C, capacity>) <= kMostBytes, "a smaller capacity is needed");
-  const int block = static_cast<int>(blockIdx.x);
-  const int k = array_of_block(table.first_block, table.count, block);
-  const StepArray<C>& array = table.arrays[k];
-  const long long begin = (block - table.first_block[k]) * kChunk<S>;
-  const long long end = op::least(begin + kChunk<S>, array.n);
-  const StepSettings<C>& settings =
-      (table.computed ? table.computed : table.settings)[array.settings];
   using Rule = RuleAt<rule, C>;
-  const StepBlock<C, Rule> own{array,
-                               settings,
-                               *reinterpret_cast<const Rule*>(settings.rule.held),
-                               table.device_scale ? *table.device_scale : table.grad_scale,
-                               is_aligned<S, Rule>(array),
+  const auto share = share_of(table);
+  const long long begin = share.block * kChunk<S>;
+  const long long end = op::least(begin + kChunk<S>, share.array.n);
+  const StepBlock<C, Rule> own{share.array,
+                               share.step,
+                               *reinterpret_cast<const Rule*>(share.step.rule.held),
+                               share.grad_scale,
+                               is_aligned<S, Rule>(share.array),
                                table.sums != nullptr};
   BlockSums<C> sums = {};
   for (long long i = begin + threadIdx.x * kPack<S>; i < end; i += kThreads * kPack<S>) {
     const int count = static_cast<int>(op::least<long long>(kPack<S>, end - i));
     step_pack<S>(own, i, count, sums);
   }
-  if (table.sums) store_block_sums(sums, table.sums + block);
+  if (table.sums) store_block_sums(sums, table.sums + blockIdx.x);
 }
 
 }  // namespace proxstep::cuda

@@ -52,6 +52,15 @@ struct RuleSettings {
 };
 
 template <class C>
+PROXSTEP_FN const StepSettings<C>& step_of(const StepSettings<C>& settings) {
+  return settings;
+}
+template <class C>
+PROXSTEP_FN const StepSettings<C>& step_of(const RuleSettings<C>& settings) {
+  return settings.step;
+}
+
+template <class C>
 struct StepArray {
   void* x;
   const void* g;
@@ -68,18 +77,25 @@ struct BlockSums {
   long long nonzeros, not_finite;  // a group of a block may be long
 };
 
-// The blocks of array k = 0..count - 1 begin at first_block[k].
-template <class C, int capacity>
-struct StepTable {
+// The arrays of one launch. The blocks of array k = 0..count - 1 begin at first_block[k].
+template <class TheC, class TheArray, class TheSettings, class TheSum, int the_capacity>
+struct Table {
+  using C = TheC;
+  using Array = TheArray;
+  using Settings = TheSettings;
+  using Sum = TheSum;
+  static constexpr int capacity = the_capacity;
   int count;
   C grad_scale;
   const C* device_scale;            // instead of grad_scale, or null
-  const StepSettings<C>* computed;  // instead of settings, or null
-  BlockSums<C>* sums;               // one a block, or null
-  StepArray<C> arrays[capacity];
+  const StepSettings<C>* computed;  // instead of the settings' own, or null
+  BlockSums<Sum>* sums;             // one a block, or null
+  Array arrays[capacity];
   int first_block[capacity + 1];
-  StepSettings<C> settings[kMostSettings];
+  Settings settings[kMostSettings];
 };
+template <class C, int capacity>
+using StepTable = Table<C, StepArray<C>, StepSettings<C>, C, capacity>;
 
 template <class C>
 struct ValueCall {

@@ -14,26 +14,32 @@ struct StepSums {
   C shortest, shortest_positive, longest;
 };
 
-template <class S, class C>
-__device__ __noinline__ StepSums<C> add_up(const GroupRun<C>& run) {
-  const double factor = 1.0 / run.unit;
-  const C none = op::infinity<C>();
-  StepSums<C> sums{0.0, 0.0, C(0), none, none, C(0)};
+// Calls body(z, s) with the point and the step of every element of this lane.
+template <class S, class C, class Body>
+__device__ __forceinline__ void each_point(const GroupRun<C>& run, const Body& body) {
   each_pack<kRulePack<S>>(run.team, run.group, run.aligned, [&](const Place& at) {
     Points<S> p;
     points(run, at, p);
 #pragma unroll
     for (int j = 0; j < kRulePack<S>; ++j) {
-      if (!at.span.holds(j)) continue;
-      const C z = p.z.at[j], s = p.s.at[j];
-      const double v = sizeof(C) == 4 ? double(z) : double(z) * factor;
-      sums.squares += v * v;
-      sums.moments += v * v * double(s);
-      if (sizeof(C) == 8) sums.size = op::most(sums.size, op::magnitude(z));
-      sums.shortest = op::least(s, sums.shortest);
-      if (s > C(0)) sums.shortest_positive = op::least(s, sums.shortest_positive);
-      sums.longest = op::most(s, sums.longest);
+      if (at.span.holds(j)) body(p.z.at[j], p.s.at[j]);
     }
+  });
+}
+
+template <class S, class C>
+__device__ __noinline__ StepSums<C> add_up(const GroupRun<C>& run) {
+  const double factor = 1.0 / run.unit;
+  const C none = op::infinity<C>();
+  StepSums<C> sums{0.0, 0.0, C(0), none, none, C(0)};
+  each_point<S>(run, [&](C z, C s) {
+    const double v = sizeof(C) == 4 ? double(z) : double(z) * factor;
+    sums.squares += v * v;
+    sums.moments += v * v * double(s);
+    if (sizeof(C) == 8) sums.size = op::most(sums.size, op::magnitude(z));
+    sums.shortest = op::least(s, sums.shortest);
+    if (s > C(0)) sums.shortest_positive = op::least(s, sums.shortest_positive);
+    sums.longest = op::most(s, sums.longest);
   });
   return sums;
 }
@@ -73,16 +79,10 @@ template <class S, class C>
 __device__ __noinline__ Quotients quotients(const GroupRun<C>& run, C nu) {
   const C factor = C(1.0 / run.unit);
   Quotients sums{};
-  each_pack<kRulePack<S>>(run.team, run.group, run.aligned, [&](const Place& at) {
-    Points<S> p;
-    points(run, at, p);
-#pragma unroll
-    for (int j = 0; j < kRulePack<S>; ++j) {
-      if (!at.span.holds(j)) continue;
-      const double v = op::group_quotient(p.z.at[j] * factor, p.s.at[j], nu);
-      sums.squares += v * v;
-      sums.moments += v * v * double(p.s.at[j]);
-    }
+  each_point<S>(run, [&](C z, C s) {
+    const double v = op::group_quotient(z * factor, s, nu);
+    sums.squares += v * v;
+    sums.moments += v * v * double(s);
   });
   return {combined<Plus>(run.team, sums.squares), combined<Plus>(run.team, sums.moments)};
 }

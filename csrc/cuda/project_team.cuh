@@ -25,31 +25,20 @@ __device__ int first_warp() {
   return threadIdx.x / size * (size / kWarp);
 }
 
-// Adds up what each warp of the team brings, in the order of warps.
-template <int size, class T, class Add>
-__device__ T join_warps(const T& of_warp, const Add& add) {
-  __shared__ T parts[kWarps];
-  if (threadIdx.x % kWarp == 0) parts[threadIdx.x / kWarp] = of_warp;
-  team_sync<size>();
-  T all = parts[first_warp<size>()];
-  for (int k = 1; k < size / kWarp; ++k) add(all, parts[first_warp<size>() + k]);
-  team_sync<size>();  // parts may be written again
-  return all;
-}
-
 __device__ inline void add_survey(Survey& to, const Survey& other) {
   to.total += other.total;
   to.largest = op::most(to.largest, other.largest);
 }
 
+// Lane 0 tells its warp the largest: with NaN among the elements the lanes can find different ones.
 template <int size>
-__device__ Survey team_survey(Survey own) {
-#pragma unroll
-  for (int apart = kWarp / 2; apart > 0; apart /= 2) {
-    add_survey(own, {__shfl_xor_sync(kAllLanes, own.total, apart),
-                     __shfl_xor_sync(kAllLanes, own.largest, apart)});
+__device__ Survey team_survey(const Survey& own) {
+  if constexpr (size > kWarp) {
+    return {block_sum(own.total), block_fold<double>(own.largest, Most{})};
+  } else {
+    return {warp_fold(own.total, Plus{}),
+            __shfl_sync(kAllLanes, warp_fold(own.largest, Most{}), 0)};
   }
-  return join_warps<size>(own, [](Survey& to, const Survey& other) { add_survey(to, other); });
 }
 
 struct Counted {

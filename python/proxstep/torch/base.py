@@ -1,0 +1,273 @@
+"""What the proximal optimizers share: torch's interface around one native call a step.
+
+torch owns the parameters and the state; a plan of the core points into both and follows them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Literal, TypedDict
+
+import torch
+
+from .. import _core
+from ..checks import nearest, positive
+from ..penalties import Penalty
+from ..rules import Rule
+from ..step import Metric
+from .footing import Footing
+from .inputs import check_group, name_of
+from .plan import Member, NativePlan
+from .saved import merged_groups, new_moment, own_state
+
+__all__ = ["Options", "ProxOptimizer"]
+
+_NONFINITE = ("ignore", "raise", "skip")
+_DEFAULTS: dict[str, Any] = {
+    "penalty": None,
+    "metric": "diagonal",
+    "min_ndim": 2,
+    "maximize": False,
+    "max_norm": None,
+    "nonfinite": "ignore",
+}
+
+
+class Options(TypedDict, total=False):
+    """What all the optimizers take by keyword; described at `ProxSGD`."""
+
+    penalty: Penalty | None
+    metric: Metric
+    min_ndim: int
+    maximize: bool
+    max_norm: float | None
+    nonfinite: Literal["ignore", "raise", "skip"]
+
+
+class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is not looked at
+    """What `ProxSGD`, `ProxAdamW`, `ProxAdagrad` and `ProxRDA` share; not used by itself.
+
+    Every step is one native pass over the parameters, gradients and moments of each device: rule,
+    then prox. A parameter whose gradient is None is left alone, its penalty included.
+
+    State is torch's: ``state[p]`` holds "step", a float32 on the CPU, and the moments in float32
+    (float64 for float64 parameters) under the names of torch's own optimizers. `state_dict` leaves
+    the penalties out: they are settings of your program, as the model's code is, so a checkpoint
+    can be continued with another penalty, and ``torch.load(..., weights_only=True)`` reads it.
+    """
+
+    moment_names: ClassVar[Mapping[str, str]] = {}  # of the core -> of torch's optimizers
+
+    def __init__(self, params: Any, defaults: dict[str, Any], options: Options) -> None:
+        for name in options.keys() - Options.__annotations__.keys():
+            raise TypeError(
+                f"there is no option {name!r}; {nearest(name, Options.__annotations__)}"
+            )
+        given: dict[str, Any] = {**_DEFAULTS, **options}
+        self.max_norm: float | None = given.pop("max_norm")
+        self.nonfinite: str = given.pop("nonfinite")
+        if self.max_norm is not None:
+            positive("max_norm", self.max_norm)
+        if self.nonfinite not in _NONFINITE:
+            raise ValueError(
+                f"nonfinite is {self.nonfinite!r}; {nearest(self.nonfinite, _NONFINITE)}"
+            )
+        self._plans: list[NativePlan] = []
+        self._footing: Footing | None = None  # what the plans stand on
+        self._rules: list[tuple[list[Any], Rule]] = []  # of the last step, with their settings
+        self._setting_names = tuple(defaults)
+        super().__init__(params, {**defaults, **given})
+
+    def _make_rule(self, group: Mapping[str, Any]) -> Rule:
+        raise NotImplementedError
+
+    def _start(self, name: str, moment: torch.Tensor, group: Mapping[str, Any]) -> None:
+        """Fill a moment that does not begin at zero."""
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group of parameters with settings of its own, as for torch's optimizers.
+
+        Parameters
+        ----------
+        param_group : dict
+            "params", and what differs from the defaults: "penalty", "lr" and the others.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For settings out of their range and for parameters that cannot be stepped: complex,
+            not dense, or of a shape that the penalty does not fit. The group is not added then.
+        """
+        super().add_param_group(param_group)
+        try:
+            check_group(self.param_groups[-1], self._make_rule(self.param_groups[-1]))
+        except (TypeError, ValueError):
+            self.param_groups.pop()
+            raise
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Take one step.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Clears the gradients, computes the loss and its gradients, and returns the loss.
+
+        Returns
+        -------
+        What the closure returned, or None.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For gradients that do not fit; nothing has changed then, and the parameter is named.
+        FloatingPointError
+            With ``nonfinite="raise"``, for a gradient with NaN or infinity.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        scale = self._unscaled()
+        if scale is not None:
+            self._step(scale)
+        return loss
+
+    @property
+    def _step_supports_amp_scaling(self) -> bool:
+        """Whether torch's GradScaler leaves the scale and what it found to the step.
+
+        On the CPU, where reading them waits for nothing.
+        """
+        return all(p.device.type == "cpu" for group in self.param_groups for p in group["params"])
+
+    def _unscaled(self) -> float | None:
+        """Factor of the gradients by a GradScaler's scale; None where it found infinities."""
+        found, scale = getattr(self, "found_inf", None), getattr(self, "grad_scale", None)
+        if found is not None and float(found):
+            return None
+        return 1.0 if scale is None else 1.0 / float(scale)
+
+    def _step(self, scale: float) -> None:
+        plans = self._following_plans()
+        max_norm = self.max_norm
+        if self.nonfinite != "ignore" or (max_norm and len(plans) > 1):
+            norm = scale * math.hypot(*(plan.grad_norm() for plan in plans))
+            if not math.isfinite(norm) and self.nonfinite != "ignore":
+                return self._refuse_nonfinite(plans)
+            if max_norm and norm > max_norm:
+                scale *= max_norm / norm
+            max_norm = None
+        for plan in plans:
+            plan.step(scale, max_norm)
+
+    def _refuse_nonfinite(self, plans: Iterable[NativePlan]) -> None:
+        if self.nonfinite == "skip":
+            return
+        for plan in plans:
+            for member, grad in plan.gradients():
+                if not math.isfinite(_core.global_norm([grad])):
+                    name = name_of(self.param_groups, member.param)
+                    raise FloatingPointError(f"the gradient of {name} is not finite")
+
+    def _following_plans(self) -> list[NativePlan]:
+        """Return a plan for each device and direction, made anew where something has moved."""
+        rules = self._present_rules()
+        known = self._footing
+        if known is None or not known.holds(self.state, self.param_groups):
+            members = self._members()
+            self._footing = Footing(self.state, self.param_groups)
+            self._plans = [
+                NativePlan(own, self.param_groups, rules, -1 if maximize else 1)
+                for (_, maximize), own in members.items()
+            ]
+        elif not all(plan.take_rules(rules) for plan in self._plans):
+            self._footing = None
+            return self._following_plans()
+        return self._plans
+
+    def _members(self) -> dict[tuple[Any, bool], list[Member]]:
+        """Return what has had a gradient, by device and direction; new ones get their state."""
+        members: dict[tuple[Any, bool], list[Member]] = {}
+        for index, group in enumerate(self.param_groups):
+            for p in group["params"]:
+                if p.grad is not None or p in self.state:
+                    place = members.setdefault((p.device, bool(group["maximize"])), [])
+                    place.append(Member(p, self._state_of(p, group), index))
+        return members
+
+    def _present_rules(self) -> list[Rule]:
+        """Return the groups' rules, the same objects while their settings stay the same."""
+        known, self._rules = self._rules, []
+        for k, group in enumerate(self.param_groups):
+            settings = [_number(group[name]) for name in self._setting_names]
+            same = k < len(known) and known[k][0] == settings
+            self._rules.append(known[k] if same else (settings, self._make_rule(group)))
+        return [rule for _, rule in self._rules]
+
+    def _state_of(self, param: Any, group: Mapping[str, Any]) -> dict[str, Any]:
+        state: dict[str, Any] = self.state[param]
+        if not state:
+            state["step"] = torch.zeros((), dtype=torch.float32)
+            rule = self._make_rule(group)
+            for name in rule.moments:
+                moment = new_moment(param)
+                if name in rule.starts_at_x:
+                    moment.copy_(param)
+                self._start(name, moment, group)
+                state[self.moment_names.get(name, name)] = moment
+        return state
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state as torch's optimizers do, without the penalties.
+
+        Returns
+        -------
+        dict
+            "state" and "param_groups"; the tensors are not copied.
+        """
+        state: dict[str, Any] = super().state_dict()
+        for group in state["param_groups"]:
+            del group["penalty"]
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a state, of this optimizer or of its namesake in torch.optim.
+
+        The settings are those of the state, but the penalties and what the state does not know
+        stay as they are.
+
+        Parameters
+        ----------
+        state_dict : dict
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where groups, names or shapes differ; nothing has changed then.
+        """
+        merged = merged_groups(self.param_groups, state_dict)
+        moments = [self._moments(group) for group in merged]
+        state = own_state(self.param_groups, state_dict, moments)
+        penalties = [group["penalty"] for group in self.param_groups]
+        super().load_state_dict({"state": {}, "param_groups": merged})
+        for group, penalty in zip(self.param_groups, penalties, strict=True):
+            group["penalty"] = penalty
+        self.state.update(state)
+
+    def _moments(self, group: Mapping[str, Any]) -> list[str]:
+        return [self.moment_names.get(name, name) for name in self._make_rule(group).moments]
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {name: getattr(self, name) for name in ("max_norm", "nonfinite", "_setting_names")}
+        return {**super().__getstate__(), **own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._plans, self._footing, self._rules = [], None, []
+
+
+def _number(setting: Any) -> Any:
+    return float(setting) if isinstance(setting, torch.Tensor) else setting

@@ -1,0 +1,56 @@
+"""What plans stand on: whether parameters, moments and groups are still where they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import is_
+from typing import Any
+
+from .inputs import local
+
+__all__ = ["Footing"]
+
+
+class Footing:
+    """Remembers where everything lies that a step changes.
+
+    torch lets anyone move it: ``p.data = ...``, ``model.to(...)``, a state that is replaced, a
+    group that is added. Looking costs less than a microsecond per parameter.
+    """
+
+    def __init__(self, state: Mapping[Any, Mapping[str, Any]], groups: Sequence[Any]) -> None:
+        self._state, self._size = state, len(state)
+        self._groups = [_terms(group) for group in groups]
+        params = [p for group in groups for p in group["params"]]
+        self._waiting = [p for p in params if p not in state]  # for a first gradient
+        self._states = list(state.values())
+        self._tensors = self._present_tensors()
+        everything = [p for p in params if p in state] + self._tensors
+        self._whole = [tensor for tensor in everything if local(tensor) is tensor]
+        self._sharded = [tensor for tensor in everything if local(tensor) is not tensor]
+        self._addresses = self._present_addresses()
+
+    def holds(self, state: Mapping[Any, Any], groups: Sequence[Any]) -> bool:
+        """Whether nothing has moved."""
+        return (
+            state is self._state
+            and len(state) == self._size
+            and [_terms(group) for group in groups] == self._groups
+            and all(map(is_, state.values(), self._states))
+            and all(p.grad is None for p in self._waiting)
+            and all(map(is_, self._present_tensors(), self._tensors))
+            and self._present_addresses() == self._addresses
+        )
+
+    def _present_tensors(self) -> list[Any]:
+        return [tensor for own in self._states for tensor in own.values()]
+
+    def _present_addresses(self) -> list[int]:
+        whole = [tensor.data_ptr() for tensor in self._whole]
+        return whole + [local(tensor).data_ptr() for tensor in self._sharded]
+
+
+def _terms(group: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what plans take over from a group, besides its rule."""
+    own = (id(group["penalty"]), group["metric"], group["min_ndim"], bool(group["maximize"]))
+    return (*own, id(group["params"]), len(group["params"]))

@@ -1,0 +1,91 @@
+"""What the optimizers take, and what they refuse: parameters, penalties, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from .. import _core
+from ..checks import count
+from ..nm import NM
+from ..penalties import ElementwisePenalty, Penalty
+from ..rules import Rule
+from ..step import check_steppable, is_euclidean
+
+__all__ = ["check_group", "local", "name_of", "penalty_of"]
+
+_DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+
+
+def local(tensor: Any) -> Any:
+    """Return what this process holds of a DTensor; other tensors are returned as they are."""
+    to_local = getattr(tensor, "to_local", None)
+    return tensor if to_local is None else to_local()
+
+
+def penalty_of(group: Mapping[str, Any], param: torch.Tensor) -> Penalty | None:
+    """Return the group's penalty if it is meant for parameters of so many dimensions."""
+    penalty: Penalty | None = group["penalty"]
+    return penalty if param.ndim >= group["min_ndim"] else None
+
+
+def name_of(groups: Sequence[Mapping[str, Any]], param: torch.Tensor) -> str:
+    """Return the parameter's name where the optimizer was given names, else its place."""
+    for index, group in enumerate(groups):
+        for k, own in enumerate(group["params"]):
+            if own is param:
+                names = group.get("param_names")
+                return repr(names[k]) if names else f"parameter {k} of group {index}"
+    return "a parameter of another optimizer"
+
+
+def check_group(group: Mapping[str, Any], rule: Rule) -> None:
+    """Raise for settings and parameters that no step could take.
+
+    Raises
+    ------
+    TypeError, ValueError
+        With the parameter's name.
+    """
+    check_steppable(rule, group["penalty"])
+    is_euclidean(group["metric"])
+    count("min_ndim", group["min_ndim"])
+    for param in group["params"]:
+        _check_named(group, param)
+
+
+def _check_named(group: Mapping[str, Any], param: Any) -> None:
+    try:
+        _check_param(group, param)
+    except (TypeError, ValueError) as error:
+        message = str(error).removeprefix("params[0]: ")
+        raise type(error)(f"{name_of([group], param)}: {message}") from None
+
+
+def _check_param(group: Mapping[str, Any], param: Any) -> None:
+    if param.dtype not in _DTYPES:
+        hint = "; view it as real numbers (torch.view_as_real)" if param.is_complex() else ""
+        raise TypeError(f"dtype {param.dtype} cannot be stepped{hint}")
+    if param.is_meta:  # shapes without memory: looked at when there is some
+        return
+    penalty = penalty_of(group, param)
+    _check_shards(param, penalty)
+    trial = _core.Plan()
+    trial.add_group(_core.RuleSpec("sgd", [0.0, 0.0]), False)
+    trial.add(0, local(param), (), None if penalty is None else penalty.spec)
+
+
+def _check_shards(param: Any, penalty: Penalty | None) -> None:
+    """Raise for groups that may lie on several processes: whole rows of a DTensor do not."""
+    placements = getattr(param, "placements", ())
+    if penalty is None or isinstance(penalty, ElementwisePenalty):
+        return
+    in_rows = isinstance(penalty, NM) or getattr(penalty, "over", None) == "rows"
+    if all(own.is_replicate() or (in_rows and own.is_shard(0)) for own in placements):
+        return
+    raise ValueError(
+        f"{penalty!r} needs elements of other processes: the parameter is spread as {placements}; "
+        "penalties of single elements are served, and those within rows where rows are whole"
+    )

@@ -1,0 +1,135 @@
+"""The parameters of one device as the core sees them: one native call steps them all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .. import _core
+from ..rules import Rule
+from ..step import is_euclidean
+from .inputs import local, name_of, penalty_of
+
+__all__ = ["Member", "NativePlan"]
+
+Groups = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A parameter, its state (the step count and the moments) and the index of its group."""
+
+    param: torch.Tensor
+    state: dict[str, torch.Tensor]
+    group: int
+
+
+class NativePlan:
+    """One native call that steps all members.
+
+    Parameters
+    ----------
+    members : list of Member
+    groups : list of dict
+        The optimizer's parameter groups.
+    rules : list of Rule
+        One per group.
+    sign : int
+        1, or -1 to go up.
+    """
+
+    def __init__(
+        self, members: list[Member], groups: Groups, rules: list[Rule], sign: int = 1
+    ) -> None:
+        self._members = members
+        self._groups = groups
+        self._sign = sign
+        self._rules = list(rules)
+        self._core = _core.Plan()
+        for group, rule in zip(groups, rules, strict=True):
+            self._core.add_group(rule.spec, is_euclidean(group["metric"]))
+        for member in members:
+            self._add(member)
+        self._core.check_overlaps()
+
+    def _add(self, member: Member) -> None:
+        state = dict(member.state)
+        count = state.pop("step")
+        penalty = penalty_of(self._groups[member.group], member.param)
+        self._core.add(
+            member.group,
+            local(member.param),
+            tuple(local(moment) for moment in state.values()),
+            None if penalty is None else penalty.spec,
+            count,
+        )
+
+    def take_rules(self, rules: list[Rule]) -> bool:
+        """Go on with other settings; False where a rule is now of another kind."""
+        if any(old.name != new.name for old, new in zip(self._rules, rules, strict=True)):
+            return False
+        for index, new in enumerate(rules):
+            if new is not self._rules[index]:
+                self._core.set_rule(index, new.spec)
+        self._rules = list(rules)
+        return True
+
+    def gradients(self) -> Iterator[tuple[Member, torch.Tensor]]:
+        """Members that have a gradient, and it."""
+        for member in self._members:
+            if member.param.grad is not None:
+                yield member, local(member.param.grad)
+
+    def grad_norm(self) -> float:
+        """Global norm of the gradients."""
+        return _core.global_norm([grad for _, grad in self.gradients()])
+
+    def step(self, scale: float, max_norm: float | None) -> None:
+        """Step all members whose gradient is not None.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For gradients that do not fit, with the parameter's name; nothing has changed then.
+        """
+        grads = [None if m.param.grad is None else local(m.param.grad) for m in self._members]
+        limit = 0.0 if max_norm is None else max_norm
+        try:
+            self._core.step(grads, 0.0, [], self._sign * scale, limit, False)
+        except (TypeError, ValueError, RuntimeError) as error:
+            self._refuse_sparse()
+            laid_out = self._laid_out(grads)
+            if laid_out is None:
+                raise type(error)(self._named(str(error))) from None
+            self._core.step(laid_out, 0.0, [], self._sign * scale, limit, False)
+
+    def _refuse_sparse(self) -> None:
+        for member, grad in self.gradients():
+            if grad.layout is not torch.strided:
+                name = name_of(self._groups, member.param)
+                raise TypeError(f"the gradient of {name} is {grad.layout}; a dense one is needed")
+
+    def _laid_out(self, grads: list[Any]) -> list[Any] | None:
+        """Gradients in the memory order of their parameters; None where that is not the matter."""
+        fits = True
+        for k, member in enumerate(self._members):
+            p, g = local(member.param), grads[k]
+            if g is not None and _differs_in_layout_alone(p, g):
+                grads[k], fits = torch.empty_like(p).copy_(g), False
+        return None if fits else grads
+
+    def _named(self, message: str) -> str:
+        def name(match: re.Match[str]) -> str:
+            param = self._members[int(match[1])].param
+            return f"the gradient of {name_of(self._groups, param)}"
+
+        return re.sub(r"grads\[(\d+)\]", name, message)
+
+
+def _differs_in_layout_alone(p: Any, g: Any) -> bool:
+    same = g.dtype == p.dtype and g.shape == p.shape and g.device == p.device
+    return same and g.layout is torch.strided and g.stride() != p.stride()

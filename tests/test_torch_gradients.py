@@ -1,0 +1,203 @@
+"""Clipping, loss scaling, gradients that are not finite, and what is refused by name."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import proxstep as ps
+import pytest
+from refusals import refused
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+cases = pytest.importorskip("torch_cases")
+
+each = pytest.mark.parametrize("name", cases.OPTIMIZERS)
+NAN, INF = math.nan, math.inf
+
+
+@each
+@pytest.mark.parametrize("max_norm", [0.71, 1e6])
+@pytest.mark.parametrize("groups", ["one", "up and down"])
+def test_max_norm_clips_as_torch_does_beforehand(name, max_norm, groups):
+    """The norm is that of all parameters, also where some go up and others down."""
+    mine, theirs = cases.tensors(), cases.tensors()
+    kind = [
+        [{"params": p[:2]}, {"params": p[2:], "maximize": groups != "one"}] for p in (mine, theirs)
+    ]
+    ours = cases.make(name, kind[0], penalty=ps.L1(0.05), max_norm=max_norm)
+    plain = cases.make(name, kind[1], penalty=ps.L1(0.05))
+    for seed in range(4):
+        cases.train(mine, ours, 1, seed)
+        cases.set_gradients(theirs, seed)
+        torch.nn.utils.clip_grad_norm_(theirs, max_norm)
+        plain.step()
+    for a, b in zip(mine, theirs, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)  # torch adds 1e-6 to the norm
+
+
+@each
+def test_a_scaler_of_torch_scales_and_skips(name):
+    """Scaled gradients are unscaled in the pass; a step with infinities is left out."""
+    mine, theirs = cases.tensors(torch.float32), cases.tensors(torch.float32)
+    ours, plain = (cases.make(name, p, penalty=ps.L1(0.05)) for p in (mine, theirs))
+    scaler = torch.amp.GradScaler("cpu", init_scale=256.0, growth_interval=100)
+    for seed in range(6):
+        bad = seed == 2
+        cases.set_gradients(mine, seed)
+        cases.set_gradients(theirs, seed)
+        scale = scaler.get_scale() if seed else 256.0
+        scaler.scale(torch.ones(()))
+        for p in mine:
+            p.grad.mul_(scale)
+        if bad:
+            mine[0].grad[3, 5] = INF
+        else:
+            plain.step()
+        scaler.step(ours)
+        scaler.update()
+    assert scaler.get_scale() == 128.0
+    for a, b in zip(mine, theirs, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("bad", [NAN, INF, -INF])
+@pytest.mark.parametrize("clip", [None, 1.3])
+def test_a_gradient_that_is_not_finite_is_named(bad, clip):
+    model = cases.digits_mlp()
+    kept = copy.deepcopy(list(model.parameters()))
+    optimizer = cases.make(
+        "AdamW", model.named_parameters(), penalty=ps.L1(0.1), nonfinite="raise", max_norm=clip
+    )
+    cases.loss_of(model, 1).backward()
+    model[2].weight.grad[1, 7] = bad
+    with refused(FloatingPointError, r"the gradient of '2\.weight' is not finite"):
+        optimizer.step()
+    cases.assert_equal(list(model.parameters()), kept)
+    assert all(float(state["step"]) == 0 for state in optimizer.state.values())
+
+
+@pytest.mark.parametrize("bad", [NAN, INF])
+def test_a_step_can_be_skipped_where_gradients_are_not_finite(bad):
+    mine, theirs = cases.tensors(), cases.tensors()
+    ours = cases.make("AdamW", mine, penalty=ps.L1(0.05), nonfinite="skip")
+    plain = cases.make("AdamW", theirs, penalty=ps.L1(0.05))
+    for seed in range(4):
+        cases.set_gradients(mine, seed)
+        cases.set_gradients(theirs, seed)
+        if seed == 1:
+            mine[2].grad[0, 0, 0, 0] = bad
+        else:
+            plain.step()
+        ours.step()
+    cases.assert_equal(mine, theirs)
+
+
+def test_by_default_nan_is_stepped_as_by_torch_and_stays_visible():
+    params = cases.tensors()
+    optimizer = cases.make("AdamW", params, penalty=ps.L1(1e6))
+    cases.set_gradients(params, 0)
+    params[0].grad[3, 5] = NAN
+    optimizer.step()
+    assert params[0][3, 5].isnan()
+    assert int((params[0] != 0).sum()) == 1
+
+
+def bad_parameter(kind: str) -> tuple[Any, dict[str, Any]]:
+    made = {
+        "complex": torch.zeros(3, 3, dtype=torch.complex64),
+        "float8": torch.zeros(3, 3).to(torch.float8_e4m3fn),
+        "gaps": torch.zeros(6, 6)[:, ::2],
+        "expanded": torch.zeros(1, 4).expand(3, 4),
+        "2:4": torch.zeros(4, 6),
+        "heads": torch.zeros(6, 4),
+        "weights": torch.zeros(4, 4),
+        "segments": torch.zeros(4, 4),
+    }[kind]
+    penalty = {
+        "2:4": ps.NM(2, 4),
+        "heads": ps.Group(ps.L1(0.1), over=7),
+        "weights": ps.L1(0.1, weights=[1.0, 2.0]),
+        "segments": ps.Group(ps.L1(0.1), over=[3, 4]),
+    }.get(kind)
+    return made, {"penalty": penalty}
+
+
+BAD_PARAMETERS = {
+    "complex": (TypeError, "complex64"),
+    "float8": (TypeError, "float8"),
+    "gaps": (ValueError, r"'bad'.*\(6, 3\)"),
+    "expanded": (ValueError, "'bad'"),
+    "2:4": (ValueError, r"'bad': blocks of 4.*\(4, 6\)"),
+    "heads": (ValueError, "'bad': blocks of 7 do not divide.*24"),
+    "weights": (ValueError, r"'bad': weights have shape \(2,\)"),
+    "segments": (ValueError, "'bad': segments of 7 elements"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_PARAMETERS)
+@pytest.mark.parametrize("late", [False, True])
+def test_a_parameter_that_cannot_be_stepped_is_named(kind, late):
+    """When the optimizer is made or when the group is added, which is not added then."""
+    param, options = bad_parameter(kind)
+    if param.is_floating_point() or param.is_complex():
+        param.requires_grad_()
+    named = [("bad", param)]
+    error, pattern = BAD_PARAMETERS[kind]
+    if not late:
+        with refused(error, pattern):
+            cases.make("AdamW", named, **options)
+        return
+    optimizer = cases.make("AdamW", [("good", cases.tensors()[0])])
+    with refused(error, pattern):
+        optimizer.add_param_group({"params": named, **options})
+    assert len(optimizer.param_groups) == 1
+
+
+BAD_SETTINGS = [
+    ({"lr": -0.1}, ValueError, "lr is -0.1"),
+    ({"lr": NAN}, ValueError, "lr"),
+    ({"betas": (0.9, 1.0)}, ValueError, r"betas\[1\] is 1.0"),
+    ({"penalty": 0.1}, TypeError, "penalty"),
+    ({"penalty": ps.L1Ball(1.0)}, TypeError, "L1Ball"),
+    ({"metric": "diag"}, ValueError, "'diag'.*diagonal"),
+    ({"min_ndim": -1}, ValueError, "min_ndim"),
+    ({"max_norm": 0.0}, ValueError, "max_norm"),
+    ({"nonfinite": "rise"}, ValueError, "'rise'.*raise"),
+    ({"penalti": ps.L1(0.1)}, TypeError, "'penalti'.*penalty"),
+]
+
+
+@pytest.mark.parametrize(("settings", "error", "pattern"), BAD_SETTINGS)
+def test_a_bad_setting_is_refused_with_its_value(settings, error, pattern):
+    with refused(error, pattern):
+        cases.make("AdamW", cases.tensors(), **settings)
+
+
+def test_nesterov_needs_momentum_and_no_dampening():
+    for settings in ({"momentum": 0.0}, {"dampening": 0.1}):
+        with refused(ValueError, "nesterov"):
+            cases.make("Nesterov", cases.tensors(), **settings)
+
+
+def test_a_sparse_gradient_is_refused_by_name_and_nothing_changes():
+    embedding = torch.nn.Embedding(10, 4, sparse=True)
+    linear = torch.nn.Linear(4, 2)
+    model = torch.nn.Sequential(embedding, linear)
+    optimizer = cases.make("AdamW", model.named_parameters(), penalty=ps.L1(0.1))
+    model(torch.tensor([1, 3])).sum().backward()
+    kept = copy.deepcopy(list(model.parameters()))
+    with refused(TypeError, r"the gradient of '0\.weight'", "sparse"):
+        optimizer.step()
+    cases.assert_equal(list(model.parameters()), kept)
+
+
+def test_a_gradient_that_overlaps_its_parameter_is_refused():
+    p = torch.nn.Parameter(torch.ones(4, 4))
+    p.grad = p.detach()
+    optimizer = cases.make("SGD", [("own", p)])
+    with refused(ValueError, "the gradient of 'own'", "overlap"):
+        optimizer.step()
+    assert torch.equal(p.detach(), torch.ones(4, 4))

@@ -1,0 +1,81 @@
+"""One process of a distributed test: `python torch_worker.py CASE RANK FOLDER`. Prints nothing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import proxstep as ps
+import torch
+import torch.distributed as dist
+import torch_cases as cases
+from proxstep.torch import ProxAdamW
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, Shard, distribute_tensor
+
+SETTINGS: dict[str, Any] = {"lr": 0.03, "penalty": ps.L1(0.05)}
+ROWS = ps.Group(ps.L1(0.3), over="rows")
+
+
+def whole(model: Any) -> dict[str, Any]:
+    """The parameters, gathered."""
+    return {
+        name: (p.full_tensor() if isinstance(p, DTensor) else p).detach().clone()
+        for name, p in model.named_parameters()
+    }
+
+
+def data_parallel(rank: int) -> dict[str, Any]:
+    """Each process sees other samples; the gradients are averaged."""
+    model = torch.nn.parallel.DistributedDataParallel(cases.digits_mlp())
+    optimizer = ProxAdamW(model.parameters(), **SETTINGS)
+    for step in range(6):
+        optimizer.zero_grad()
+        cases.loss_of(model, 10 * step + rank).backward()
+        optimizer.step()
+    return whole(model.module)
+
+
+def sharded(penalty: Any) -> dict[str, Any]:
+    """FSDP2: every process holds a part of each parameter's rows."""
+    model = cases.digits_mlp()
+    fully_shard(model, mesh=init_device_mesh("cpu", (2,)))
+    optimizer = ProxAdamW(model.parameters(), lr=0.03, penalty=penalty)
+    for step in range(6):
+        optimizer.zero_grad()
+        cases.loss_of(model, step).backward()
+        optimizer.step()
+    return whole(model)
+
+
+def refused(_: int) -> dict[str, Any]:
+    """Columns of a matrix whose rows are spread."""
+    mesh = init_device_mesh("cpu", (2,))
+    param = torch.nn.Parameter(distribute_tensor(torch.ones(4, 6), mesh, [Shard(0)]))
+    try:
+        ProxAdamW([param], penalty=ps.Group(ps.L1(0.1), over="columns"))
+    except ValueError as error:
+        return {"message": str(error)}
+    return {"message": "nothing was refused"}
+
+
+CASES: dict[str, Any] = {
+    "data_parallel": data_parallel,
+    "sharded_elements": lambda _: sharded(SETTINGS["penalty"]),
+    "sharded_rows": lambda _: sharded(ROWS),
+    "refused": refused,
+}
+
+
+def main(case: str, rank: int, folder: Path) -> None:
+    store = dist.FileStore(str(folder / "store"), 2)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=2)
+    torch.save(CASES[case](rank), folder / f"{rank}.pt")
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))

@@ -182,18 +182,6 @@ def test_nesterov_needs_momentum_and_no_dampening():
             cases.make("Nesterov", cases.tensors(), **settings)
 
 
-def test_a_sparse_gradient_is_refused_by_name_and_nothing_changes():
-    embedding = torch.nn.Embedding(10, 4, sparse=True)
-    linear = torch.nn.Linear(4, 2)
-    model = torch.nn.Sequential(embedding, linear)
-    optimizer = cases.make("AdamW", model.named_parameters(), penalty=ps.L1(0.1))
-    model(torch.tensor([1, 3])).sum().backward()
-    kept = copy.deepcopy(list(model.parameters()))
-    with refused(TypeError, r"the gradient of '0\.weight'", "sparse"):
-        optimizer.step()
-    cases.assert_equal(list(model.parameters()), kept)
-
-
 def test_a_gradient_that_overlaps_its_parameter_is_refused():
     p = torch.nn.Parameter(torch.ones(4, 4))
     p.grad = p.detach()

@@ -7,6 +7,7 @@ namespace proxstep::bind {
 void bind_config(pybind11::module_& m);
 void bind_step(pybind11::module_& m);
 void bind_optimizer(pybind11::module_& m);
+void bind_rows(pybind11::module_& m);
 void bind_project(pybind11::module_& m);
 void bind_loss(pybind11::module_& m);
 

@@ -18,6 +18,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   proxstep::bind::bind_device(m);
   proxstep::bind::bind_step(m);
   proxstep::bind::bind_optimizer(m);
+  proxstep::bind::bind_rows(m);
   proxstep::bind::bind_project(m);
   proxstep::bind::bind_loss(m);
 }

@@ -1,17 +1,21 @@
 #include "registry.hpp"
 
 #include <cstring>
+#include <type_traits>
 
 #include "../op/step.hpp"
 
 namespace proxstep::cpu {
 namespace {
 
+template <class Rule>
+constexpr bool stays_zero = Rule::slots == 0 || std::is_same_v<Rule, op::Adagrad<double>>;
+
 template <template <class> class... Rs>
 const RuleInfo* rules(op::List<Rs...>) {
   static const RuleInfo all[] = {{Rs<double>::name, Rs<double>::settings, Rs<double>::slots,
                                   Rs<double>::scalar_step, Rs<double>::extrapolates,
-                                  Rs<double>::constants}...};
+                                  stays_zero<Rs<double>>, Rs<double>::constants}...};
   return all;
 }
 

@@ -9,6 +9,7 @@ struct RuleInfo {
   int slots;     // arrays of moments
   bool scalar_step;
   bool extrapolates;
+  bool stays_zero;  // without a gradient, a zero x stays: no moment moves it
   void (*constants)(const double* settings, double t, double* constants);
 };
 struct PenaltyInfo {

@@ -122,7 +122,7 @@ def in_double(x: Array, dtype: str | None = None) -> np.ndarray:
 def frozen_weights(weights: Any) -> np.ndarray:
     """Copy weights (array_like) into a read-only float64 array in C order."""
     refuse_masked(weights, "weights")
-    given = weights.detach().double() if is_torch(weights) else weights
+    given = on_host(weights.detach().double()) if is_torch(weights) else weights
     copy = np.array(given, np.float64, order="C")
     copy.flags.writeable = False
     return copy

@@ -19,6 +19,7 @@ from ..step import Metric
 from .footing import Footing
 from .inputs import check_group, name_of
 from .plan import Member, NativePlan
+from .rows import RowPlan, takes_rows
 from .saved import merged_groups, new_moment, own_state
 
 __all__ = ["Options", "ProxOptimizer"]
@@ -31,6 +32,7 @@ _DEFAULTS: dict[str, Any] = {
     "maximize": False,
     "max_norm": None,
     "nonfinite": "ignore",
+    "skip_zero_rows": False,
 }
 
 
@@ -43,6 +45,7 @@ class Options(TypedDict, total=False):
     maximize: bool
     max_norm: float | None
     nonfinite: Literal["ignore", "raise", "skip"]
+    skip_zero_rows: bool
 
 
 class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is not looked at
@@ -73,7 +76,8 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
             raise ValueError(
                 f"nonfinite is {self.nonfinite!r}; {nearest(self.nonfinite, _NONFINITE)}"
             )
-        self._plans: list[NativePlan] = []
+        self._plans: list[NativePlan | RowPlan] = []
+        self._row_plans: dict[Any, RowPlan] = {}  # by parameter
         self._footing: Footing | None = None  # what the plans stand on
         self._rules: list[tuple[list[Any], Rule]] = []  # of the last step, with their settings
         self._setting_names = tuple(defaults)
@@ -153,7 +157,8 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
     def _step(self, scale: float) -> None:
         plans = self._following_plans()
         max_norm = self.max_norm
-        if self.nonfinite != "ignore" or (max_norm and len(plans) > 1):
+        clips = len(plans) == 1 and plans[0].clips
+        if self.nonfinite != "ignore" or (max_norm and not clips):
             norm = scale * math.hypot(*(plan.grad_norm() for plan in plans))
             if not math.isfinite(norm) and self.nonfinite != "ignore":
                 return self._refuse_nonfinite(plans)
@@ -163,7 +168,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         for plan in plans:
             plan.step(scale, max_norm)
 
-    def _refuse_nonfinite(self, plans: Iterable[NativePlan]) -> None:
+    def _refuse_nonfinite(self, plans: Iterable[NativePlan | RowPlan]) -> None:
         if self.nonfinite == "skip":
             return
         for plan in plans:
@@ -172,31 +177,71 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
                     name = name_of(self.param_groups, member.param)
                     raise FloatingPointError(f"the gradient of {name} is not finite")
 
-    def _following_plans(self) -> list[NativePlan]:
-        """Return a plan for each device and direction, made anew where something has moved."""
+    def _following_plans(self) -> list[NativePlan | RowPlan]:
+        """Return the plans with their gradients, made anew where something has moved."""
         rules = self._present_rules()
-        known = self._footing
-        if known is None or not known.holds(self.state, self.param_groups):
-            members = self._members()
-            self._footing = Footing(self.state, self.param_groups)
-            self._plans = [
-                NativePlan(own, self.param_groups, rules, -1 if maximize else 1)
-                for (_, maximize), own in members.items()
-            ]
-        elif not all(plan.take_rules(rules) for plan in self._plans):
-            self._footing = None
-            return self._following_plans()
+        stands = self._footing is not None and self._footing.holds(self.state, self.param_groups)
+        if not (stands and all(plan.take_rules(rules) and plan.gather() for plan in self._plans)):
+            self._make_plans(rules)
+            for plan in self._plans:
+                plan.gather()
         return self._plans
 
-    def _members(self) -> dict[tuple[Any, bool], list[Member]]:
-        """Return what has had a gradient, by device and direction; new ones get their state."""
-        members: dict[tuple[Any, bool], list[Member]] = {}
+    def _make_plans(self, rules: list[Rule]) -> None:
+        """One for each device and direction, and one for each parameter that is stepped by rows."""
+        dense: dict[tuple[Any, bool], list[Member]] = {}
+        by_rows: dict[Any, RowPlan] = {}
         for index, group in enumerate(self.param_groups):
             for p in group["params"]:
-                if p.grad is not None or p in self.state:
-                    place = members.setdefault((p.device, bool(group["maximize"])), [])
-                    place.append(Member(p, self._state_of(p, group), index))
-        return members
+                if p.grad is None and p not in self.state:
+                    continue
+                member = Member(p, self._state_of(p, group), index)
+                if p in self._row_plans or takes_rows(p, group):
+                    by_rows[p] = self._row_plan(member, rules)
+                else:
+                    dense.setdefault((p.device, bool(group["maximize"])), []).append(member)
+        self._row_plans = by_rows
+        self._plans = [
+            NativePlan(own, self.param_groups, rules, -1 if maximize else 1)
+            for (_, maximize), own in dense.items()
+        ]
+        self._plans += by_rows.values()
+        self._footing = Footing(self.state, self.param_groups)
+
+    def _row_plan(self, member: Member, rules: list[Rule]) -> RowPlan:
+        plan = self._row_plans.get(member.param)
+        if plan is None or not plan.take_rules(rules):
+            return RowPlan(member, self.param_groups, rules)
+        plan.move(member, self.param_groups)
+        return plan
+
+    def flush(self) -> None:
+        """Bring all rows to the present that sparse gradients or `skip_zero_rows` left behind.
+
+        To be called before the parameters are looked at: evaluated without `follow`, saved, or
+        counted. `state_dict` does it by itself.
+        """
+        for plan in self._row_plans.values():
+            plan.flush()
+
+    def follow(self, embedding: torch.nn.Module) -> None:
+        """Bring the rows to the present that a module with sparse gradients is about to read.
+
+        With it, training by sparse gradients has the bits of training by dense ones.
+
+        Parameters
+        ----------
+        embedding : torch.nn.Embedding or torch.nn.EmbeddingBag
+            Its first argument has the indices. Its ``state_dict`` brings all rows to the present.
+        """
+
+        def catch_up(module: Any, arguments: tuple[Any, ...]) -> None:
+            plan = self._row_plans.get(module.weight)
+            if plan is not None:
+                plan.catch_up(arguments[0])
+
+        embedding.register_forward_pre_hook(catch_up)
+        embedding.register_state_dict_pre_hook(lambda *_: self.flush())
 
     def _present_rules(self) -> list[Rule]:
         """Return the groups' rules, the same objects while their settings stay the same."""
@@ -228,6 +273,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         dict
             "state" and "param_groups"; the tensors are not copied.
         """
+        self.flush()
         state: dict[str, Any] = super().state_dict()
         for group in state["param_groups"]:
             del group["penalty"]
@@ -252,6 +298,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         moments = [self._moments(group) for group in merged]
         state = own_state(self.param_groups, state_dict, moments)
         penalties = [group["penalty"] for group in self.param_groups]
+        self.flush()
         super().load_state_dict({"state": {}, "param_groups": merged})
         for group, penalty in zip(self.param_groups, penalties, strict=True):
             group["penalty"] = penalty
@@ -261,12 +308,13 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         return [self.moment_names.get(name, name) for name in self._make_rule(group).moments]
 
     def __getstate__(self) -> dict[str, Any]:
+        self.flush()
         own = {name: getattr(self, name) for name in ("max_norm", "nonfinite", "_setting_names")}
         return {**super().__getstate__(), **own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._plans, self._footing, self._rules = [], None, []
+        self._plans, self._row_plans, self._footing, self._rules = [], {}, None, []
 
 
 def _number(setting: Any) -> Any:

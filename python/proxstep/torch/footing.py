@@ -53,4 +53,4 @@ class Footing:
 def _terms(group: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what plans take over from a group, besides its rule."""
     own = (id(group["penalty"]), group["metric"], group["min_ndim"], bool(group["maximize"]))
-    return (*own, id(group["params"]), len(group["params"]))
+    return (*own, group["skip_zero_rows"], id(group["params"]), len(group["params"]))

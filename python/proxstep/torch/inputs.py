@@ -72,9 +72,12 @@ def _check_param(group: Mapping[str, Any], param: Any) -> None:
         return
     penalty = penalty_of(group, param)
     _check_shards(param, penalty)
+    spec, rule = None if penalty is None else penalty.spec, _core.RuleSpec("sgd", [0.0, 0.0])
     trial = _core.Plan()
-    trial.add_group(_core.RuleSpec("sgd", [0.0, 0.0]), False)
-    trial.add(0, local(param), (), None if penalty is None else penalty.spec)
+    trial.add_group(rule, False)
+    trial.add(0, local(param), (), spec)
+    if group["skip_zero_rows"] and penalty is not None:
+        _core.RowPlan(param, (), rule, spec, False, 0)
 
 
 def _check_shards(param: Any, penalty: Penalty | None) -> None:

@@ -41,11 +41,27 @@ class ProxSGD(ProxOptimizer):
     nonfinite : {"ignore", "raise", "skip"}
         What becomes of a step whose gradients hold NaN or infinity: it is taken, as by torch;
         refused, with the parameter's name; or left out. The last two read the gradients once more.
+    skip_zero_rows : bool
+        On the CPU, pass over rows of the first axis that rest at zero, as long as their gradient
+        is zero: of these rows the gradient alone is read. See Notes.
 
     Raises
     ------
     TypeError, ValueError
         For settings out of their range and parameters that cannot be stepped.
+
+    Notes
+    -----
+    A row rests when it is zero and a step with a zero gradient has left it so. When its gradient
+    comes back it first makes up, bit by bit, for the steps it has missed. The iterates are those of
+    stepping every row, provided that a row at rest would have stayed at zero: always so without
+    momentum; with one, since it shrinks while the gradient is zero, for Adam where ``beta1 <=
+    beta2``, so that ``|m| / sqrt(v)`` shrinks as well.
+
+    Sparse gradients (``torch.nn.Embedding(sparse=True)``) step the rows that they name, on the CPU;
+    the others wait, and make up for their steps when they are named again. Let the optimizer
+    `follow` the module, so that rows are at the present when they are read, and `flush` before you
+    look at the parameters: then the bits are those of dense gradients.
 
     Examples
     --------
@@ -107,7 +123,7 @@ class ProxAdamW(ProxOptimizer):
         The prox in Adam's own metric, with the step ``lr / (sqrt(v) + eps)`` of each element, or
         with the learning rate as the only step. The first shrinks elements with small gradients
         fast, the second all alike.
-    min_ndim, maximize, max_norm, nonfinite
+    min_ndim, maximize, max_norm, nonfinite, skip_zero_rows
         As for `ProxSGD`.
 
     Raises
@@ -163,7 +179,7 @@ class ProxAdagrad(ProxOptimizer):
         The function h. None: `torch.optim.Adagrad`.
     metric : {"diagonal", "euclidean"}
         The prox in Adagrad's own metric, or with the learning rate as the only step.
-    min_ndim, maximize, max_norm, nonfinite
+    min_ndim, maximize, max_norm, nonfinite, skip_zero_rows
         As for `ProxSGD`.
 
     Raises
@@ -230,7 +246,7 @@ class ProxRDA(ProxOptimizer):
         The function h.
     metric : {"diagonal", "euclidean"}
         Without influence here: all elements have the same step.
-    min_ndim, maximize, max_norm, nonfinite
+    min_ndim, maximize, max_norm, nonfinite, skip_zero_rows
         As for `ProxSGD`.
 
     Raises

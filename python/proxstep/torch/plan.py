@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -14,7 +14,7 @@ from ..rules import Rule
 from ..step import is_euclidean
 from .inputs import local, name_of, penalty_of
 
-__all__ = ["Member", "NativePlan"]
+__all__ = ["Groups", "Member", "NativePlan"]
 
 Groups = Sequence[Mapping[str, Any]]
 
@@ -42,6 +42,8 @@ class NativePlan:
         1, or -1 to go up.
     """
 
+    clips: ClassVar[bool] = True  # by the norm of its gradients, in the pass of the step
+
     def __init__(
         self, members: list[Member], groups: Groups, rules: list[Rule], sign: int = 1
     ) -> None:
@@ -49,6 +51,7 @@ class NativePlan:
         self._groups = groups
         self._sign = sign
         self._rules = list(rules)
+        self._grads: list[Any] = []
         self._core = _core.Plan()
         for group, rule in zip(groups, rules, strict=True):
             self._core.add_group(rule.spec, is_euclidean(group["metric"]))
@@ -78,40 +81,38 @@ class NativePlan:
         self._rules = list(rules)
         return True
 
+    def gather(self) -> bool:
+        """Look at the gradients; False where one is sparse, which takes another plan."""
+        self._grads = [None if m.param.grad is None else local(m.param.grad) for m in self._members]
+        return not any(grad is not None and grad.is_sparse for grad in self._grads)
+
     def gradients(self) -> Iterator[tuple[Member, torch.Tensor]]:
         """Members that have a gradient, and it."""
-        for member in self._members:
-            if member.param.grad is not None:
-                yield member, local(member.param.grad)
+        for member, grad in zip(self._members, self._grads, strict=True):
+            if grad is not None:
+                yield member, grad
 
     def grad_norm(self) -> float:
         """Global norm of the gradients."""
         return _core.global_norm([grad for _, grad in self.gradients()])
 
     def step(self, scale: float, max_norm: float | None) -> None:
-        """Step all members whose gradient is not None.
+        """Step all members whose gradient, as gathered, is not None.
 
         Raises
         ------
         TypeError, ValueError
             For gradients that do not fit, with the parameter's name; nothing has changed then.
         """
-        grads = [None if m.param.grad is None else local(m.param.grad) for m in self._members]
+        grads, self._grads = self._grads, []
         limit = 0.0 if max_norm is None else max_norm
         try:
             self._core.step(grads, 0.0, [], self._sign * scale, limit, False)
-        except (TypeError, ValueError, RuntimeError) as error:
-            self._refuse_sparse()
+        except (TypeError, ValueError) as error:
             laid_out = self._laid_out(grads)
             if laid_out is None:
                 raise type(error)(self._named(str(error))) from None
             self._core.step(laid_out, 0.0, [], self._sign * scale, limit, False)
-
-    def _refuse_sparse(self) -> None:
-        for member, grad in self.gradients():
-            if grad.layout is not torch.strided:
-                name = name_of(self._groups, member.param)
-                raise TypeError(f"the gradient of {name} is {grad.layout}; a dense one is needed")
 
     def _laid_out(self, grads: list[Any]) -> list[Any] | None:
         """Gradients in the memory order of their parameters; None where that is not the matter."""

@@ -1,0 +1,38 @@
+// Steps of single rows of an array. A row without a gradient may wait: before it is stepped again,
+// or looked at, it makes up for the steps it has missed, one by one, while it lies in the cache.
+// The bits are those of stepping all rows every time with zeros for the gradients that are not
+// there.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "../task.hpp"
+
+namespace proxstep::cpu {
+
+struct Rows {
+  Task whole;                       // x, moments and penalty; the history has the rule
+  std::int64_t width = 0;           // elements of a row
+  std::int64_t start = 0;           // steps before the history
+  std::vector<RuleStep> history;    // what each step since has done
+  std::vector<std::int64_t> taken;  // steps of each row
+  std::vector<std::uint8_t> rests;  // of each row: it is zero, and was so after a step without g
+
+  std::int64_t now() const { return start + static_cast<std::int64_t>(history.size()); }
+};
+
+// Brings `count` distinct rows to the present.
+void catch_up(Rows& rows, const std::int64_t* which, std::int64_t count);
+
+// The newest step of the history, for `count` distinct rows whose gradients are the rows of g.
+void step_rows(Rows& rows, const std::int64_t* which, std::int64_t count, const void* g,
+               double grad_scale);
+
+// The same for all rows, g being of x's shape. Rows that rest wait on while their gradient is zero:
+// only that is read.
+void step_awake(Rows& rows, const void* g, double grad_scale);
+
+// Forgets the history once all rows are at the present.
+void forget(Rows& rows);
+
+}  // namespace proxstep::cpu

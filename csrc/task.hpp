@@ -4,6 +4,7 @@
 
 #include "array.hpp"
 #include "op/prox.hpp"
+#include "op/rounding.hpp"
 #include "op/update.hpp"
 
 namespace proxstep {
@@ -44,9 +45,19 @@ struct RuleStep {
   double constants[op::kMaxConstants] = {};
 };
 
+// Where 16 bits hold what is computed in float32.
+struct Narrowing {
+  bool moments[op::kMaxSlots] = {};  // those the rule stores: bfloat16, rounded stochastically
+  bool stochastic = false;           // x is rounded so as well
+  DType copy_dtype = DType::other;
+  void* copy = nullptr;  // x is a master: where its 16-bit copy goes, or null
+  op::RandomStream random;
+};
+
 // One array. With a rule: x steps in place. Without: x becomes the prox of source.
 struct Task : RuleStep {
   DType dtype = DType::float32;
+  DType g_dtype = DType::float32;  // of a copy where x is a master, else as x
   std::int64_t n = 0;
   const void* source = nullptr;
   void* x = nullptr;
@@ -56,6 +67,7 @@ struct Task : RuleStep {
   ElementPenalty element;
   GroupPenalty groups;
   NM nm;
+  Narrowing narrowing;
 };
 
 struct Statistics {

@@ -31,7 +31,8 @@ void naming(const char* list, std::size_t k, const Check& check) {
 
 class Plan {
  public:
-  explicit Plan(py::object dtype) : dtype_(std::move(dtype)) {}
+  Plan(py::object dtype, std::uint64_t seed, bool stochastic)
+      : dtype_(std::move(dtype)), seed_(seed), stochastic_(stochastic) {}
 
   void add_group(const py::object& rule, bool euclidean) {
     groups_.push_back({rule, rule.cast<const RuleSpec*>(), euclidean});
@@ -47,17 +48,19 @@ class Plan {
   }
 
   // count: None, or the array's own count of steps, a float32 in CPU memory that steps advance.
-  // Such an array may go without a gradient.
+  // Such an array may go without a gradient. master: None, or what is stepped instead of a 16-bit x.
   void add(std::size_t group, const py::object& x, const py::tuple& moments,
-           const py::object& penalty, const py::object& count) {
+           const py::object& penalty, const py::object& count, const py::object& master) {
     naming("params", entries_.size(), [&] {
       entries_.emplace_back(x, moments, *groups_.at(group).rule, penalty.cast<const PenaltySpec*>(),
                             dtype_);
       check_place(entries_.back().x(), &entries_.front().x());
+      if (!master.is_none()) entries_.back().step_master(master);
+      if (stochastic_) entries_.back().round_stochastically();
       counts_.push_back(count.is_none() ? Borrowed() : own_count(count));
     });
     group_of_.push_back(group);
-    keep_.append(py::make_tuple(x, moments, penalty, count));
+    keep_.append(py::make_tuple(x, moments, penalty, count, master));
   }
 
   bool on_device() const { return !entries_.empty() && entries_.front().x().on_device(); }
@@ -67,7 +70,7 @@ class Plan {
     owned_.clear();
     for (const StepArguments& e : entries_) {
       own(e.x());
-      for (const Borrowed& m : e.moments()) own(m);
+      for (const Borrowed& b : e.kept()) own(b);
     }
     std::sort(owned_.begin(), owned_.end());
     for (std::size_t k = 1; k < owned_.size(); ++k) {
@@ -229,6 +232,7 @@ class Plan {
       check_lr(lr);
       tasks.push_back(entry.task());
       tasks.back().g = g.lent.array.data;
+      tasks.back().narrowing.random = StepArguments::stream(seed_, now, g.entry);
       if (tasks.size() > 1 && now == last && shares_step(g.entry, grads[tasks.size() - 2].entry)) {
         static_cast<RuleStep&>(tasks.back()) = tasks[tasks.size() - 2];
       } else {
@@ -253,11 +257,13 @@ class Plan {
   }
 
   py::object dtype_;
+  std::uint64_t seed_;
+  bool stochastic_;
   std::vector<Group> groups_;
   std::vector<StepArguments> entries_;
   std::vector<std::size_t> group_of_;  // each entry
   std::vector<Borrowed> counts_;       // without data where an entry has none
-  std::vector<Owned> owned_;           // parameters and moments by address
+  std::vector<Owned> owned_;           // parameters, moments and masters by address
   py::list keep_;                      // what all the pointers point into
 };
 
@@ -265,11 +271,12 @@ class Plan {
 
 void bind_optimizer(py::module_& m) {
   py::class_<Plan>(m, "Plan", "Arrays, moments, rules and penalties of an optimizer.")
-      .def(py::init<py::object>(), py::arg("dtype") = py::none())
+      .def(py::init<py::object, std::uint64_t, bool>(), py::arg("dtype") = py::none(),
+           py::arg("seed") = 0, py::arg("stochastic") = false)
       .def("add_group", &Plan::add_group, py::arg("rule"), py::arg("euclidean"))
       .def("set_rule", &Plan::set_rule, py::arg("group"), py::arg("rule"))
       .def("add", &Plan::add, py::arg("group"), py::arg("x"), py::arg("moments"),
-           py::arg("penalty"), py::arg("count") = py::none())
+           py::arg("penalty"), py::arg("count") = py::none(), py::arg("master") = py::none())
       .def("check_overlaps", &Plan::check_overlaps)
       .def("on_device", &Plan::on_device)
       .def("step", &Plan::step, py::arg("grads"), py::arg("t"), py::arg("lrs"),

@@ -121,6 +121,7 @@ py::object step(py::handle x, py::handle g, const RuleSpec& rule, const PenaltyS
   arguments.check_apart(gradient);
   Task task = arguments.task();
   task.g = gradient.array.data;
+  task.narrowing.random = StepArguments::stream(0, t, 0);
   rule.apply(t, lr, euclidean, &task);
   Statistics sums;
   run(arguments.x(), task, grad_scale, statistics ? &sums : nullptr);

@@ -65,31 +65,47 @@ Borrowed Borrowed::any(py::handle object, const char* name, py::handle dtype,
 Borrowed Borrowed::floating(py::handle object, const char* name, py::handle dtype,
                             const Borrowed* like) {
   Borrowed b = any(object, name, dtype, like);
-  if (!is_floating(b.array.dtype)) {
-    const char* hint =
-        b.array.dtype == DType::uint16 ? " (pass dtype=\"bfloat16\" for its bits)" : "";
-    throw py::type_error(std::string(name) + " has dtype " + dtype_text(object) +
-                         "; float64, float32, bfloat16 or float16 is needed" + hint);
-  }
-  if (!is_dense(b.array)) {
-    throw py::value_error(std::string(name) + " is not dense: " + layout_text(b.array) +
-                          " in elements");
-  }
-  if (reinterpret_cast<std::uintptr_t>(b.array.data) % itemsize(b.array.dtype) != 0) {
-    throw py::value_error(std::string(name) + " is not aligned to its items");
-  }
+  b.check_floating(object);
   return b;
 }
 
 Borrowed Borrowed::output(py::handle object, const char* name, py::handle dtype,
                           const Borrowed* like) {
   Borrowed b = floating(object, name, dtype, like);
-  if (b.array.readonly) {
+  b.check_writable(object);
+  return b;
+}
+
+Borrowed Borrowed::moment(py::handle object, const char* name, const Borrowed& x) {
+  Borrowed b = any(object, name, py::none(), &x);
+  if (b.array.dtype == DType::uint16) b.array.dtype = DType::bfloat16;
+  b.check_floating(object);
+  b.check_writable(object);
+  return b;
+}
+
+void Borrowed::check_floating(py::handle object) const {
+  if (!is_floating(array.dtype)) {
+    const char* hint =
+        array.dtype == DType::uint16 ? " (pass dtype=\"bfloat16\" for its bits)" : "";
+    throw py::type_error(std::string(name) + " has dtype " + dtype_text(object) +
+                         "; float64, float32, bfloat16 or float16 is needed" + hint);
+  }
+  if (!is_dense(array)) {
+    throw py::value_error(std::string(name) + " is not dense: " + layout_text(array) +
+                          " in elements");
+  }
+  if (reinterpret_cast<std::uintptr_t>(array.data) % itemsize(array.dtype) != 0) {
+    throw py::value_error(std::string(name) + " is not aligned to its items");
+  }
+}
+
+void Borrowed::check_writable(py::handle object) const {
+  if (array.readonly) {
     throw py::value_error(std::string(name) +
                           " is read-only, or its library cannot promise otherwise (" +
                           type_name(object) + ")");
   }
-  return b;
 }
 
 }  // namespace proxstep::bind

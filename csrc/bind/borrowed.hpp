@@ -31,6 +31,9 @@ class Borrowed {
   static Borrowed output(py::handle object, const char* name, py::handle dtype = py::none(),
                          const Borrowed* like = nullptr);
 
+  // The same for what a rule keeps beside x; 16-bit integers are the bits of bfloat16.
+  static Borrowed moment(py::handle object, const char* name, const Borrowed& x);
+
   bool on_device() const { return array.device == Device::cuda; }
 
   const char* name = "";
@@ -38,6 +41,8 @@ class Borrowed {
   cuda::Stream stream;  // of a device
 
  private:
+  void check_floating(py::handle object) const;
+  void check_writable(py::handle object) const;
   void take_dlpack(py::handle object, const Borrowed* like);
   bool take_exchanged(py::handle object, const Borrowed* like);
   void hold(dlpack::ManagedVersioned* managed);

@@ -36,18 +36,55 @@ StepArguments::StepArguments(py::handle x, const py::tuple& moments, const RuleS
                           std::to_string(moments.size()));
   }
   for (std::size_t k = 0; k < moments.size(); ++k) {
-    moments_.push_back(Borrowed::output(moments[k], kMomentNames[k], py::none(), &x_));
-    const Borrowed& m = moments_.back();
-    check_dtype(m, compute_type(x_.array.dtype), x_);
-    check_same_shape(m, x_);
-    check_no_overlap(m, x_);
-    if (k) check_no_overlap(m, moments_[0]);
+    keep_apart(Borrowed::moment(moments[k], kMomentNames[k], x_));
+    const Borrowed& m = kept_.back();
+    check_moment(k, k < static_cast<std::size_t>(cpu::rule_info(rule.kind).stored));
     task_.m[k] = m.array.data;
   }
-  task_.dtype = x_.array.dtype;
+  task_.dtype = task_.g_dtype = x_.array.dtype;
   task_.n = x_.array.size();
   task_.source = task_.x = x_.array.data;
   if (penalty) penalty->apply(x_, &task_);
+}
+
+// The moments that a rule stores may be bfloat16, all of them or none.
+void StepArguments::check_moment(std::size_t k, bool stored) {
+  const Borrowed& m = kept_[k];
+  const DType compute = compute_type(x_.array.dtype);
+  if (!stored || compute == DType::float64 || m.array.dtype != DType::bfloat16) {
+    check_dtype(m, compute, x_);
+  } else {
+    check_cpu(x_, "bfloat16 moments are not served there yet");
+    task_.narrowing.moments[k] = true;
+  }
+  if (stored) check_same_dtype(m, kept_[0]);
+}
+
+void StepArguments::keep_apart(Borrowed b) {
+  check_same_shape(b, x_);
+  check_no_overlap(b, x_);
+  for (const Borrowed& other : kept_) check_no_overlap(b, other);
+  kept_.push_back(std::move(b));
+}
+
+void StepArguments::step_master(py::handle master) {
+  check_cpu(x_, "float32 masters are not served there yet");
+  if (itemsize(x_.array.dtype) != 2) {
+    throw py::type_error(std::string("x has dtype ") + dtype_name(x_.array.dtype) +
+                         "; a master is for bfloat16 or float16");
+  }
+  keep_apart(Borrowed::output(master, "master", py::none(), &x_));
+  check_dtype(kept_.back(), DType::float32, x_);
+  task_.narrowing.copy_dtype = task_.dtype;
+  task_.narrowing.copy = task_.x;
+  task_.dtype = DType::float32;
+  task_.source = task_.x = kept_.back().array.data;
+}
+
+void StepArguments::round_stochastically() {
+  if (itemsize(task_.dtype) != 2) return;
+  check_cpu(x_, "stochastic rounding is not served there yet");
+  task_.narrowing.stochastic = true;
 }
 
 Borrowed StepArguments::gradient(py::handle g, py::handle dtype) const {
@@ -59,7 +96,7 @@ Borrowed StepArguments::gradient(py::handle g, py::handle dtype) const {
 
 void StepArguments::check_apart(const Borrowed& gradient) const {
   check_no_overlap(gradient, x_);
-  for (const Borrowed& m : moments_) check_no_overlap(gradient, m);
+  for (const Borrowed& b : kept_) check_no_overlap(gradient, b);
 }
 
 void run(const Borrowed& x, const Task& task, double grad_scale, Statistics* statistics) {

@@ -14,17 +14,27 @@ class StepArguments {
  public:
   StepArguments(py::handle x, const py::tuple& moments, const RuleSpec& rule,
                 const PenaltySpec* penalty, py::handle dtype);
+  // For 16-bit x: the step is taken on a float32 master, and x becomes it, rounded.
+  void step_master(py::handle master);
+  void round_stochastically();
+  // What random bits depend on, beside the element.
+  static op::RandomStream stream(std::uint64_t seed, double t, std::size_t array) {
+    return {seed, static_cast<unsigned long long>(t), array};
+  }
   // A gradient of the dtype and the shape of x.
   Borrowed gradient(py::handle g, py::handle dtype) const;
   void check_apart(const Borrowed& gradient) const;  // from x and the moments
   const Task& task() const { return task_; }
   const Borrowed& x() const { return x_; }
-  const std::vector<Borrowed>& moments() const { return moments_; }
+  const std::vector<Borrowed>& kept() const { return kept_; }  // moments, master
   void work_on(cuda::Stream stream) { x_.stream = stream; }
 
  private:
+  void check_moment(std::size_t k, bool stored);
+  void keep_apart(Borrowed b);
+
   Borrowed x_;
-  std::vector<Borrowed> moments_;
+  std::vector<Borrowed> kept_;
   Task task_;
 };
 

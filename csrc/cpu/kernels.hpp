@@ -12,16 +12,20 @@ constexpr int kTile = 512;  // elements whose point, step and prox stay in the L
 constexpr int kLanes = 16;  // partial sums; fixed, so that sums do not depend on the vector width
 
 // Writes z, and s where it is asked for and differs between elements. z may be x.
+// m: in the compute type, or where narrow those that the rule stores in bfloat16.
 template <class C>
 struct RuleTile {
   std::int64_t n;
   const C* x;
   const C* g;
   C grad_scale;
-  C* m[op::kMaxSlots];
+  void* m[op::kMaxSlots];
   C* z;
   C* s;
   const double* constants;
+  bool narrow;
+  op::RandomKey key;   // of the bits that round narrow moments
+  unsigned int index;  // of the first element among them
 };
 
 // z becomes its prox. steps and weights may be null.
@@ -91,6 +95,17 @@ struct DirectRun {
   const double* settings;
 };
 
+// The same with moments in bfloat16. Element 0 is that of the index in the stream of random bits.
+struct NarrowRun {
+  std::int64_t n;
+  op::NarrowArrays arrays;
+  float grad_scale;
+  const double* constants;
+  const double* settings;
+  op::RandomKey key;
+  unsigned int index;
+};
+
 template <class C>
 struct Kernels {
   void (*rule[op::Rules::size])(const RuleTile<C>&);
@@ -117,6 +132,12 @@ struct StepTable {
   void (*load_float16)(std::int64_t n, const op::float16* from, float* to);
   void (*pack_bfloat16)(std::int64_t n, const float* from, op::bfloat16* to);
   void (*pack_float16)(std::int64_t n, const float* from, op::float16* to);
+  void (*random_bits)(std::int64_t n, op::RandomKey key, unsigned int index, unsigned int* to);
+  void (*round_bfloat16)(std::int64_t n, const float* from, const unsigned int* bits,
+                         op::bfloat16* to);
+  void (*round_float16)(std::int64_t n, const float* from, const unsigned int* bits,
+                        op::float16* to);
+  void (*direct_narrow[op::Rules::size][op::Penalties::size])(const NarrowRun&);  // null: use tiles
 };
 
 struct LossTable;

@@ -14,8 +14,9 @@ constexpr bool stays_zero = Rule::slots == 0 || std::is_same_v<Rule, op::Adagrad
 template <template <class> class... Rs>
 const RuleInfo* rules(op::List<Rs...>) {
   static const RuleInfo all[] = {{Rs<double>::name, Rs<double>::settings, Rs<double>::slots,
-                                  Rs<double>::scalar_step, Rs<double>::extrapolates,
-                                  stays_zero<Rs<double>>, Rs<double>::constants}...};
+                                  Rs<double>::stored, Rs<double>::scalar_step,
+                                  Rs<double>::extrapolates, stays_zero<Rs<double>>,
+                                  Rs<double>::constants}...};
   return all;
 }
 

@@ -7,6 +7,7 @@ struct RuleInfo {
   const char* name;
   int settings;  // how many the user gives, the learning rate first
   int slots;     // arrays of moments
+  int stored;    // how many of them, from the first, the point changes
   bool scalar_step;
   bool extrapolates;
   bool stays_zero;  // without a gradient, a zero x stays: no moment moves it

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "../op/group.hpp"
+#include "narrow.hpp"
 #include "step.hpp"
 
 namespace proxstep::cpu {
@@ -22,13 +23,15 @@ class Runner {
  public:
   Runner(const Task& task, double grad_scale, Statistics* statistics)
       : t_(task),
-        k_(kernels()),
+        k_(kernels<C>()),
+        narrow_(task),
         grad_scale_(static_cast<C>(grad_scale)),
         statistics_(statistics),
-        in_place_(kWide && !statistics && !task.extrapolates) {}
+        in_place_(kWide && !statistics && !task.extrapolates && !task.narrowing.copy) {}
 
   void elements(index begin, index end) {
     if (const auto direct = direct_loop()) return direct(direct_arguments(begin, end - begin));
+    if (const auto narrow = narrow_loop()) return narrow(narrow_arguments(begin, end - begin));
     C z[kTile], s[kTile];
     tiles(begin, end - begin, [&](index at, index n) {
       C* const zs = in_place_ ? x(at) : z;
@@ -104,14 +107,6 @@ class Runner {
   }
 
  private:
-  static const Kernels<C>& kernels() {
-    if constexpr (std::is_same_v<C, double>) {
-      return tables().step->f64;
-    } else {
-      return tables().step->f32;
-    }
-  }
-
   template <class Body>
   static void tiles(index begin, index n, const Body& body) {
     for (index at = begin; at < begin + n; at += kTile) {
@@ -121,33 +116,9 @@ class Runner {
 
   static std::unique_ptr<C[]> room(index n) { return std::unique_ptr<C[]>(new C[n]); }
 
-  // n elements in the compute type: the array itself, or its tile widened into the buffer.
-  static const C* wide(const S* from, index n, C* buffer) {
-    if constexpr (kWide) {
-      return from;
-    } else if constexpr (std::is_same_v<S, op::bfloat16>) {
-      tables().step->load_bfloat16(n, from, buffer);
-      return buffer;
-    } else {
-      tables().step->load_float16(n, from, buffer);
-      return buffer;
-    }
-  }
-  static void narrow(index n, const C* from, S* to) {
-    if constexpr (kWide) {
-      if (from != to) std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(C));
-    } else if constexpr (std::is_same_v<S, op::bfloat16>) {
-      tables().step->pack_bfloat16(n, from, to);
-    } else {
-      tables().step->pack_float16(n, from, to);
-    }
-  }
-
   S* stored(index at) const { return static_cast<S*>(t_.x) + at; }
   C* x(index at) const { return static_cast<C*>(t_.x) + at; }  // where kWide
-  C* moment(int slot, index at) const {
-    return t_.m[slot] ? static_cast<C*>(t_.m[slot]) + at : nullptr;
-  }
+  C* moment(int slot, index at) const { return static_cast<C*>(narrow_.moment(slot, at)); }
   const C* steps() const { return static_cast<const C*>(t_.steps); }
   const C* element_weights(index at) const {
     return t_.element.weights ? static_cast<const C*>(t_.element.weights) + at : nullptr;
@@ -165,9 +136,14 @@ class Runner {
   }
 
   auto direct_loop() const -> void (*)(const DirectRun<C>&) {
-    const bool plain = in_place_ || (kWide && t_.extrapolates && !statistics_);
-    if (!plain || t_.rule == kNoRule || t_.element.weights || t_.nm.given()) return nullptr;
-    return t_.euclidean ? nullptr : k_.direct[t_.rule][t_.element.kind];
+    const bool stores = in_place_ || (kWide && t_.extrapolates && !statistics_);
+    if (!stores || !is_plain() || narrow_.has_moments()) return nullptr;
+    return k_.direct[t_.rule][t_.element.kind];
+  }
+  // A rule and a penalty of the elements, and nothing that needs more than one pass over a tile.
+  bool is_plain() const {
+    return t_.rule != kNoRule && !t_.element.weights && !t_.nm.given() && !t_.euclidean &&
+           !t_.narrowing.copy;
   }
   DirectRun<C> direct_arguments(index at, index n) const {
     return {n,
@@ -178,6 +154,24 @@ class Runner {
             t_.constants,
             t_.element.settings};
   }
+  auto narrow_loop() const -> void (*)(const NarrowRun&) {
+    if (!std::is_same_v<S, float> || !in_place_ || !is_plain()) return nullptr;
+    if (!narrow_.has_moments()) return nullptr;
+    return tables().step->direct_narrow[t_.rule][t_.element.kind];
+  }
+  // Chunks never cross a multiple of 2^32, so that one key serves.
+  NarrowRun narrow_arguments(index at, index n) const {
+    return {n,
+            {static_cast<float*>(t_.x) + at,
+             static_cast<const float*>(t_.g) + at,
+             {static_cast<op::bfloat16*>(narrow_.moment(0, at)),
+              static_cast<op::bfloat16*>(narrow_.moment(1, at))}},
+            static_cast<float>(grad_scale_),
+            t_.constants,
+            t_.element.settings,
+            narrow_.random_key(op::Purpose::moments, at),
+            static_cast<unsigned int>(at)};
+  }
 
   // z and s of one tile: rule, then the penalty of the elements.
   void point(index at, index n, C* z, C* s) const {
@@ -186,9 +180,8 @@ class Runner {
     if (t_.rule == kNoRule) {
       if (from != z) std::memcpy(z, from, static_cast<std::size_t>(n) * sizeof(C));
     } else {
-      const C* const g = wide(static_cast<const S*>(t_.g) + at, n, g_buffer);
-      k_.rule[t_.rule](
-          {n, from, g, grad_scale_, {moment(0, at), moment(1, at)}, z, s, t_.constants});
+      const C* const g = narrow_.gradient(at, n, g_buffer);
+      narrow_.rule(at, {n, from, g, grad_scale_, {}, z, s, t_.constants, false, {}, 0});
     }
     if (t_.element.kind == 0) return;
     k_.prox[t_.element.kind](
@@ -201,14 +194,26 @@ class Runner {
     const bool needs_old = statistics_ || t_.extrapolates;
     const C* const x_old = needs_old ? wide(stored(at), n, old_buffer) : nullptr;
     if (t_.extrapolates) k_.extrapolate(n, x_old, z, moment(0, at), t_.constants);
-    if (!kWide) narrow(n, z, stored(at));
+    if (!kWide) narrow_.store(at, n, z);
     if (statistics_) {
       const C* const x_new = kWide ? z : wide(stored(at), n, new_buffer);
       k_.statistics[t_.element.kind](
           {n, x_old, x_new, element_weights(at), t_.element.settings, statistics_});
       add_nm_value(n, x_new);
     }
-    if (kWide) narrow(n, z, stored(at));
+    if (kWide) narrow_.store(at, n, z);
+    if (statistics_ && t_.narrowing.copy) count_copy(at, n, z);
+  }
+
+  // What the copy of a master lost when it was rounded: zeros that were none, and overflow.
+  void count_copy(index at, index n, const C* master) const {
+    C buffer[kTile];
+    Statistics of_master, of_copy;
+    k_.statistics[0]({n, nullptr, master, nullptr, t_.element.settings, &of_master});
+    narrow_.widen_copy(at, n, buffer);
+    k_.statistics[0]({n, nullptr, buffer, nullptr, t_.element.settings, &of_copy});
+    statistics_->nonzeros += of_copy.nonzeros - of_master.nonzeros;
+    statistics_->not_finite += of_copy.not_finite - of_master.not_finite;
   }
 
   // Whole groups first..last: few small ones or a single large one.
@@ -302,6 +307,7 @@ class Runner {
 
   const Task& t_;
   const Kernels<C>& k_;
+  Narrow<S> narrow_;
   C grad_scale_;
   Statistics* statistics_;
   bool in_place_;

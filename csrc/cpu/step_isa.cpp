@@ -18,36 +18,56 @@ using std::int64_t;
 
 // ---- elementwise
 
-template <class C, class Rule, bool in_place, bool with_steps>
+template <bool narrow, class C>
+struct MomentOf {
+  using type = C;
+};
+template <class C>
+struct MomentOf<true, C> {
+  using type = op::bfloat16;
+};
+
+template <class C, class Rule, bool narrow, bool in_place, bool with_steps>
 void rule_loop(const RuleTile<C>& t) {
+  using M0 = typename MomentOf<(narrow && Rule::stored > 0), C>::type;
+  using M1 = typename MomentOf<(narrow && Rule::stored > 1), C>::type;
   const Rule rule(t.constants);
   const C scale = t.grad_scale;
   const C* __restrict x = t.x;
   const C* __restrict g = t.g;
-  C* __restrict m0 = t.m[0];
-  C* __restrict m1 = t.m[1];
+  M0* __restrict m0 = static_cast<M0*>(t.m[0]);
+  M1* __restrict m1 = static_cast<M1*>(t.m[1]);
   C* __restrict z = t.z;
   C* __restrict s = t.s;
+  op::RandomBits bits(t.key, t.index);
 #pragma GCC ivdep  // six pointers are more than GCC 12 checks for aliases on its own
-  for (int64_t i = 0; i < t.n; ++i) {
+  for (int64_t i = 0; i < t.n; ++i, ++bits) {
     C m[op::kMaxSlots] = {};
-    if (Rule::slots > 0) m[0] = m0[i];
-    if (Rule::slots > 1) m[1] = m1[i];
+    if (Rule::slots > 0) m[0] = op::Storage<M0>::load(m0[i]);
+    if (Rule::slots > 1) m[1] = op::Storage<M1>::load(m1[i]);
     const op::Point<C> at = rule(in_place ? z[i] : x[i], g[i] * scale, m);
-    if (Rule::stored > 0) m0[i] = m[0];
-    if (Rule::stored > 1) m1[i] = m[1];
+    if (Rule::stored > 0) op::store_moment(&m0[i], m[0], *bits, 0);
+    if (Rule::stored > 1) op::store_moment(&m1[i], m[1], *bits, 1);
     z[i] = at.z;
     if (with_steps) s[i] = at.s;
   }
 }
 
+template <class C, class Rule, bool narrow>
+void rule_on(const RuleTile<C>& t) {
+  if (t.z == t.x) {
+    t.s ? rule_loop<C, Rule, narrow, true, true>(t) : rule_loop<C, Rule, narrow, true, false>(t);
+  } else {
+    t.s ? rule_loop<C, Rule, narrow, false, true>(t) : rule_loop<C, Rule, narrow, false, false>(t);
+  }
+}
+
 template <class C, class Rule>
 void rule_tile(const RuleTile<C>& t) {
-  if (t.z == t.x) {
-    t.s ? rule_loop<C, Rule, true, true>(t) : rule_loop<C, Rule, true, false>(t);
-  } else {
-    t.s ? rule_loop<C, Rule, false, true>(t) : rule_loop<C, Rule, false, false>(t);
+  if constexpr (sizeof(C) == sizeof(float) && Rule::stored > 0) {
+    if (t.narrow) return rule_on<C, Rule, true>(t);
   }
+  rule_on<C, Rule, false>(t);
 }
 
 template <class C>
@@ -96,6 +116,35 @@ void load(int64_t n, const S* __restrict from, float* __restrict to) {
 template <class S>
 void pack(int64_t n, const float* __restrict from, S* __restrict to) {
   for (int64_t i = 0; i < n; ++i) to[i] = op::Storage<S>::pack(from[i]);
+}
+
+void random_bits(int64_t n, op::RandomKey key, unsigned int index, unsigned int* __restrict to) {
+  op::RandomBits bits(key, index);
+  for (int64_t i = 0; i < n; ++i, ++bits) to[i] = *bits;
+}
+void round_bfloat16(int64_t n, const float* __restrict from, const unsigned int* __restrict bits,
+                    op::bfloat16* __restrict to) {
+  for (int64_t i = 0; i < n; ++i) to[i] = op::round_bfloat16(from[i], bits[i] >> 16);
+}
+void round_float16(int64_t n, const float* __restrict from, const unsigned int* __restrict bits,
+                   op::float16* __restrict to) {
+  for (int64_t i = 0; i < n; ++i) to[i] = op::round_float16(from[i], bits[i]);
+}
+template <class Rule, class P>
+void narrow_run(const NarrowRun& t) {
+  const Rule rule(t.constants);
+  const P penalty(t.settings);
+  const float scale = t.grad_scale;
+  op::RandomBits bits(t.key, t.index);
+  float* __restrict x = t.arrays.x;
+  const float* __restrict g = t.arrays.g;
+  op::bfloat16* __restrict m0 = t.arrays.m[0];
+  op::bfloat16* __restrict m1 = t.arrays.m[1];
+  const op::NarrowArrays arrays{x, g, {m0, m1}};
+#pragma GCC ivdep
+  for (int64_t i = 0; i < t.n; ++i, ++bits) {
+    op::step_narrow(arrays, i, scale, *bits, rule, penalty);
+  }
 }
 
 // ---- sums over fixed lanes
@@ -285,11 +334,15 @@ double group_value(double norm, double weight, const double* settings) {
 
 // ---- the table
 
+template <class C, template <class> class P>
+constexpr bool is_common = __is_same(P<C>, op::None<C>) || __is_same(P<C>, op::L1<C>) ||
+                           __is_same(P<C>, op::ElasticNet<C>);
 template <class C, class Rule, template <class> class P>
 constexpr bool is_hot = (Rule::slots == 0 || Rule::extrapolates ||
                          __is_same(Rule, op::Momentum<C>) || __is_same(Rule, op::Adam<C>)) &&
-                        (__is_same(P<C>, op::None<C>) || __is_same(P<C>, op::L1<C>) ||
-                         __is_same(P<C>, op::ElasticNet<C>));
+                        is_common<C, P>;
+template <class Rule, template <class> class P>
+constexpr bool is_narrow_hot = __is_same(Rule, op::Adam<float>) && is_common<float, P>;
 
 template <class C, class Rule, template <class> class P>
 constexpr auto direct_or_null() -> void (*)(const DirectRun<C>&) {
@@ -304,6 +357,27 @@ template <class C, template <class> class Rule, template <class> class... Ps>
 constexpr void fill_direct(void (*(&row)[sizeof...(Ps)])(const DirectRun<C>&), op::List<Ps...>) {
   int k = 0;
   ((row[k++] = direct_or_null<C, Rule<C>, Ps>()), ...);
+}
+
+template <class Rule, template <class> class P>
+constexpr auto narrow_or_null() -> void (*)(const NarrowRun&) {
+  if constexpr (is_narrow_hot<Rule, P>) {
+    return narrow_run<Rule, P<float>>;
+  } else {
+    return nullptr;
+  }
+}
+
+template <class Rule, template <class> class... Ps>
+constexpr void fill_narrow(void (*(&row)[sizeof...(Ps)])(const NarrowRun&), op::List<Ps...>) {
+  int k = 0;
+  ((row[k++] = narrow_or_null<Rule, Ps>()), ...);
+}
+
+template <template <class> class... Rs>
+constexpr void fill_narrow_rows(StepTable* table, op::List<Rs...>) {
+  int row = 0;
+  (fill_narrow<Rs<float>>(table->direct_narrow[row++], op::Penalties{}), ...);
 }
 
 template <class C, template <class> class... Rs, template <class> class... Ps>
@@ -326,16 +400,26 @@ constexpr Kernels<C> make_kernels(op::List<Rs...>, op::List<Ps...> penalties) {
   return k;
 }
 
+constexpr StepTable make_table() {
+  StepTable table = {PROXSTEP_TEXT(PROXSTEP_ISA),
+                     make_kernels<float>(op::Rules{}, op::Penalties{}),
+                     make_kernels<double>(op::Rules{}, op::Penalties{}),
+                     load<op::bfloat16>,
+                     load<op::float16>,
+                     pack<op::bfloat16>,
+                     pack<op::float16>,
+                     random_bits,
+                     round_bfloat16,
+                     round_float16,
+                     {}};
+  fill_narrow_rows(&table, op::Rules{});
+  return table;
+}
+
 }  // namespace
 
 extern const StepTable PROXSTEP_JOIN(table_step_, PROXSTEP_ISA);
-constexpr StepTable kTable = {PROXSTEP_TEXT(PROXSTEP_ISA),
-                              make_kernels<float>(op::Rules{}, op::Penalties{}),
-                              make_kernels<double>(op::Rules{}, op::Penalties{}),
-                              load<op::bfloat16>,
-                              load<op::float16>,
-                              pack<op::bfloat16>,
-                              pack<op::float16>};
+constexpr StepTable kTable = make_table();
 const StepTable PROXSTEP_JOIN(table_step_, PROXSTEP_ISA) = kTable;
 
 }  // namespace proxstep::cpu

@@ -114,6 +114,19 @@ def widened(x: Array, dtype: str | None = None) -> Array:
     return xp.astype(x, getattr(xp, wide), copy=True)
 
 
+def bfloat16_zeros(x: Array, dtype: str | None = None) -> Array:
+    """Make zeros like x in bfloat16, or in its bits (uint16) where x's library has no such type."""
+    _check_floating(x, dtype)
+    if is_torch(x):
+        torch = sys.modules["torch"]
+        return torch.zeros_like(x.detach(), dtype=torch.bfloat16)
+    if isinstance(x, np.ndarray):
+        own = x.dtype if dtype_name(x) == "bfloat16" else np.uint16
+        return np.zeros_like(x, dtype=own, subok=False)
+    xp = array_module(x)
+    return xp.zeros_like(x, dtype=getattr(xp, "bfloat16", xp.uint16))
+
+
 def in_double(x: Array, dtype: str | None = None) -> np.ndarray:
     """Copy x into a float64 NumPy array; from a device it is copied to the host."""
     return on_host(widened(x, dtype)).astype(np.float64)

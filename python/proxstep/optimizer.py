@@ -12,7 +12,8 @@ from . import _core
 from .arrays import Array, beside, gather_small, is_torch, on_host, refuse_masked
 from .checks import count, nearest, positive
 from .penalties import Penalty
-from .rules import Rule
+from .precision import Precision, Rounding
+from .rules import Moments, Rule
 from .step import Metric, StepInfo, check_steppable, is_euclidean, rate
 
 __all__ = ["Optimizer"]
@@ -26,7 +27,7 @@ class _Entry:
 
     param: Array
     rule: Rule
-    moments: dict[str, Array]
+    kept: dict[str, Array]  # the rule's moments and, of a 16-bit array, perhaps its master
     group: int
 
 
@@ -50,6 +51,17 @@ class Optimizer:
         count from memory of the device, so that a CUDA graph that holds a step goes on with every
         replay. Penalties, `grad_scale`, `max_norm` and the rules' other settings stay what they
         were at the capture.
+    moments : {None, "bfloat16"}
+        What `Rule.init` takes: "bfloat16" moments are half as large, rounded stochastically.
+    rounding : {"nearest", "stochastic"}
+        How 16-bit parameters are stored. A change below half of the last digit is lost when it is
+        rounded to nearest; rounded stochastically it is not, in the mean.
+    master : bool
+        Whether 16-bit parameters have float32 masters, which are stepped in their place; the
+        parameters become their masters rounded to nearest. Exact zeros are zeros in both.
+    seed : int
+        Of stochastic rounding, from 0 to 2**64 - 1. Equal seeds give equal bits, whatever the
+        number of threads and the processor.
 
     Attributes
     ----------
@@ -74,6 +86,12 @@ class Optimizer:
     torch parameter other memory afterwards (``p.data = ...``) or resizing an array in place is not
     followed; make a new Optimizer then, and carry the moments over by `state_dict`.
 
+    `moments`, `rounding` and `master` are for arrays in CPU memory. What is zero, infinite, NaN or
+    exact in 16 bits is what it is under either rounding. A master is made from its parameter here;
+    what is written into the parameter later is overwritten by the next step. A nonzero master
+    too small for 16 bits is a zero in the parameter. `StepInfo` counts the parameters' zeros; its
+    penalty and change are those of the masters.
+
     Examples
     --------
     >>> import numpy as np, proxstep as ps
@@ -94,9 +112,14 @@ class Optimizer:
         metric: Metric = "diagonal",
         dtype: str | None = None,
         capturable: bool = False,
+        moments: Moments = None,
+        rounding: Rounding = "nearest",
+        master: bool = False,
+        seed: int = 0,
     ) -> None:
+        precision = Precision(moments, rounding, master, seed)
         defaults = {"rule": rule, "penalty": penalty, "metric": metric}
-        self._plan = _core.Plan(dtype)
+        self._plan = _core.Plan(dtype, precision.seed, precision.stochastic)
         self._entries: list[_Entry] = []
         self.groups = [{**defaults, **group} for group in _as_groups(params)]
         seen: set[int] = set()
@@ -104,13 +127,15 @@ class Optimizer:
             for param in group["params"]:
                 if id(param) not in seen:
                     seen.add(id(param))
-                    self._entries.append(_entry(param, index, group, dtype))
-        gather_small([entry.moments for entry in self._entries])
+                    self._entries.append(_entry(param, index, group, dtype, precision))
+        gather_small([entry.kept for entry in self._entries])
         for group in self.groups:
             self._plan.add_group(group["rule"].spec, is_euclidean(group["metric"]))
         for entry in self._entries:
             spec = getattr(self.groups[entry.group]["penalty"], "spec", None)
-            self._plan.add(entry.group, entry.param, tuple(entry.moments.values()), spec)
+            moments = tuple(entry.kept[name] for name in entry.rule.moments)
+            master = entry.kept.get("master")
+            self._plan.add(entry.group, entry.param, moments, spec, master=master)
         self._plan.check_overlaps()
         self._steps = 0
         self.rates: Array = None
@@ -145,7 +170,7 @@ class Optimizer:
     @property
     def points(self) -> list[Array]:
         """Where the gradients are to be taken."""
-        return [entry.moments.get("y", entry.param) for entry in self._entries]
+        return [entry.kept.get("y", entry.param) for entry in self._entries]
 
     def step(
         self,
@@ -210,10 +235,10 @@ class Optimizer:
         return [rate(value) for value in lr]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the step count and, as ``"<position>.<moment>"``, the moments (no copies)."""
+        """Return the step count and ``"<position>.<name>"`` for moments and masters (no copies)."""
         state: dict[str, Any] = {"steps": self.steps}
         for k, entry in enumerate(self._entries):
-            for name, array in entry.moments.items():
+            for name, array in entry.kept.items():
                 state[f"{k}.{name}"] = array
         return state
 
@@ -223,8 +248,8 @@ class Optimizer:
         Parameters
         ----------
         state : mapping
-            "steps", an integer >= 0, and the moments as arrays of this optimizer's library, shapes
-            and dtypes.
+            "steps", an integer >= 0, and the moments and masters as arrays of this optimizer's
+            library, shapes and dtypes.
 
         Raises
         ------
@@ -267,10 +292,12 @@ def _kind(thing: Any) -> str:
     return f"{type(thing).__module__}.{type(thing).__name__}".removeprefix("builtins.")
 
 
-def _entry(param: Array, index: int, group: Mapping[str, Any], dtype: str | None) -> _Entry:
+def _entry(
+    param: Array, index: int, group: Mapping[str, Any], dtype: str | None, precision: Precision
+) -> _Entry:
     rule: Rule = group["rule"]
     check_steppable(rule, group["penalty"])
-    return _Entry(param, rule, rule.init(param, dtype=dtype).moments, index)
+    return _Entry(param, rule, precision.state(rule, param, dtype), index)
 
 
 def _as_groups(params: Sequence[Any]) -> list[dict[str, Any]]:

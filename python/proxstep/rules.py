@@ -7,10 +7,10 @@ t the number of the step from 1.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from . import _core
-from .arrays import Array, refuse_masked, widened
+from .arrays import Array, bfloat16_zeros, dtype_name, refuse_masked, widened
 from .checks import fraction, non_negative, positive
 
 __all__ = [
@@ -28,12 +28,22 @@ __all__ = [
 ]
 
 
+Moments = Literal["bfloat16"] | None
+
+
+def check_moments(moments: Any) -> None:
+    """Raise for what moments cannot be stored in."""
+    if moments is not None and moments != "bfloat16":
+        raise ValueError(f"moments is {moments!r}; 'bfloat16' or None, the compute type, is needed")
+
+
 @dataclass
 class State:
     """What a rule remembers of one array: the steps taken and its moments.
 
     The moments are plain arrays of x's library and shape in the compute type (float64 for float64,
-    else float32): look at them, save them, put them back.
+    else float32) or, where `Rule.init` was asked for it, in bfloat16: look at them, save them, put
+    them back.
     """
 
     step: int = 0
@@ -64,7 +74,7 @@ class Rule:
         """Return the numbers that the core takes, in its order."""
         return [float(getattr(self, f.name)) for f in fields(self) if f.init]
 
-    def init(self, x: Array, *, dtype: str | None = None) -> State:
+    def init(self, x: Array, *, dtype: str | None = None, moments: Moments = None) -> State:
         """Make the state before the first step on x: zeros, or a copy of x where a rule says so.
 
         Parameters
@@ -73,12 +83,18 @@ class Rule:
             Float64, float32, bfloat16 or float16, of any library that speaks DLPack.
         dtype : str, optional
             What 16-bit integers stand for: "bfloat16" or "float16".
+        moments : {None, "bfloat16"}
+            "bfloat16" halves the moments of x that is not float64: every step rounds them
+            stochastically, up or down with the probabilities that make the mean right, so that
+            decay by little is not lost. Those that start as a copy of x ("y" of `FISTA`, "origin"
+            of `RDA`) stay float32. CPU memory only.
 
         Returns
         -------
         State
             Step 0, and the rule's moments: arrays of x's library, shape, layout and device in the
-            compute type (float64 for float64, else float32).
+            compute type (float64 for float64, else float32). NumPy has no bfloat16: such moments
+            are of x's dtype where that is ml_dtypes' bfloat16, else their bits as uint16.
 
         Raises
         ------
@@ -86,7 +102,7 @@ class Rule:
             For what is not an array, a masked array, and a dtype that is not handled: 16-bit
             integers without `dtype` among them.
         ValueError
-            For a `dtype` that is unknown.
+            For a `dtype` or `moments` that is unknown, and for bfloat16 moments of float64 x.
 
         Examples
         --------
@@ -95,10 +111,17 @@ class Rule:
         State(step=0, moments={'velocity': array([0., 0.])})
         """
         refuse_masked(x)
-        arrays = {name: widened(x, dtype) for name in self.moments}
-        for name, array in arrays.items():
+        check_moments(moments)
+        if moments and dtype_name(x) == "float64":
+            raise ValueError("x has dtype float64; bfloat16 moments are for float32 and 16-bit x")
+        arrays = {}
+        for name in self.moments:
+            if moments and name not in self.starts_at_x:
+                arrays[name] = bfloat16_zeros(x, dtype)
+                continue
+            arrays[name] = widened(x, dtype)
             if name not in self.starts_at_x:
-                array[...] = 0
+                arrays[name][...] = 0
         return State(0, arrays)
 
 

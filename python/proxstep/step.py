@@ -214,7 +214,8 @@ def step(
         Such as ``AdamW(lr=1e-3)``.
     penalty : Penalty, optional
     state : State, optional
-        Made by ``rule.init(x)``; not needed by a rule without moments.
+        Made by ``rule.init(x)``; not needed by a rule without moments. Moments in bfloat16 are
+        rounded by the random bits of seed 0; `Optimizer` takes other seeds.
     lr : float, optional
         Learning rate of this call instead of the rule's.
     grad_scale : float

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-float32, float64, int64, finfo = np.float32, np.float64, np.int64, np.finfo
+float32, float64, finfo = np.float32, np.float64, np.finfo
+int64, uint16 = np.int64, np.uint16
 
 
 def host_of(value: Any) -> Any:

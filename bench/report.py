@@ -27,7 +27,14 @@ from machine import cpu_count, facts
 from step_cases import adam, fista, momentum, sgd, soft_threshold, torch_peers
 from tables import COLUMNS, Record, head, markdown, record, text
 from timing import Pace, measure, set_threads
-from variant_cases import bfloat16, groups, instruction_sets, statistics
+from variant_cases import (
+    bfloat16,
+    bfloat16_moments,
+    groups,
+    instruction_sets,
+    masters,
+    statistics,
+)
 
 QUICK = Pace(rounds=3, most_rounds=15, seconds=0.2, turn=0.004)
 FULL = Pace(rounds=9, most_rounds=41, seconds=4.0, turn=0.02)
@@ -42,6 +49,7 @@ def plan(quick: bool) -> list[Callable[[], Case]]:
     cases += [partial(make, n) for make in (fista, momentum, sgd)]
     cases += [partial(soft_threshold, 10 * n), partial(groups, side, side)]
     cases += [partial(bfloat16, n)] if torch_peers else []
+    cases += [partial(bfloat16_moments, n), partial(masters, n)]
     cases += [partial(adam, n, float), partial(statistics, n)]
     return [*cases, *(partial(instruction_sets, size) for size in (10**4, n))]
 

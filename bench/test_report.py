@@ -16,7 +16,14 @@ import workload
 from call_cases import many_arrays, soft_threshold_call, step_call
 from contest import Goal
 from step_cases import adam, fista, momentum, ours, sgd, soft_threshold
-from variant_cases import bfloat16, groups, instruction_sets, statistics
+from variant_cases import (
+    bfloat16,
+    bfloat16_moments,
+    groups,
+    instruction_sets,
+    masters,
+    statistics,
+)
 
 RULES = {
     "Adam": workload.ADAMW,
@@ -27,7 +34,7 @@ RULES = {
 TINY = [
     *(soft_threshold_call, step_call, partial(many_arrays, 3, 70), partial(groups, 16, 24)),
     *(partial(make, 700) for make in (adam, fista, momentum, sgd, soft_threshold)),
-    *(partial(make, 700) for make in (statistics, instruction_sets)),
+    *(partial(make, 700) for make in (statistics, instruction_sets, bfloat16_moments, masters)),
     partial(adam, 700, np.float64),
 ]
 

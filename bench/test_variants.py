@@ -10,7 +10,18 @@ from contest import OURS
 from proxstep import _core
 from single import SIZES, time_one
 from step_cases import SHRUNK, TORCH_ADAMW, adam
-from variant_cases import ELEMENTS, GROUPS, bfloat16, groups, instruction_sets, statistics
+from variant_cases import (
+    ELEMENTS,
+    GROUPS,
+    HALVED,
+    PRECISIONS,
+    bfloat16,
+    bfloat16_moments,
+    groups,
+    instruction_sets,
+    masters,
+    statistics,
+)
 
 TYPES = [OURS, TORCH_ADAMW, TORCH_ADAMW + SHRUNK]
 
@@ -26,6 +37,18 @@ def test_groups(benchmark, threads, side, name):
 def test_bfloat16(benchmark, threads, n, name):
     pytest.importorskip("torch")
     time_one(benchmark, partial(bfloat16, n), name)
+
+
+@SIZES
+@pytest.mark.parametrize("name", [OURS, OURS + HALVED, TORCH_ADAMW, TORCH_ADAMW + SHRUNK])
+def test_bfloat16_moments(benchmark, threads, n, name):
+    time_one(benchmark, partial(bfloat16_moments, n), name)
+
+
+@SIZES
+@pytest.mark.parametrize("name", PRECISIONS)
+def test_masters(benchmark, threads, n, name):
+    time_one(benchmark, partial(masters, n), name)
 
 
 @SIZES

@@ -48,7 +48,8 @@ class Plan {
   }
 
   // count: None, or the array's own count of steps, a float32 in CPU memory that steps advance.
-  // Such an array may go without a gradient. master: None, or what is stepped instead of a 16-bit x.
+  // Such an array may go without a gradient. master: None, or what is stepped instead of a 16-bit
+  // x.
   void add(std::size_t group, const py::object& x, const py::tuple& moments,
            const py::object& penalty, const py::object& count, const py::object& master) {
     naming("params", entries_.size(), [&] {

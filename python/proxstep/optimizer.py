@@ -133,9 +133,9 @@ class Optimizer:
             self._plan.add_group(group["rule"].spec, is_euclidean(group["metric"]))
         for entry in self._entries:
             spec = getattr(self.groups[entry.group]["penalty"], "spec", None)
-            moments = tuple(entry.kept[name] for name in entry.rule.moments)
-            master = entry.kept.get("master")
-            self._plan.add(entry.group, entry.param, moments, spec, master=master)
+            kept = tuple(entry.kept[name] for name in entry.rule.moments)
+            whole = entry.kept.get("master")
+            self._plan.add(entry.group, entry.param, kept, spec, master=whole)
         self._plan.check_overlaps()
         self._steps = 0
         self.rates: Array = None

@@ -14,16 +14,18 @@ import torch
 from .. import _core
 from ..checks import nearest, positive
 from ..penalties import Penalty
-from ..rules import Rule
+from ..precision import Precision, Rounding
+from ..rules import Moments, Rule
 from ..step import Metric
 from .footing import Footing
 from .inputs import check_group, name_of
-from .plan import Member, NativePlan
+from .plan import Member, NativePlan, Terms
 from .rows import RowPlan, takes_rows
-from .saved import merged_groups, new_moment, own_state
+from .saved import check_moments, merged_groups, new_moment, saved_states
 
 __all__ = ["Options", "ProxOptimizer"]
 
+_OWN = ("max_norm", "nonfinite", "precision", "_setting_names")  # pickled besides torch's
 _NONFINITE = ("ignore", "raise", "skip")
 _DEFAULTS: dict[str, Any] = {
     "penalty": None,
@@ -33,6 +35,10 @@ _DEFAULTS: dict[str, Any] = {
     "max_norm": None,
     "nonfinite": "ignore",
     "skip_zero_rows": False,
+    "moments": None,
+    "rounding": "nearest",
+    "master": False,
+    "seed": 0,
 }
 
 
@@ -46,6 +52,10 @@ class Options(TypedDict, total=False):
     max_norm: float | None
     nonfinite: Literal["ignore", "raise", "skip"]
     skip_zero_rows: bool
+    moments: Moments
+    rounding: Rounding
+    master: bool
+    seed: int
 
 
 class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is not looked at
@@ -70,6 +80,9 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         given: dict[str, Any] = {**_DEFAULTS, **options}
         self.max_norm: float | None = given.pop("max_norm")
         self.nonfinite: str = given.pop("nonfinite")
+        self.precision = Precision(
+            given.pop("moments"), given.pop("rounding"), given.pop("master"), given.pop("seed")
+        )
         if self.max_norm is not None:
             positive("max_norm", self.max_norm)
         if self.nonfinite not in _NONFINITE:
@@ -202,7 +215,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
                     dense.setdefault((p.device, bool(group["maximize"])), []).append(member)
         self._row_plans = by_rows
         self._plans = [
-            NativePlan(own, self.param_groups, rules, -1 if maximize else 1)
+            NativePlan(own, Terms(self.param_groups, rules, self.precision), maximize)
             for (_, maximize), own in dense.items()
         ]
         self._plans += by_rows.values()
@@ -211,7 +224,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
     def _row_plan(self, member: Member, rules: list[Rule]) -> RowPlan:
         plan = self._row_plans.get(member.param)
         if plan is None or not plan.take_rules(rules):
-            return RowPlan(member, self.param_groups, rules)
+            return RowPlan(member, Terms(self.param_groups, rules, self.precision))
         plan.move(member, self.param_groups)
         return plan
 
@@ -258,12 +271,23 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
             state["step"] = torch.zeros((), dtype=torch.float32)
             rule = self._make_rule(group)
             for name in rule.moments:
-                moment = new_moment(param)
+                moment = new_moment(param, self._moment_dtype(param, name, rule))
                 if name in rule.starts_at_x:
                     moment.copy_(param)
                 self._start(name, moment, group)
                 state[self.moment_names.get(name, name)] = moment
+            if self._has_master(param):
+                state["master"] = new_moment(param, torch.float32).copy_(param)
         return state
+
+    def _moment_dtype(self, param: Any, name: str, rule: Rule) -> Any:
+        if param.dtype == torch.float64:
+            return torch.float64
+        narrow = self.precision.moments is not None and name not in rule.starts_at_x
+        return torch.bfloat16 if narrow else torch.float32
+
+    def _has_master(self, param: Any) -> bool:
+        return self.precision.master and param.dtype.itemsize == 2
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as torch's optimizers do, without the penalties.
@@ -295,8 +319,10 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
             Where groups, names or shapes differ; nothing has changed then.
         """
         merged = merged_groups(self.param_groups, state_dict)
-        moments = [self._moments(group) for group in merged]
-        state = own_state(self.param_groups, state_dict, moments)
+        state = {
+            param: self._restored(param, group, saved)
+            for param, group, saved in saved_states(self.param_groups, merged, state_dict)
+        }
         penalties = [group["penalty"] for group in self.param_groups]
         self.flush()
         super().load_state_dict({"state": {}, "param_groups": merged})
@@ -304,12 +330,27 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
             group["penalty"] = penalty
         self.state.update(state)
 
-    def _moments(self, group: Mapping[str, Any]) -> list[str]:
-        return [self.moment_names.get(name, name) for name in self._make_rule(group).moments]
+    def _restored(
+        self, param: Any, group: Mapping[str, Any], saved: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Copy what was saved of a parameter, in the dtypes of this optimizer."""
+        rule = self._make_rule(group)
+        dtypes = {
+            self.moment_names.get(name, name): self._moment_dtype(param, name, rule)
+            for name in rule.moments
+        }
+        name = name_of(self.param_groups, param)
+        check_moments(name, param, saved, list(dtypes))
+        if self._has_master(param):
+            dtypes["master"] = torch.float32
+            saved = {"master": param, **saved}
+        steps = float(saved.get("step", bool(dtypes)))  # torch.optim.SGD keeps no count
+        state = {"step": torch.tensor(steps, dtype=torch.float32)}
+        return state | {key: new_moment(param, d).copy_(saved[key]) for key, d in dtypes.items()}
 
     def __getstate__(self) -> dict[str, Any]:
         self.flush()
-        own = {name: getattr(self, name) for name in ("max_norm", "nonfinite", "_setting_names")}
+        own = {name: getattr(self, name) for name in _OWN}
         return {**super().__getstate__(), **own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -10,13 +10,23 @@ from typing import Any, ClassVar
 import torch
 
 from .. import _core
+from ..precision import Precision
 from ..rules import Rule
 from ..step import is_euclidean
 from .inputs import local, name_of, penalty_of
 
-__all__ = ["Groups", "Member", "NativePlan"]
+__all__ = ["Groups", "Member", "NativePlan", "Terms"]
 
 Groups = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What all plans of an optimizer share: the parameter groups, their rules, the precision."""
+
+    groups: Groups
+    rules: Sequence[Rule]
+    precision: Precision
 
 
 @dataclass(frozen=True)
@@ -34,26 +44,21 @@ class NativePlan:
     Parameters
     ----------
     members : list of Member
-    groups : list of dict
-        The optimizer's parameter groups.
-    rules : list of Rule
-        One per group.
-    sign : int
-        1, or -1 to go up.
+    terms : Terms
+    maximize : bool
+        Whether to go up.
     """
 
     clips: ClassVar[bool] = True  # by the norm of its gradients, in the pass of the step
 
-    def __init__(
-        self, members: list[Member], groups: Groups, rules: list[Rule], sign: int = 1
-    ) -> None:
+    def __init__(self, members: list[Member], terms: Terms, maximize: bool) -> None:
         self._members = members
-        self._groups = groups
-        self._sign = sign
-        self._rules = list(rules)
+        self._groups = terms.groups
+        self._sign = -1.0 if maximize else 1.0
+        self._rules = list(terms.rules)
         self._grads: list[Any] = []
-        self._core = _core.Plan()
-        for group, rule in zip(groups, rules, strict=True):
+        self._core = _core.Plan(None, terms.precision.seed, terms.precision.stochastic)
+        for group, rule in zip(terms.groups, terms.rules, strict=True):
             self._core.add_group(rule.spec, is_euclidean(group["metric"]))
         for member in members:
             self._add(member)
@@ -61,7 +66,7 @@ class NativePlan:
 
     def _add(self, member: Member) -> None:
         state = dict(member.state)
-        count = state.pop("step")
+        count, master = state.pop("step"), state.pop("master", None)
         penalty = penalty_of(self._groups[member.group], member.param)
         self._core.add(
             member.group,
@@ -69,6 +74,7 @@ class NativePlan:
             tuple(local(moment) for moment in state.values()),
             None if penalty is None else penalty.spec,
             count,
+            local(master),
         )
 
     def take_rules(self, rules: list[Rule]) -> bool:

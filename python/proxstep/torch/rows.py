@@ -14,7 +14,7 @@ from .. import _core
 from ..rules import Rule
 from ..step import is_euclidean
 from .inputs import name_of, penalty_of
-from .plan import Groups, Member
+from .plan import Groups, Member, Terms
 
 __all__ = ["RowPlan", "takes_rows"]
 
@@ -32,20 +32,30 @@ class RowPlan:
     Parameters
     ----------
     member : Member
-    groups : list of dict
-        The optimizer's parameter groups.
-    rules : list of Rule
-        One per group.
+    terms : Terms
+
+    Raises
+    ------
+    ValueError
+        For 16-bit parameters with masters or stochastic rounding, which rows do not serve.
     """
 
     clips: ClassVar[bool] = False  # the norm of its gradients must be asked for
 
-    def __init__(self, member: Member, groups: Groups, rules: list[Rule]) -> None:
+    def __init__(self, member: Member, terms: Terms) -> None:
         self._member = member
-        self._groups = groups
-        self._rule = rules[member.group]
+        self._groups = terms.groups
+        self._rule = terms.rules[member.group]
+        if "master" in member.state or (
+            terms.precision.stochastic and member.param.dtype.itemsize == 2
+        ):
+            name = name_of(terms.groups, member.param)
+            raise ValueError(
+                f"{name}: masters and stochastic rounding are not served where rows are stepped by "
+                "themselves, for sparse gradients or skip_zero_rows"
+            )
         self._address = member.param.data_ptr()
-        euclidean = is_euclidean(groups[member.group]["metric"])
+        euclidean = is_euclidean(terms.groups[member.group]["metric"])
         taken = int(member.state["step"])
         x, moments, rule, penalty = self._arrays()
         self._core = _core.RowPlan(x, moments, rule, penalty, euclidean, taken)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from .inputs import name_of
-
-__all__ = ["merged_groups", "new_moment", "own_state"]
+__all__ = ["check_moments", "merged_groups", "new_moment", "saved_states"]
 
 _FOREIGN = {"max_exp_avg_sq": "amsgrad"}  # state that no rule here keeps -> the setting behind it
 
 
-def new_moment(param: Any) -> Any:
-    """Zeros of the parameter's shape and layout, in the compute type."""
-    wide = torch.float64 if param.dtype == torch.float64 else torch.float32
-    return torch.zeros_like(param, dtype=wide, memory_format=torch.preserve_format)
+def new_moment(param: Any, dtype: Any) -> Any:
+    """Make zeros of the parameter's shape and layout."""
+    return torch.zeros_like(param, dtype=dtype, memory_format=torch.preserve_format)
 
 
 def merged_groups(groups: Sequence[Mapping[str, Any]], state_dict: Any) -> list[dict[str, Any]]:
@@ -40,27 +37,27 @@ def merged_groups(groups: Sequence[Mapping[str, Any]], state_dict: Any) -> list[
     ]
 
 
-def own_state(
-    groups: Sequence[Mapping[str, Any]], state_dict: Mapping[str, Any], moments: Sequence[list[str]]
-) -> dict[Any, dict[str, Any]]:
-    """Copy the saved counts and moments as the steps need them, by parameter.
+def saved_states(
+    groups: Sequence[Mapping[str, Any]],
+    merged: Sequence[Mapping[str, Any]],
+    state_dict: Mapping[str, Any],
+) -> Iterator[tuple[Any, Mapping[str, Any], Mapping[str, Any]]]:
+    """Return every parameter with a saved state, its merged group, and that state."""
+    for group, settings, saved in zip(groups, merged, state_dict["param_groups"], strict=True):
+        for param, key in zip(group["params"], saved["params"], strict=True):
+            state = state_dict["state"].get(key)
+            if state:
+                yield param, settings, state
+
+
+def check_moments(name: str, param: Any, saved: Mapping[str, Any], moments: list[str]) -> None:
+    """Raise where moments are missing, foreign, or of other shapes.
 
     Raises
     ------
     ValueError
-        With the parameter's name, where moments are missing, foreign, or of other shapes.
+        With the parameter's name.
     """
-    copies = {}
-    for group, saved_group, names in zip(groups, state_dict["param_groups"], moments, strict=True):
-        for param, key in zip(group["params"], saved_group["params"], strict=True):
-            saved = state_dict["state"].get(key)
-            if saved:
-                _check_moments(name_of(groups, param), param, saved, names)
-                copies[param] = _copy(param, saved, names)
-    return copies
-
-
-def _check_moments(name: str, param: Any, saved: Mapping[str, Any], moments: list[str]) -> None:
     for key, setting in _FOREIGN.items():
         if key in saved:
             raise ValueError(f"the state of {name} was made with {setting}, which is not served")
@@ -71,9 +68,3 @@ def _check_moments(name: str, param: Any, saved: Mapping[str, Any], moments: lis
         if tuple(shape) != tuple(param.shape):
             own = tuple(param.shape)
             raise ValueError(f"{key} of {name} has shape {tuple(shape)}, the parameter {own}")
-
-
-def _copy(param: Any, saved: Mapping[str, Any], moments: list[str]) -> dict[str, Any]:
-    steps = float(saved.get("step", bool(moments)))  # torch.optim.SGD keeps no count
-    state = {"step": torch.tensor(steps, dtype=torch.float32)}
-    return state | {key: new_moment(param).copy_(saved[key]) for key in moments}

@@ -1,0 +1,134 @@
+"""A smaller dense model with the same outputs."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+
+from .attention import shrink_attentions, without_weights
+from .layers import Change
+from .recording import Recording
+from .removal import shrink
+from .summary import CompactionSummary
+from .tracing import pieces
+from .verification import compare, evaluation, outputs
+
+
+def compact(
+    model: Any, example_input: Any, *, tolerance: float | None = None
+) -> tuple[Any, CompactionSummary]:
+    r"""Return a smaller dense copy of a model with the same outputs, and what was removed.
+
+    A neuron whose row of weights is zero is constant, :math:`b_j`, and so is what activations and
+    batch norms make of it, :math:`c_j = f(b_j)`. It leaves, and the next layer's bias takes over:
+
+    .. math:: W x + b = \sum_{j\ \mathrm{stays}} W_j x_j
+              + \Bigl(b + \sum_{j\ \mathrm{leaves}} W_j c_j\Bigr).
+
+    A neuron that nothing uses leaves as well: the columns that it meets are zero. Row-group
+    penalties (``Group(L1(lam), over="rows")``) make the former, ``over="columns"`` the latter. Only
+    exact zeros count, and what they entail further up and down the model.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        It stays as it is. All its parameters must be finite.
+    example_input : tensor or tuple
+        The model's argument, or its positional arguments. Shapes are read from a run on them, and
+        the outputs on them are compared.
+    tolerance : float, optional
+        Largest difference of outputs allowed, relative to the largest output. By default 1e-9 for
+        float64, 1e-4 for float32, 1e-2 for float16 and 5e-2 for bfloat16.
+
+    Returns
+    -------
+    model : torch.nn.Module
+        A copy of the same classes, names and training flags, with smaller parameters; only
+        attention that lost heads is a `CompactAttention`. It has new parameters: make a new
+        optimizer for it.
+    summary : CompactionSummary
+        Sizes before and after; ``print(summary)`` shows a table.
+
+    Raises
+    ------
+    TypeError
+        For what is no module.
+    ValueError
+        For a parameter with NaN or infinity.
+    CompactionError
+        If the outputs differ by more than the tolerance.
+
+    Notes
+    -----
+    The model is traced by torch.fx. Where that fails, because a forward branches on its input, the
+    parts are traced one by one. Understood are
+
+    * `Linear`, `Conv1d` to `Conv3d`, with one group or one per channel, and `BatchNorm1d` to
+      `BatchNorm3d` with running statistics;
+    * elementwise activations, arithmetic and dropout, as modules, functions, methods or operators;
+    * maximum and average pooling, `mean` over space, `flatten` and ``x.view(x.size(0), -1)``;
+    * residual sums: a channel leaves only if all branches let it go; concatenation of channels;
+    * the feed-forward halves of `TransformerEncoderLayer` and `TransformerDecoderLayer`, and heads
+      of `MultiheadAttention` whose values or whose part of the output projection are zero, where
+      the attention weights are not used.
+
+    All else is left alone, and so are the channels that enter it or come out of it: `LayerNorm`,
+    softmax, indexing, `view` and `split` with fixed sizes (and with them the heads of attention
+    written by hand, as in nanoGPT), embeddings, transposed and grouped convolutions, recurrent
+    layers, subclasses, layers with hooks or parametrizations, layers called twice, tied weights. A
+    constant that is not 0 stays where it enters a convolution padded with zeros. A layer keeps at
+    least one output.
+
+    The outputs agree in eval mode and for finite activations. In training a batch norm has other
+    statistics and dropout also hits constants, so that the two models then train differently.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from proxstep.torch import compact
+    >>> model = torch.nn.Sequential(
+    ...     torch.nn.Linear(4, 3), torch.nn.Sigmoid(), torch.nn.Linear(3, 2, bias=False)
+    ... )
+    >>> with torch.no_grad():
+    ...     model[0].weight[1] = 0
+    >>> smaller, summary = compact(model, torch.ones(1, 4))
+    >>> print(summary)
+    0           outputs              3 ->            2
+    2           inputs               3 ->            2
+    parameters                      21 ->           16
+    >>> smaller[2]
+    Linear(in_features=2, out_features=2, bias=True)
+    """
+    _check(model)
+    arguments = example_input if isinstance(example_input, tuple) else (example_input,)
+    smaller = copy.deepcopy(model)
+    with evaluation(smaller):
+        recording = Recording(smaller)
+        with recording.listening():
+            before = outputs(smaller, arguments)
+        changes = _shrink(smaller, recording)
+        compare(before, outputs(smaller, arguments), tolerance)
+    return smaller, CompactionSummary(tuple(changes), _size(model), _size(smaller))
+
+
+def _shrink(model: Any, recording: Recording) -> list[Change]:
+    changes: list[Change] = []
+    for piece in pieces(model, recording):
+        changes += shrink(piece, recording)
+        recording.weights_asked -= without_weights(piece, recording)
+    return [*changes, *shrink_attentions(model, recording)]
+
+
+def _check(model: Any) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {type(model).__name__}; a torch.nn.Module is needed")
+    for name, parameter in model.named_parameters():
+        if not bool(torch.isfinite(parameter).all()):
+            raise ValueError(f"{name} holds NaN or infinity; a diverged model has no dead neurons")
+
+
+def _size(model: Any) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,79 @@
+"""One run of a model on the example: how often each module was called, and with what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_flatten
+
+Call = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+class Recording:
+    """Names and calls of the modules of a model, and the parameters that several modules share.
+
+    Inputs are held of modules that have parts only, which are what is traced.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.names = {module: name for name, module in model.named_modules()}
+        self.calls: Counter[Any] = Counter()
+        self.inputs: dict[Any, Call] = {}
+        self.varying: set[Any] = set()  # called with several shapes
+        self.weights_asked: set[Any] = set()  # attention whose weights are wanted
+        self.shared = _shared(model)
+        paths = Counter(module for _, module in model.named_modules(remove_duplicate=False))
+        self.aliased = {module for module, count in paths.items() if count > 1}
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Record every call."""
+        hooks = [m.register_forward_pre_hook(self._record, with_kwargs=True) for m in self.names]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _record(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.calls[module] += 1
+        if isinstance(module, nn.MultiheadAttention) and _asks(*args, **kwargs):
+            self.weights_asked.add(module)
+        if any(module.children()):
+            first = self.inputs.setdefault(module, (args, kwargs))
+            if _form(first) != _form((args, kwargs)):
+                self.varying.add(module)
+
+
+def _asks(
+    query: Any, key: Any, value: Any, mask: Any = None, need_weights: bool = True, **_: Any
+) -> bool:
+    """Tell whether a call of `nn.MultiheadAttention` wants the weights."""
+    return need_weights
+
+
+def _form(call: Call) -> list[Any]:
+    """Give the shapes of a call's tensors, and its numbers."""
+    leaves, structure = tree_flatten(call)
+    return [structure, *map(_leaf_form, leaves)]
+
+
+def _leaf_form(leaf: Any) -> Any:
+    if isinstance(leaf, torch.Tensor):
+        return leaf.shape, leaf.dtype
+    return leaf if leaf is None or isinstance(leaf, (int, float, str)) else type(leaf)
+
+
+def _shared(model: Any) -> set[int]:
+    """Find the parameters that more than one module has."""
+    owners = Counter(
+        id(parameter)
+        for module in model.modules()
+        for parameter in module.parameters(recurse=False)
+    )
+    return {parameter for parameter, count in owners.items() if count > 1}

@@ -1,0 +1,199 @@
+"""What the nodes of a traced model do to channels: one rule for each kind of node.
+
+A rule returns the node's `Value`, NOTHING where no channel is in it, or None where it does not
+understand: then all channels that enter stay.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from .channels import Value
+from .elementwise import elementwise
+from .layers import CONVOLUTIONS, Product, Scale, channelwise, finite, normalised
+from .reading import NOTHING, Reading
+
+Rule = Callable[[Reading, Any], Any]
+
+
+def linear(reading: Reading, node: Any) -> Any:
+    """Make channels along the last axis."""
+    return _product(reading, node, reading.rank(node.args[0]) - 1)
+
+
+def convolution(reading: Reading, node: Any) -> Any:
+    """Make channels before the axes of space; with one weight per channel, scale them."""
+    module = reading.module(node)
+    axis = reading.rank(node.args[0]) - CONVOLUTIONS[type(module)] - 1
+    if module.groups == 1:
+        return _product(reading, node, axis)
+    if not module.groups == module.in_channels == module.out_channels:
+        return None
+    sizes = ("in_channels", "out_channels", "groups")
+    return _scale(reading, node, axis, (("weight", "bias"), sizes, channelwise))
+
+
+def _product(reading: Reading, node: Any, axis: int) -> Any:
+    module = reading.own_module(node)
+    if module is None:
+        return None
+    inputs = reading.entering(node.args[0], axis)
+    outputs = reading.channels.new(module.weight.shape[0])
+    layer = Product.of(reading.name(node), module, inputs, outputs)
+    reading.layers.append(layer)
+    return Value(outputs, axis, layer.result())
+
+
+def _scale(reading: Reading, node: Any, axis: int, kind: Any) -> Any:
+    tensors, sizes, result = kind
+    module, value = reading.own_module(node), reading.value(node.args[0])
+    if module is None or value is None or value.axis != axis:
+        return None
+    reading.layers.append(Scale(reading.name(node), module, value.ids, tensors, sizes))
+    return Value(value.ids, axis, finite(result(module, value)))
+
+
+def batch_norm(reading: Reading, node: Any) -> Any:
+    """Scale and shift by the running statistics."""
+    module = reading.module(node)
+    if module.running_mean is None:
+        return None
+    tensors = ("weight", "bias", "running_mean", "running_var")
+    result = lambda module, value: normalised(module, value.constants)  # noqa: E731
+    return _scale(reading, node, 1, (tensors, ("num_features",), result))
+
+
+def prelu(reading: Reading, node: Any) -> Any:
+    """Scale what is negative, by one number or by one for each channel."""
+    if reading.module(node).num_parameters == 1:
+        return elementwise(reading, node)
+    return _scale(reading, node, 1, (("weight",), ("num_parameters",), _leaky))
+
+
+def _leaky(module: Any, value: Value) -> Any:
+    c = value.constants
+    return torch.where(c > 0, c, module.weight.double().cpu() * c)
+
+
+def same(reading: Reading, node: Any) -> Any:
+    """Leave everything as it is."""
+    return reading.value(node.args[0])
+
+
+def dropout(reading: Reading, node: Any) -> Any:
+    """Leave everything as it is, unless it drops in eval mode too."""
+    return None if argument(node, 2, "training", True) else same(reading, node)
+
+
+def pool(reading: Reading, node: Any, dimensions: int) -> Any:
+    """Join neighbours in space."""
+    value = reading.value(node.args[0])
+    if value is None or value.axis != reading.rank(node) - dimensions - 1:
+        return None
+    return value
+
+
+def average(reading: Reading, node: Any, dimensions: int) -> Any:
+    """Join neighbours in space; next to a border of zeros, or with a divisor, only 0 is kept."""
+    value = pool(reading, node, dimensions)
+    if value is None or _plain_average(reading, node):
+        return value
+    constants = torch.where(value.constants == 0, 0.0, torch.nan).double()
+    return Value(value.ids, value.axis, constants)
+
+
+def _plain_average(reading: Reading, node: Any) -> bool:
+    if node.op != "call_module":
+        return len(node.args) <= 3 and set(node.kwargs) <= {"kernel_size", "stride"}
+    module = reading.module(node)
+    sides = module.padding if isinstance(module.padding, tuple) else (module.padding,)
+    counted = module.count_include_pad and set(sides) != {0}
+    return not counted and getattr(module, "divisor_override", None) is None
+
+
+def flatten(reading: Reading, node: Any) -> Any:
+    """Join axes: each channel then has several positions."""
+    if node.op == "call_module":
+        module = reading.module(node)
+        return _flattened(reading, node, module.start_dim, module.end_dim)
+    start, end = argument(node, 1, "start_dim", 0), argument(node, 2, "end_dim", -1)
+    return _flattened(reading, node, start, end)
+
+
+def _flattened(reading: Reading, node: Any, start: Any, end: Any) -> Any:
+    value, shape = reading.value(node.args[0]), reading.shape(node.args[0])
+    if value is None or not (isinstance(start, int) and isinstance(end, int)):
+        return None
+    start, end = start % len(shape), end % len(shape)
+    if value.axis < start:
+        return value
+    if value.axis > end:
+        return Value(value.ids, value.axis - (end - start), value.constants)
+    spread = [1] * (value.axis - start) + [-1] + [1] * (end - value.axis)
+    position = torch.arange(len(value.ids)).view(spread).expand(shape[start : end + 1]).flatten()
+    return Value([value.ids[i] for i in position.tolist()], start, value.constants[position])
+
+
+def view(reading: Reading, node: Any) -> Any:
+    """Understand ``x.view(x.size(0), -1)``, which is ``x.flatten(1)``."""
+    sizes, shapes = node.args[1:], (reading.shape(node), reading.shape(node.args[0]))
+    if len(sizes) != 2 or sizes[1] != -1 or shapes[0][:1] != shapes[1][:1]:
+        return None
+    return _flattened(reading, node, 1, -1)
+
+
+def mean(reading: Reading, node: Any) -> Any:
+    """Average over other axes than that of the channels."""
+    value, rank = reading.value(node.args[0]), reading.rank(node.args[0])
+    axes = argument(node, 1, "dim", None)
+    axes = [axes] if isinstance(axes, int) else axes
+    if value is None or not axes or len(node.args) > 2 or set(node.kwargs) - {"dim", "keepdim"}:
+        return None
+    axes = {axis % rank for axis in axes}
+    if value.axis in axes:
+        return None
+    before = 0 if node.kwargs.get("keepdim") else sum(axis < value.axis for axis in axes)
+    return Value(value.ids, value.axis - before, value.constants)
+
+
+def concatenate(reading: Reading, node: Any) -> Any:
+    """Put channels side by side."""
+    if not isinstance(node.args[0], (list, tuple)):
+        return None
+    values: list[Any] = [reading.value(part) for part in node.args[0]]
+    axis = argument(node, 1, "dim", 0)
+    if any(v is None or v.axis != axis % reading.rank(node) for v in values):
+        return None
+    ids = [i for v in values for i in v.ids]
+    return Value(ids, values[0].axis, torch.cat([v.constants for v in values]))
+
+
+def size(reading: Reading, node: Any) -> Any:
+    """Ask for a size: harmless where it is not the number of channels."""
+    value = reading.value(node.args[0])
+    asked = node.args[1:] if node.op == "call_method" else ()
+    if asked or node.kwargs:
+        wanted = [*asked, *node.kwargs.values()]
+    else:
+        wanted = [user.args[1] for user in node.users if user.target is operator.getitem]
+        if len(wanted) < len(node.users):
+            return None
+    rank = reading.rank(node.args[0])
+    plain = all(isinstance(axis, int) for axis in wanted)
+    return NOTHING if value and plain and all(a % rank != value.axis for a in wanted) else None
+
+
+def argument(node: Any, position: int, name: str, default: Any) -> Any:
+    """Give an argument of a call, wherever it stands."""
+    return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
+
+
+def attribute(reading: Reading, node: Any) -> Any:
+    """Read an attribute: only that of the shape has to do with channels."""
+    if node.args[1] == "shape":
+        return size(reading, node)
+    return NOTHING if node.args[1] in ("dtype", "device", "ndim") else None

@@ -1,0 +1,56 @@
+"""Which rule serves which module, function or method; what is not here is not understood."""
+
+from __future__ import annotations
+
+import builtins
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from . import rules
+from .elementwise import FUNCTIONS, METHODS, MODULES, elementwise
+from .layers import CONVOLUTIONS, NORMS
+
+_DROPOUTS = [
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "AlphaDropout",
+    "FeatureAlphaDropout",
+]
+_MAXIMA = ["MaxPool{}d", "AdaptiveMaxPool{}d", "AdaptiveAvgPool{}d"]
+_MAXIMA_FUNCTIONS = ["max_pool{}d", "adaptive_max_pool{}d", "adaptive_avg_pool{}d"]
+
+RULES: dict[Any, rules.Rule] = {
+    nn.Linear: rules.linear,
+    **dict.fromkeys(CONVOLUTIONS, rules.convolution),
+    **dict.fromkeys(NORMS, rules.batch_norm),
+    nn.PReLU: rules.prelu,
+    **dict.fromkeys([*MODULES, *FUNCTIONS, *METHODS], elementwise),
+    nn.Identity: rules.same,
+    **{getattr(nn, name): rules.same for name in _DROPOUTS},
+    **dict.fromkeys([F.dropout, F.dropout1d, F.dropout2d, F.dropout3d], rules.dropout),
+    nn.Flatten: rules.flatten,
+    torch.flatten: rules.flatten,
+    "flatten": rules.flatten,
+    "view": rules.view,
+    "reshape": rules.view,
+    torch.mean: rules.mean,
+    "mean": rules.mean,
+    torch.cat: rules.concatenate,
+    torch.concat: rules.concatenate,
+    "size": rules.size,
+    builtins.getattr: rules.attribute,
+}
+
+for d in (1, 2, 3):
+    for name in _MAXIMA:
+        RULES[getattr(nn, name.format(d))] = partial(rules.pool, dimensions=d)
+    for name in _MAXIMA_FUNCTIONS:
+        RULES[getattr(F, name.format(d))] = partial(rules.pool, dimensions=d)
+    RULES[getattr(nn, f"AvgPool{d}d")] = partial(rules.average, dimensions=d)
+    RULES[getattr(F, f"avg_pool{d}d")] = partial(rules.average, dimensions=d)

@@ -1,0 +1,116 @@
+"""Symbolic tracing in pieces: what cannot be traced is one step of the whole, and is looked into.
+
+A module whose forward branches on its input cannot be traced by torch.fx. Its parts often can.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.fx.passes.shape_prop import ShapeProp
+
+from .recording import Call, Recording
+
+_TRANSFORMER_LAYERS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The traced forward of a module, with shapes; ``runs`` is how often the example ran it."""
+
+    nodes: list[Any]
+    modules: dict[str, Any]
+    runs: int
+    read_directly: set[int]  # parameters that enter other than through the call of their module
+
+
+def is_altered(module: Any) -> bool:
+    """Tell whether a module does other things than its type says."""
+    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
+
+
+class FeedForward(nn.Module):  # type: ignore[misc]
+    """What the layers of `nn.Transformer` do between their norms, without the dropout."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.first, self.second, self.activation = layer.linear1, layer.linear2, layer.activation
+
+    def forward(self, x: Any) -> Any:
+        """Apply both layers."""
+        return self.second(self.activation(self.first(x)))
+
+
+class _Tracer(fx.Tracer):  # type: ignore[misc]
+    """A tracer to which a module that it cannot trace is one node."""
+
+    def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
+        """Take a module with hooks as a whole: they may do anything."""
+        return is_altered(m) or super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(self, m: Any, forward: Any, args: Any, kwargs: Any) -> Any:
+        before = len(self.graph.nodes)
+        try:
+            return super().call_module(m, forward, args, kwargs)
+        except Exception:  # whatever the code of a user raises when it is given symbols
+            for node in list(self.graph.nodes)[before:][::-1]:
+                self.graph.erase_node(node)
+            return self.create_proxy("call_module", self.path_of_module(m), args, kwargs)
+
+
+def pieces(model: Any, recording: Recording) -> Iterator[Piece]:
+    """Trace a module, or its parts where that fails, and the parts of what stayed whole."""
+    runs = recording.calls[model]
+    if isinstance(model, _TRANSFORMER_LAYERS) and model not in recording.varying and runs:
+        source = next(iter(inspect.signature(model.forward).parameters))
+        args, kwargs = recording.inputs[model]
+        piece = _trace(FeedForward(model), ((args or (kwargs[source],))[:1], {}), runs)
+    elif model in recording.inputs and model not in recording.varying:
+        piece = _trace(model, recording.inputs[model], runs)
+    else:
+        piece = None
+    if piece is not None:
+        yield piece
+    parts = model.children() if piece is None else _wholes(piece)
+    for part in parts:
+        yield from pieces(part, recording)
+
+
+def _wholes(piece: Piece) -> Iterator[Any]:
+    """Modules with parts that are one node of a piece."""
+    for node in piece.nodes:
+        if node.op == "call_module" and any(piece.modules[node.target].children()):
+            yield piece.modules[node.target]
+
+
+def _trace(model: Any, call: Call, runs: int) -> Piece | None:
+    try:
+        arguments = _arguments(model, call)
+        fixed = {n: v for n, v in arguments.items() if not isinstance(v, torch.Tensor)}
+        graph = _Tracer().trace(model, concrete_args=fixed)
+        traced = fx.GraphModule(model, graph)
+        ShapeProp(traced).propagate(*arguments.values())
+    except Exception:  # as above, and the example may not go through
+        return None
+    nodes = list(graph.nodes)
+    modules = {n.target: traced.get_submodule(n.target) for n in nodes if n.op == "call_module"}
+    direct = {id(_attribute(model, n.target)) for n in nodes if n.op == "get_attr"}
+    return Piece(nodes, modules, runs, direct)
+
+
+def _arguments(model: Any, call: Call) -> dict[str, Any]:
+    """Give all arguments of a call, by name."""
+    bound = inspect.signature(model.forward).bind(*call[0], **call[1])
+    bound.apply_defaults()
+    return dict(bound.arguments)
+
+
+def _attribute(model: Any, path: str) -> Any:
+    for name in path.split("."):
+        model = getattr(model, name)
+    return model

@@ -1,0 +1,68 @@
+"""The example's outputs, before and after: they must agree to rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_flatten
+
+# Relative to the largest element: sums in another order, and a 16-bit activation rounded elsewhere.
+_TOLERANCES = {torch.float16: 1e-2, torch.bfloat16: 5e-2, torch.float64: 1e-9}
+_TOLERANCE = 1e-4
+
+
+class CompactionError(RuntimeError):
+    """The smaller model does not compute what the model computes."""
+
+
+@contextmanager
+def evaluation(model: Any) -> Iterator[None]:
+    """Put a model in eval mode, each module as it was afterwards; new parts as what holds them."""
+    flags = {name: module.training for name, module in model.named_modules()}
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # it bypasses the modules
+    try:
+        model.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        for name, module in model.named_modules():
+            module.training = _flag(flags, name)
+
+
+def _flag(flags: dict[str, bool], name: str) -> bool:
+    while name not in flags:
+        name = name.rpartition(".")[0]
+    return flags[name]
+
+
+def outputs(model: Any, arguments: tuple[Any, ...]) -> list[Any]:
+    """Run a model, twice alike if it draws random numbers, and give the tensors it returns."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        leaves, _ = tree_flatten(model(*arguments))
+    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+
+
+def compare(before: list[Any], after: list[Any], tolerance: float | None) -> None:
+    """Raise unless the outputs agree to a tolerance, by default that of their dtype's rounding."""
+    for k, (want, got) in enumerate(zip(before, after, strict=True)):
+        if want.shape != got.shape:
+            raise CompactionError(f"output {k} has shape {got.shape}, not {want.shape}")
+        allowed = _TOLERANCES.get(want.dtype, _TOLERANCE) if tolerance is None else tolerance
+        _compare(k, want.double().cpu(), got.double().cpu(), allowed)
+
+
+def _compare(k: int, want: Any, got: Any, tolerance: float) -> None:
+    difference = torch.where((want == got) | (want.isnan() & got.isnan()), 0.0, (want - got).abs())
+    scale = torch.nan_to_num(want, nan=0.0, posinf=0.0, neginf=0.0).abs()
+    largest = scale.max().item() if scale.numel() else 0.0
+    if not bool((difference <= tolerance * largest).all()):
+        raise CompactionError(
+            f"output {k} of the smaller model differs by {difference.max().item():.3g}; its "
+            f"largest element was {largest:.3g}, and {tolerance:g} of that is allowed"
+        )

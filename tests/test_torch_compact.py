@@ -186,6 +186,17 @@ def test_an_average_that_counts_a_border_keeps_no_constant(pool: Any) -> None:
     assert removed == (1 if pool.divisor_override or pool.count_include_pad else 2)
 
 
+def test_a_kernel_is_dead_where_all_its_taps_are() -> None:
+    model = nn.Sequential(nn.Conv2d(2, 5, 3), nn.Sigmoid(), nn.Conv2d(5, 3, (2, 3))).double()
+    models.randomise(model)
+    model[0].weight.data[[0, 3], :, :2] = 0
+    model[0].weight.data[3, :, 2, 1:] = 0
+    model[2].weight.data[:, [1, 2], :, :2] = 0
+    model[2].weight.data[:, 2] = 0
+    found = sizes(compacted(model, sample(2, 2, 7, 6))[1])
+    assert found == {("0", "outputs"): 1, ("2", "inputs"): 1}
+
+
 def test_a_residual_sum_loses_what_all_branches_let_go() -> None:
     model = models.randomise(models.Residual()).double()
     models.kill_rows(model.stem, [0, 1, 2])

@@ -115,8 +115,9 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.attention = nn.MultiheadAttention(12, 4, **settings)
 
-    def forward(self, query: Any, key: Any, value: Any, *masks: Any) -> Any:
-        padding, mask = masks or (None, None)
+    def forward(
+        self, query: Any, key: Any, value: Any, padding: Any = None, mask: Any = None
+    ) -> Any:
         output, _ = self.attention(query, key, value, key_padding_mask=padding, attn_mask=mask)
         return output
 

@@ -144,7 +144,7 @@ def sparsity_report(model: Any, *, block: int | None = None) -> SparsityReport:
 
 def _count(name: str, parameter: Any, block: int | None) -> TensorSparsity:
     nonzero = parameter != 0
-    counts = [nonzero.sum()]
+    counts = [nonzero.count_nonzero()]
     if nonzero.ndim > 1:
         counts += [_used(nonzero, 0), _used(nonzero, 1)]
     if block is not None:
@@ -164,12 +164,12 @@ def _count(name: str, parameter: Any, block: int | None) -> TensorSparsity:
 def _used(nonzero: Any, axis: int) -> Any:
     """Count the slices along an axis that are not zero."""
     others = [k for k in range(nonzero.ndim) if k != axis]
-    return nonzero.any(dim=others).sum()
+    return nonzero.any(dim=others).count_nonzero()
 
 
 def _used_blocks(nonzero: Any, block: int) -> Any:
     whole = nonzero.numel() // block * block
-    return nonzero[:whole].view(-1, block).any(1).sum() + nonzero[whole:].any()
+    return nonzero[:whole].view(-1, block).any(1).count_nonzero() + nonzero[whole:].any()
 
 
 def _density(elements: int, zeros: int) -> float:

@@ -45,13 +45,13 @@ class CompactAttention(nn.Module):  # type: ignore[misc]
         self.embed_dim = attention.embed_dim
         self.batch_first = attention.batch_first
         self.dropout = attention.dropout
-        rows = _rows(attention, heads)
-        self.q_proj, self.k_proj, self.v_proj = (
-            _linear(weight[rows], None if bias is None else bias[rows], attention.training)
-            for weight, bias in projections(attention)
-        )
-        out = attention.out_proj
-        self.out_proj = _linear(out.weight[:, rows], folded_bias(attention, heads), out.training)
+        rows, out = _rows(attention, heads), attention.out_proj
+        with torch.enable_grad():  # parts ask for gradients as the whole does
+            self.q_proj, self.k_proj, self.v_proj = (
+                _linear(weight[rows], None if bias is None else bias[rows])
+                for weight, bias in projections(attention)
+            )
+            self.out_proj = _linear(out.weight[:, rows], folded_bias(attention, heads))
         self.train(attention.training)
 
     def forward(
@@ -106,13 +106,13 @@ def _additive(mask: Any, dtype: Any) -> Any:
     return torch.zeros_like(mask, dtype=dtype).masked_fill(mask, -torch.inf)
 
 
-def _linear(weight: Any, bias: Any, training: bool) -> Any:
+def _linear(weight: Any, bias: Any) -> Any:
     """Make a layer of the given numbers, which ask for gradients as those they come from."""
     layer = nn.Linear(*weight.shape[::-1], bias=False, device="meta")
     layer.weight = nn.Parameter(weight.detach().clone(), requires_grad=weight.requires_grad)
     if bias is not None:
         layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=bias.requires_grad)
-    return layer.train(training)
+    return layer
 
 
 def projections(attention: Any) -> list[tuple[Any, Any]]:

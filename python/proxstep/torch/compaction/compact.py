@@ -78,7 +78,8 @@ def compact(
     All else is left alone, and so are the channels that enter it or come out of it: `LayerNorm`,
     softmax, indexing, `view` and `split` with fixed sizes (and with them the heads of attention
     written by hand, as in nanoGPT), embeddings, transposed and grouped convolutions, recurrent
-    layers, subclasses, layers with hooks or parametrizations, layers called twice, tied weights. A
+    layers, subclasses, layers with hooks or parametrizations (`prune.remove` makes a mask of
+    `torch.nn.utils.prune` permanent), layers called twice, tied weights. A
     constant that is not 0 stays where it enters a convolution padded with zeros. A layer keeps at
     least one output.
 

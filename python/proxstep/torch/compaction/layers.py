@@ -75,6 +75,7 @@ class Product:
 
     def _folded(self, chosen: Any) -> Any:
         """Sum over the chosen inputs, all constants: ``sum_j W_ij c_j``."""
+        chosen = chosen & (self.constants != 0)
         weight = self.module.weight[:, chosen.to(self.module.weight.device)].double()
         weight = weight.flatten(2).sum(2) if weight.ndim > 2 else weight
         return weight.cpu() @ self.constants[chosen]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from .channels import Channels, Value, unknown
@@ -22,7 +21,6 @@ class Reading:
         self.values: dict[Any, Any] = {}
         self._piece = piece
         self._recording = recording
-        self._met = Counter(self.module(n) for n in piece.nodes if n.op == "call_module")
 
     def kind(self, node: Any) -> Any:
         """Tell what a node calls: a type of module, a function, or the name of a method."""
@@ -36,13 +34,12 @@ class Reading:
         return self._piece.modules[node.target]
 
     def own_module(self, node: Any) -> Any:
-        """Give the module that a node calls, or None where others have to do with it as well."""
+        """Give the module that a node calls; None if others call it or have its parameters."""
         module = self.module(node)
-        once = self._met[module] == 1
         everywhere = self._recording.calls[module] == self._piece.runs
         used = self._recording.shared | self._piece.read_directly
         sole = not any(id(parameter) in used for parameter in module.parameters())
-        return module if once and everywhere and sole else None
+        return module if everywhere and sole else None
 
     def name(self, node: Any) -> str:
         """Give the name in the model of the module that a node calls."""

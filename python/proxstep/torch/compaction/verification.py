@@ -20,13 +20,17 @@ class CompactionError(RuntimeError):
 
 @contextmanager
 def evaluation(model: Any) -> Iterator[None]:
-    """Put a model in eval mode, each module as it was afterwards; new parts as what holds them."""
+    """Put a model in eval mode; afterwards each module and the random numbers are as they were.
+
+    New modules get the flag of the one that holds them.
+    """
     flags = {name: module.training for name, module in model.named_modules()}
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # it bypasses the modules
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     try:
         model.eval()
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng(devices):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
@@ -42,9 +46,10 @@ def _flag(flags: dict[str, bool], name: str) -> bool:
 
 def outputs(model: Any, arguments: tuple[Any, ...]) -> list[Any]:
     """Run a model, twice alike if it draws random numbers, and give the tensors it returns."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        leaves, _ = tree_flatten(model(*arguments))
+    torch.default_generator.manual_seed(0)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(0)
+    leaves, _ = tree_flatten(model(*arguments))
     return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
 
 

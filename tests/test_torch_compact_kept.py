@@ -235,6 +235,15 @@ def test_outputs_that_differ_are_an_error_with_the_difference() -> None:
     pt.compact(Counts(), torch.ones(1, 6), tolerance=10.0)
 
 
+def test_an_example_that_the_model_overwrites_stays() -> None:
+    model = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2))
+    models.kill_rows(models.randomise(model)[1], [2])
+    x = torch.tensor([[-1.0, 2.0, -0.5, 0.25]])
+    smaller, _ = pt.compact(model, x)
+    assert smaller[1].out_features == 4
+    assert torch.equal(x, torch.tensor([[-1.0, 2.0, -0.5, 0.25]]))
+
+
 def test_random_numbers_of_the_caller_stay() -> None:
     model = dead(KEPT["noise"])
     torch.manual_seed(5)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_flatten
+from torch.utils._pytree import tree_flatten, tree_map_only
 
 # Relative to the largest element: sums in another order, and a 16-bit activation rounded elsewhere.
 _TOLERANCES = {torch.float16: 1e-2, torch.bfloat16: 5e-2, torch.float64: 1e-9}
@@ -45,7 +45,11 @@ def _flag(flags: dict[str, bool], name: str) -> bool:
 
 
 def outputs(model: Any, arguments: tuple[Any, ...]) -> list[Any]:
-    """Run a model, twice alike if it draws random numbers, and give the tensors it returns."""
+    """Run a model and give the tensors it returns.
+
+    It gets the same random numbers each time, and copies, which it may overwrite.
+    """
+    arguments = tree_map_only(torch.Tensor, torch.clone, arguments)
     torch.default_generator.manual_seed(0)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(0)

@@ -18,6 +18,9 @@ from proxstep.torch.compaction.elementwise import MODULES  # noqa: E402
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 2e-6, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 
 
+PLACES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+
+
 def sample(*shape: int, dtype: Any = torch.float64) -> Any:
     generator = torch.Generator().manual_seed(sum(shape))
     return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
@@ -64,11 +67,12 @@ def test_dead_neurons_of_an_mlp_leave(activation: Any, seed: int, bias: bool) ->
     assert [type(part) for part in smaller] == [type(part) for part in model]
 
 
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("dtype", TOLERANCES)
-def test_in_every_dtype(dtype: Any) -> None:
-    model = models.mlp(nn.Softplus()).to(dtype)
+def test_in_every_dtype(dtype: Any, place: str) -> None:
+    model = models.mlp(nn.Softplus()).to(place, dtype)
     models.kill_rows(model[0], [1, 4, 5])
-    smaller, summary = compacted(model, sample(5, 6, dtype=dtype))
+    smaller, summary = compacted(model, sample(5, 6, dtype=dtype).to(place))
     assert sizes(summary) == {("0", "outputs"): 3, ("3", "inputs"): 3}
     assert {p.dtype for p in smaller.parameters()} == {dtype}
 
@@ -197,13 +201,23 @@ def test_a_kernel_is_dead_where_all_its_taps_are() -> None:
     assert found == {("0", "outputs"): 1, ("2", "inputs"): 1}
 
 
-def test_a_residual_sum_loses_what_all_branches_let_go() -> None:
+def test_tensors_made_on_the_way_do_not_follow_the_default_device() -> None:
     model = models.randomise(models.Residual()).double()
+    models.kill_rows(model.stem, [0, 1])
+    x = sample(2, 2, 6, 6)
+    with torch.device("meta"):
+        _, summary = pt.compact(model, x)
+    assert summary.to_dict() == pt.compact(model, x)[1].to_dict()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_residual_sum_loses_what_all_branches_let_go(place: str) -> None:
+    model = models.randomise(models.Residual()).double().to(place)
     models.kill_rows(model.stem, [0, 1, 2])
     model.stem.bias.data[:3] = torch.tensor([0.0, 0.0, -0.4])
     models.kill_rows(model.outer, [1, 2, 4])
     models.kill_rows(model.inner, [3])
-    found = sizes(compacted(model, sample(2, 2, 6, 6))[1])
+    found = sizes(compacted(model, sample(2, 2, 6, 6).to(place))[1])
     for part in (
         ("stem", "outputs"),
         ("inner", "inputs"),

@@ -98,6 +98,23 @@ def test_what_is_understood_goes(name: str) -> None:
     assert removed(model) == (0 if name == "rows" else 4)
 
 
+def test_arguments_with_defaults_keep_their_values() -> None:
+    class Net(nn.Sequential):
+        def forward(self, x: Any, scale: Any = None, power: int = 2, loud: bool = False) -> Any:
+            x = torch.tanh(self[0](x)) ** power
+            if loud or scale is not None:
+                x = x * scale
+            return self[1](x)
+
+    model = models.randomise(Net(nn.Linear(4, 6), nn.Linear(6, 2))).double()
+    models.kill_rows(model[0], [1, 3])
+    x = torch.ones(2, 4).double()
+    for example in (x, (x, torch.tensor(0.3).double()), (x, 1.7, 3, True)):
+        _, summary = pt.compact(model, example)
+        scaled_by_a_tensor = isinstance(example, tuple) and len(example) == 2
+        assert len(summary.changes) == (0 if scaled_by_a_tensor else 2)
+
+
 def test_axes_that_only_look_alike_are_not_tied() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:

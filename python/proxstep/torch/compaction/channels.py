@@ -32,7 +32,7 @@ class Value:
 
 def unknown(count: int) -> Any:
     """Constants of an activation that has none."""
-    return torch.full((count,), torch.nan, dtype=torch.float64)
+    return torch.full((count,), torch.nan, dtype=torch.float64, device="cpu")
 
 
 class Channels:
@@ -65,7 +65,8 @@ class Channels:
 
     def roots(self) -> Any:
         """Give every channel the number that stands for its set."""
-        return torch.tensor([self._root(i) for i in range(len(self._parent))], dtype=torch.long)
+        roots = [self._root(i) for i in range(len(self._parent))]
+        return torch.tensor(roots, dtype=torch.long, device="cpu")
 
     def stay(self) -> list[int]:
         """Numbers of the sets that hold a pinned channel."""

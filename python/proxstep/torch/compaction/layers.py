@@ -1,4 +1,4 @@
-"""Layers that make channels or scale them: what they use, make of constants, and shrink to.
+"""Layers that make channels: what they use, what they make of constants, what they shrink to.
 
 Letters: W the weights, b the biases, c the constants that enter.
 """
@@ -15,7 +15,6 @@ from torch import nn
 from .channels import Value, unknown
 
 CONVOLUTIONS = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
-NORMS = {nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d}
 
 # What a layer calls its numbers of inputs and outputs.
 _SIZES = {
@@ -87,9 +86,9 @@ class Product:
         keep(self.module, "weight", rows, 0)
         keep(self.module, "weight", columns, 1)
         keep(self.module, "bias", rows, 0)
-        names = zip(("inputs", "outputs"), _SIZES[type(self.module)], (columns, rows), strict=True)
-        changes = [resize(self, what, (attribute,), mask) for what, attribute, mask in names]
-        return [change for change in changes if change.after < change.before]
+        inputs, outputs = _SIZES[type(self.module)]
+        sizes = {inputs: ("inputs", columns), outputs: ("outputs", rows)}
+        return resize(self.name, self.module, sizes)
 
     def _fold(self, leaving: Any) -> None:
         added = self._folded(leaving)
@@ -103,25 +102,6 @@ class Product:
         module.bias.data = total.to(module.bias.dtype)
 
 
-@dataclass(frozen=True)
-class Scale:
-    """A layer with numbers of its own for each channel, which neither mixes nor makes any."""
-
-    name: str
-    module: Any
-    ids: Sequence[int]
-    tensors: Sequence[str]
-    sizes: Sequence[str]
-
-    def shrink(self, stays: Any) -> list[Change]:
-        """Remove what does not stay."""
-        mask = stays[list(self.ids)]
-        for tensor in self.tensors:
-            keep(self.module, tensor, mask, 0)
-        change = resize(self, "channels", self.sizes, mask)
-        return [change] if change.after < change.before else []
-
-
 def keep(module: Any, name: str, mask: Any, axis: int) -> None:
     """Put a parameter or buffer with fewer entries in the place of one."""
     tensor = getattr(module, name)
@@ -133,33 +113,12 @@ def keep(module: Any, name: str, mask: Any, axis: int) -> None:
     setattr(module, name, smaller)
 
 
-def resize(layer: Product | Scale, what: str, attributes: Sequence[str], mask: Any) -> Change:
-    """Tell a module its new number of channels."""
-    after = int(mask.sum())
-    for attribute in attributes:
-        setattr(layer.module, attribute, after)
-    return Change(layer.name, what, len(mask), after)
-
-
-def normalised(module: Any, constants: Any) -> Any:
-    """Constants behind a batch norm in eval mode: ``(c - mean) / sqrt(var + eps) w + b``.
-
-    Where w is 0 that is b, whatever enters.
-    """
-    mean, variance = (t.double().cpu() for t in (module.running_mean, module.running_var))
-    result = (constants - mean) / torch.sqrt(variance + module.eps)
-    if not module.affine:
-        return result
-    weight, bias = (t.double().cpu() for t in (module.weight, module.bias))
-    return torch.where(weight == 0, bias, result * weight + bias)
-
-
-def channelwise(module: Any, inputs: Value) -> Any:
-    """Constants behind a depthwise convolution, ``w_i c_i + b_i``."""
-    weight = module.weight.flatten(1).double().cpu()
-    mapped = weight.sum(1) * entering(module, inputs)
-    result = torch.where((weight == 0).all(1), 0.0, mapped)
-    return result if module.bias is None else result + module.bias.double().cpu()
+def resize(name: str, module: Any, sizes: dict[str, tuple[str, Any]]) -> list[Change]:
+    """Tell a module the numbers that masks leave; each attribute has a word and a mask."""
+    for attribute, (_, mask) in sizes.items():
+        setattr(module, attribute, int(mask.sum()))
+    found = [Change(name, what, len(mask), int(mask.sum())) for what, mask in sizes.values()]
+    return [change for change in found if change.after < change.before]
 
 
 def finite(constants: Any) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .channels import Channels, Value, unknown
-from .layers import Product, Scale
+from .layers import Product
 from .recording import Recording
+from .scaling import Scale
 from .tracing import Piece, is_altered
 
 NOTHING = object()  # the value of a node that holds no channel, such as a size

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from .elementwise import FUNCTIONS, MODULES
-from .layers import CONVOLUTIONS, NORMS, Change, Product
+from .layers import CONVOLUTIONS, Change, Product
 from .reading import Reading
 from .recording import Recording
+from .scaling import NORMS
 from .table import RULES
 from .tracing import Piece
 
@@ -51,7 +52,7 @@ def _staying(reading: Reading) -> Any:
     output, for layers without any are no layers.
     """
     roots = reading.channels.roots()
-    alive = torch.zeros(len(roots), dtype=torch.bool)
+    alive = torch.zeros(len(roots), dtype=torch.bool, device="cpu")
     alive[reading.channels.stay()] = True
     products = [layer for layer in reading.layers if isinstance(layer, Product)]
     while _spread(products, roots, alive) or _revive(products, roots, alive):

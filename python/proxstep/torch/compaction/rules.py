@@ -14,8 +14,9 @@ import torch
 
 from .channels import Value
 from .elementwise import elementwise
-from .layers import CONVOLUTIONS, Product, Scale, channelwise, finite, normalised
+from .layers import CONVOLUTIONS, Product, finite
 from .reading import NOTHING, Reading
+from .scaling import BATCH_NORM, DEPTHWISE, PRELU, Scale, Scaling
 
 Rule = Callable[[Reading, Any], Any]
 
@@ -33,8 +34,7 @@ def convolution(reading: Reading, node: Any) -> Any:
         return _product(reading, node, axis)
     if not module.groups == module.in_channels == module.out_channels:
         return None
-    sizes = ("in_channels", "out_channels", "groups")
-    return _scale(reading, node, axis, (("weight", "bias"), sizes, channelwise))
+    return _scale(reading, node, axis, DEPTHWISE)
 
 
 def _product(reading: Reading, node: Any, axis: int) -> Any:
@@ -48,35 +48,26 @@ def _product(reading: Reading, node: Any, axis: int) -> Any:
     return Value(outputs, axis, layer.result())
 
 
-def _scale(reading: Reading, node: Any, axis: int, kind: Any) -> Any:
-    tensors, sizes, result = kind
+def _scale(reading: Reading, node: Any, axis: int, scaling: Scaling) -> Any:
     module, value = reading.own_module(node), reading.value(node.args[0])
     if module is None or value is None or value.axis != axis:
         return None
-    reading.layers.append(Scale(reading.name(node), module, value.ids, tensors, sizes))
-    return Value(value.ids, axis, finite(result(module, value)))
+    reading.layers.append(Scale(reading.name(node), module, value.ids, scaling))
+    return Value(value.ids, axis, finite(scaling.result(module, value)))
 
 
 def batch_norm(reading: Reading, node: Any) -> Any:
     """Scale and shift by the running statistics."""
-    module = reading.module(node)
-    if module.running_mean is None:
+    if reading.module(node).running_mean is None:
         return None
-    tensors = ("weight", "bias", "running_mean", "running_var")
-    result = lambda module, value: normalised(module, value.constants)  # noqa: E731
-    return _scale(reading, node, 1, (tensors, ("num_features",), result))
+    return _scale(reading, node, 1, BATCH_NORM)
 
 
 def prelu(reading: Reading, node: Any) -> Any:
     """Scale what is negative, by one number or by one for each channel."""
     if reading.module(node).num_parameters == 1:
         return elementwise(reading, node)
-    return _scale(reading, node, 1, (("weight",), ("num_parameters",), _leaky))
-
-
-def _leaky(module: Any, value: Value) -> Any:
-    c = value.constants
-    return torch.where(c > 0, c, module.weight.double().cpu() * c)
+    return _scale(reading, node, 1, PRELU)
 
 
 def same(reading: Reading, node: Any) -> Any:
@@ -134,7 +125,12 @@ def _flattened(reading: Reading, node: Any, start: Any, end: Any) -> Any:
     if value.axis > end:
         return Value(value.ids, value.axis - (end - start), value.constants)
     spread = [1] * (value.axis - start) + [-1] + [1] * (end - value.axis)
-    position = torch.arange(len(value.ids)).view(spread).expand(shape[start : end + 1]).flatten()
+    position = (
+        torch.arange(len(value.ids), device="cpu")
+        .view(spread)
+        .expand(shape[start : end + 1])
+        .flatten()
+    )
     return Value([value.ids[i] for i in position.tolist()], start, value.constants[position])
 
 

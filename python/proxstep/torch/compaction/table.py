@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from . import rules
 from .elementwise import FUNCTIONS, METHODS, MODULES, elementwise
-from .layers import CONVOLUTIONS, NORMS
+from .layers import CONVOLUTIONS
+from .scaling import NORMS
 
 _DROPOUTS = [
     "Dropout",

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .attention import shrink_attentions, without_weights
+from .heads import shrink_attentions, without_weights
 from .layers import Change
 from .recording import Recording
 from .removal import shrink

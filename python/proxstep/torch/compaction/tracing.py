@@ -66,19 +66,21 @@ class _Tracer(fx.Tracer):  # type: ignore[misc]
 def pieces(model: Any, recording: Recording) -> Iterator[Piece]:
     """Trace a module, or its parts where that fails, and the parts of what stayed whole."""
     runs = recording.calls[model]
-    if isinstance(model, _TRANSFORMER_LAYERS) and model not in recording.varying and runs:
-        source = next(iter(inspect.signature(model.forward).parameters))
-        args, kwargs = recording.inputs[model]
-        piece = _trace(FeedForward(model), ((args or (kwargs[source],))[:1], {}), runs)
-    elif model in recording.inputs and model not in recording.varying:
-        piece = _trace(model, recording.inputs[model], runs)
-    else:
-        piece = None
+    piece = None
+    if model in recording.inputs and model not in recording.varying:
+        piece = _trace(*_source(model, recording.inputs[model]), runs)
     if piece is not None:
         yield piece
-    parts = model.children() if piece is None else _wholes(piece)
-    for part in parts:
+    for part in model.children() if piece is None else _wholes(piece):
         yield from pieces(part, recording)
+
+
+def _source(model: Any, call: Call) -> tuple[Any, Call]:
+    """Give what is traced for a module, and its arguments."""
+    if type(model) not in _TRANSFORMER_LAYERS:
+        return model, call
+    first = next(iter(_arguments(model, call).values()))
+    return FeedForward(model), ((first,), {})
 
 
 def _wholes(piece: Piece) -> Iterator[Any]:

@@ -62,6 +62,39 @@ def test_rows_blocks_and_equal_segments_are_one_thing(name, p, dtype):
 
 @each_penalty
 @each_dtype
+@pytest.mark.parametrize("shape", [(12, 37), (12,), (12, 3, 5)])
+def test_heads_are_equal_parts_of_the_first_axis(name, p, dtype, shape):
+    """As the rows of (heads, head size, ...), which is how attention stores them."""
+    z, w = normal(shape, dtype, seed=44), positive(4, dtype)
+    heads = ps.prox(z, group(name, p, ("heads", 4), w), step=0.9)
+    parts = ps.prox(z.reshape(4, -1), group(name, p, "rows", w), step=0.9)
+    assert_same_bits(heads, parts.reshape(shape))
+
+
+@each_dtype
+@pytest.mark.parametrize("over", ["rows", ("heads", 2)])
+def test_filters_in_channels_last_memory_are_rows(dtype, over):
+    """A convolution's weight, (out, in, height, width), whose channels lie closest in memory."""
+    z = normal((6, 3, 5, 4), dtype, seed=45)
+    last = np.ascontiguousarray(z.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    h = group("L1", L1, over)
+    found, plain = ps.prox(last, h, step=0.9), ps.prox(z, h, step=0.9)
+    assert found.strides == last.strides
+    np.testing.assert_allclose(
+        found.astype(float), plain.astype(float), rtol=8 * EPS[dtype], atol=1e-12
+    )
+    assert (found != 0).any()
+    x, g, state = last.copy("K"), last.copy("K"), ps.AdamW(0.1).init(last)
+    ps.step(x, g, ps.AdamW(0.1), h, state)  # in the diagonal metric
+    y, state = z.copy(), ps.AdamW(0.1).init(z)
+    ps.step(y, z.copy(), ps.AdamW(0.1), h, state)
+    np.testing.assert_allclose(
+        x.astype(float), y.astype(float), rtol=64 * EPS[dtype], atol=64 * EPS[dtype]
+    )
+
+
+@each_penalty
+@each_dtype
 def test_columns_are_the_rows_of_the_transpose(name, p, dtype):
     z, w = normal((37, 9), dtype, seed=45), positive(9, dtype)
     columns = ps.prox(z, group(name, p, "columns", w), step=0.9).astype(float)

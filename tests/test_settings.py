@@ -125,6 +125,9 @@ def test_bad_weights_are_found(value, where):
         ((20,), (5, 5, 11), ("20", "21")),
         ((20,), (25, -5), ("-5",)),
         ((20,), "columns", (r"\(20,\)",)),
+        ((20, 3), ("heads", 7), ("7 heads", r"\(20, 3\)")),
+        ((20, 3), ("heads", 0), ("heads is 0",)),
+        ((20, 3), "heads", ("'heads'", r"\(\"heads\", n\)")),
     ],
 )
 def test_groups_must_cover_the_array(shape, over, numbers):

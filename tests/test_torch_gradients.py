@@ -118,7 +118,7 @@ def bad_parameter(kind: str) -> tuple[Any, dict[str, Any]]:
     }[kind]
     penalty = {
         "2:4": ps.NM(2, 4),
-        "heads": ps.Group(ps.L1(0.1), over=7),
+        "heads": ps.Group(ps.L1(0.1), over=("heads", 4)),
         "weights": ps.L1(0.1, weights=[1.0, 2.0]),
         "segments": ps.Group(ps.L1(0.1), over=[3, 4]),
     }.get(kind)
@@ -131,7 +131,7 @@ BAD_PARAMETERS = {
     "gaps": (ValueError, r"'bad'.*\(6, 3\)"),
     "expanded": (ValueError, "'bad'"),
     "2:4": (ValueError, r"'bad': blocks of 4.*\(4, 6\)"),
-    "heads": (ValueError, "'bad': blocks of 7 do not divide.*24"),
+    "heads": (ValueError, r"'bad': 4 heads do not divide.*\(6, 4\)"),
     "weights": (ValueError, r"'bad': weights have shape \(2,\)"),
     "segments": (ValueError, "'bad': segments of 7 elements"),
 }

@@ -23,6 +23,10 @@ bool follows_strides(const Array& a, bool last_fastest) {
 bool is_c_order(const Array& a) { return follows_strides(a, true); }
 bool is_f_order(const Array& a) { return follows_strides(a, false); }
 
+bool first_is_outermost(const Array& a) {
+  return a.size() == 0 || a.shape[0] == 1 || a.strides[0] * a.shape[0] == a.size();
+}
+
 bool is_permuted(const Array& a) {
   std::vector<std::pair<std::int64_t, std::int64_t>> axes;  // stride, extent
   for (int d = 0; d < a.ndim; ++d) {

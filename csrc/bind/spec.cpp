@@ -139,9 +139,11 @@ void PenaltySpec::group(const std::string& name, const std::vector<double>& sett
   group_weights_ = Weights(weights);
   layout_ = over == "rows"      ? Layout::rows
             : over == "columns" ? Layout::columns
+            : over == "heads"   ? Layout::heads
             : over == "blocks"  ? Layout::blocks
                                 : Layout::segments;
   if (layout_ == Layout::blocks) block_ = sizes.at(0);
+  if (layout_ == Layout::heads) heads_ = sizes.at(0);
   if (layout_ == Layout::segments) {
     offsets_.assign(1, 0);
     for (std::int64_t size : sizes) offsets_.push_back(offsets_.back() + size);
@@ -190,7 +192,9 @@ void PenaltySpec::apply_groups(const Borrowed& x, GroupPenalty* groups) const {
   *groups = groups_;
   check_settings(groups_, x);
   const std::int64_t n = x.array.size();
-  if (layout_ == Layout::rows || layout_ == Layout::columns) {
+  if (layout_ == Layout::heads) {
+    apply_heads(x, groups);
+  } else if (layout_ == Layout::rows || layout_ == Layout::columns) {
     apply_axis(x, groups);
   } else {
     if (!is_c_order(x.array)) refuse(std::string(x.name) + " must be in C order for blocks");
@@ -219,6 +223,19 @@ const std::int64_t* PenaltySpec::offsets_beside(const Borrowed& x) const {
   return static_cast<const std::int64_t*>(offset_copies_.on(x.stream, offsets_.data(), bytes));
 }
 
+// Equal parts of the first axis, which lie in memory one after another.
+void PenaltySpec::apply_heads(const Borrowed& x, GroupPenalty* groups) const {
+  const Array& a = x.array;
+  if (a.ndim == 0 || a.shape[0] % heads_) {
+    refuse(std::to_string(heads_) + " heads do not divide the first axis of " + x.name +
+           " of shape " + shape_text(a));
+  }
+  if (!first_is_outermost(a)) refuse(std::string(x.name) + " must be in C order for heads");
+  groups->over = Over::segments;
+  groups->count = heads_;
+  groups->length = a.size() / heads_;
+}
+
 // Rows are what one index of the first axis selects, columns what one of the last does. A matrix in
 // F order is the transpose of one in C order.
 void PenaltySpec::apply_axis(const Borrowed& x, GroupPenalty* groups) const {
@@ -227,9 +244,10 @@ void PenaltySpec::apply_axis(const Borrowed& x, GroupPenalty* groups) const {
     refuse(std::string("groups over rows or columns need 2 dimensions or more, ") + x.name +
            " has shape " + shape_text(a));
   }
-  const bool transposed = !is_c_order(a) && a.ndim == 2;
-  if (!is_c_order(a) && !transposed) refuse(std::string(x.name) + " must be in C order for groups");
   const bool first_axis = layout_ == Layout::rows;
+  const bool in_memory = first_axis ? first_is_outermost(a) : is_c_order(a);
+  const bool transposed = !in_memory && a.ndim == 2;
+  if (!in_memory && !transposed) refuse(std::string(x.name) + " must be in C order for groups");
   groups->count = a.shape[first_axis ? 0 : a.ndim - 1];
   groups->length = a.size() / groups->count;
   groups->over = first_axis != transposed ? Over::segments : Over::columns;

@@ -43,7 +43,7 @@ struct RuleSpec {
 
 struct PenaltySpec {
   PenaltySpec(const std::string& name, const std::vector<double>& settings, py::handle weights);
-  // Adds an outer penalty of group norms. over: rows, columns, blocks or segments.
+  // Adds an outer penalty of group norms. over: rows, columns, heads, blocks or segments.
   void group(const std::string& name, const std::vector<double>& settings, const std::string& over,
              const std::vector<std::int64_t>& sizes, py::handle weights);
   // At most n nonzeros in every m consecutive elements of the last axis.
@@ -51,9 +51,10 @@ struct PenaltySpec {
   void apply(const Borrowed& x, Task* task) const;
 
  private:
-  enum class Layout { none, rows, columns, blocks, segments };
+  enum class Layout { none, rows, columns, heads, blocks, segments };
   void apply_groups(const Borrowed& x, GroupPenalty* groups) const;
   const std::int64_t* offsets_beside(const Borrowed& x) const;
+  void apply_heads(const Borrowed& x, GroupPenalty* groups) const;
   void apply_axis(const Borrowed& x, GroupPenalty* groups) const;
   void check_blocks(const Borrowed& x) const;
 
@@ -64,7 +65,7 @@ struct PenaltySpec {
   Weights weights_, group_weights_;
   std::vector<std::int64_t> offsets_;  // segments
   DeviceCopies offset_copies_;
-  std::int64_t block_ = 0;
+  std::int64_t block_ = 0, heads_ = 0;
 };
 
 void bind_specs(py::module_& m);

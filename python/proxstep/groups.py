@@ -16,33 +16,42 @@ from .penalties import Box, ElementwisePenalty, Penalty
 
 __all__ = ["Group", "SparseGroup"]
 
-Over = str | int | Sequence[int]
+Over = str | int | Sequence[int] | tuple[str, int]
 
 
-def _parsed(over: Any) -> str | int | tuple[int, ...]:
-    """Return `over` in plain types: a name, a block length or a tuple of segment lengths."""
+def _parsed(over: Any) -> str | int | tuple[int, ...] | tuple[str, int]:
+    """Return `over` in plain types: names, a block length or a tuple of segment lengths."""
     if isinstance(over, str):
         if over not in ("rows", "columns"):
-            raise ValueError(f"over is {over!r}; {nearest(over, ['rows', 'columns'])}")
+            hint = ' ("heads" needs their number: ("heads", n))' if over == "heads" else ""
+            raise ValueError(f"over is {over!r}; {nearest(over, ['rows', 'columns'])}{hint}")
         return over
+    if isinstance(over, tuple) and len(over) == 2 and over[0] == "heads":
+        return "heads", _at_least_one("the number of heads", over[1])
     try:
         segments = list(over)
     except TypeError:  # no sequence: a block length
-        length = integer("over", over)
-        if length < 1:
-            raise ValueError(f"over is {length}; a block has at least 1 element") from None
-        return length
+        return _at_least_one("over", over)
     sizes = tuple(integer(f"over[{k}]", size) for k, size in enumerate(segments))
     if any(size < 0 for size in sizes):
         raise ValueError(f"over has a segment of {min(sizes)} elements")
     return sizes
 
 
+def _at_least_one(name: str, given: Any) -> int:
+    number = integer(name, given)
+    if number < 1:
+        raise ValueError(f"{name} is {number}; it must be at least 1")
+    return number
+
+
 def _layout(over: Any) -> tuple[str, list[int]]:
     """Put a parsed `over` in the core's terms."""
     if isinstance(over, str):
         return over, []
-    return ("blocks", [over]) if isinstance(over, int) else ("segments", list(over))
+    if isinstance(over, int):
+        return "blocks", [over]
+    return ("heads", [over[1]]) if over[:1] == ("heads",) else ("segments", list(over))
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +66,11 @@ class Group(Penalty):
     ----------
     penalty : ElementwisePenalty
         Without weights: `Group(L1(lam), ...)` is the group lasso.
-    over : {"rows", "columns"}, int or sequence of int
-        What the groups are: one per index of the first axis, one per index of the last axis,
-        consecutive blocks of so many elements in C order, or segments of the given lengths, which
-        must cover x. A sequence is kept as a tuple.
+    over : {"rows", "columns"}, ("heads", int), int or sequence of int
+        What the groups are: one per index of the first axis (the outputs of a linear layer, the
+        filters of a convolution), one per index of the last axis, so many equal parts of the first
+        axis (attention heads), consecutive blocks of so many elements in C order, or segments of
+        the given lengths, which must cover x. A sequence is kept as a tuple.
     group_weights : array_like, optional
         One factor per group, not negative; ``sqrt`` of the group's size is customary for groups of
         different sizes. 0: unpenalised, infinity: exact zero.
@@ -118,7 +128,7 @@ class SparseGroup(Penalty):
     ----------
     l1, lam : float
         Strengths for the elements and for the groups' norms, finite and not negative.
-    over : {"rows", "columns"}, int or sequence of int
+    over : {"rows", "columns"}, ("heads", int), int or sequence of int
         As for `Group`.
     weights : array_like, optional
         One factor per element, of x's shape, not negative; infinity is allowed.

@@ -1,8 +1,8 @@
 #include "rows.hpp"
 
 #include <algorithm>
+#include <cstring>
 
-#include "../storage.hpp"
 #include "pool.hpp"
 #include "registry.hpp"
 #include "step.hpp"
@@ -15,6 +15,34 @@ constexpr std::int64_t kSerialBelow = 2 * kChunk;
 
 char* offset(const void* base, std::int64_t elements, int size) {
   return base ? static_cast<char*>(const_cast<void*>(base)) + elements * size : nullptr;
+}
+
+// All bits but the signs of the numbers in eight bytes.
+std::uint64_t magnitude_bits(DType dtype) {
+  switch (itemsize(dtype)) {
+    case 8:
+      return 0x7fffffffffffffff;
+    case 4:
+      return 0x7fffffff7fffffff;
+    default:
+      return 0x7fff7fff7fff7fff;
+  }
+}
+
+// Whether no bit of the mask is set, looked at 64 bytes at a time.
+bool all_zero(const void* array, std::int64_t bytes, std::uint64_t mask) {
+  constexpr std::int64_t kWords = 8, kBytes = 8 * kWords;
+  const auto* at = static_cast<const char*>(array);
+  std::uint64_t words[kWords];
+  for (; bytes >= kBytes; at += kBytes, bytes -= kBytes) {
+    std::memcpy(words, at, kBytes);
+    std::uint64_t any = 0;
+    for (std::uint64_t word : words) any |= word;
+    if (any & mask) return false;
+  }
+  std::fill_n(words, kWords, 0);
+  std::memcpy(words, at, static_cast<std::size_t>(bytes));
+  return std::all_of(words, words + kWords, [=](std::uint64_t word) { return !(word & mask); });
 }
 
 // What steps one row, with a gradient of zeros until another is given.
@@ -48,13 +76,7 @@ class Row {
   }
 
   bool is_zero(const void* array) const {
-    bool zero = true;
-    with_storage(task_.dtype, [&](auto storage) {
-      using S = decltype(storage);
-      const S* const a = static_cast<const S*>(array);
-      zero = std::all_of(a, a + task_.n, [](S v) { return op::Storage<S>::load(v) == 0; });
-    });
-    return zero;
+    return all_zero(array, task_.n * itemsize(task_.dtype), magnitude_bits(task_.dtype));
   }
   bool x_is_zero() const { return is_zero(task_.x); }
 

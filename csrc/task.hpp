@@ -33,7 +33,16 @@ struct NM {
   bool given() const { return m > 0; }
 };
 
+// What a selection over many arrays keeps of one: the elements whose score is larger than the key,
+// and of those that have just this score the ones before the element ties_end.
+struct Kept {
+  long long key = -1;
+  std::int64_t ties_end = 0;
+  bool given() const { return key >= 0; }
+};
+
 constexpr int kNoRule = -1;
+constexpr int kNoSelection = -1;
 
 // What a rule does this time, the same for all arrays that share it.
 struct RuleStep {
@@ -68,6 +77,10 @@ struct Task : RuleStep {
   GroupPenalty groups;
   NM nm;
   Narrowing narrowing;
+  int selection = kNoSelection;    // which of the call's the array takes part in
+  Kept kept;                       // what came out of it
+  bool stepped = false;            // all is done but to drop what is not kept
+  unsigned char* marks = nullptr;  // what to drop, where the processor has marked it
 };
 
 struct Statistics {

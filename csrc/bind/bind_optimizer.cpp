@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "../cpu/registry.hpp"
+#include "../cpu/select.hpp"
 #include "bind.hpp"
 #include "checks.hpp"
 #include "layout.hpp"
@@ -49,9 +51,10 @@ class Plan {
 
   // count: None, or the array's own count of steps, a float32 in CPU memory that steps advance.
   // Such an array may go without a gradient. master: None, or what is stepped instead of a 16-bit
-  // x.
+  // x. selection: among which elements x's have to be the largest to stay.
   void add(std::size_t group, const py::object& x, const py::tuple& moments,
-           const py::object& penalty, const py::object& count, const py::object& master) {
+           const py::object& penalty, const py::object& count, const py::object& master,
+           int selection) {
     naming("params", entries_.size(), [&] {
       entries_.emplace_back(x, moments, *groups_.at(group).rule, penalty.cast<const PenaltySpec*>(),
                             dtype_);
@@ -61,6 +64,7 @@ class Plan {
       counts_.push_back(count.is_none() ? Borrowed() : own_count(count));
     });
     group_of_.push_back(group);
+    if (selection != kNoSelection) select(selection);
     keep_.append(py::make_tuple(x, moments, penalty, count, master));
   }
 
@@ -81,15 +85,16 @@ class Plan {
 
   // t: of arrays without a count of their own. lrs: one per group, or empty for the rules' own.
   // max_norm <= 0: no clipping. rates and count: None, or in the device's memory the learning rates
-  // of the groups and the count of steps.
+  // of the groups and the count of steps. keep: what stays of each selection.
   // Returns (gradient norm or None, statistics or None).
   py::tuple step(const py::list& grads, double t, const std::vector<double>& lrs, double grad_scale,
-                 double max_norm, bool statistics, const py::object& rates,
-                 const py::object& count) {
+                 double max_norm, bool statistics, const py::object& rates, const py::object& count,
+                 const py::list& keep) {
     for (const StepArguments& e : entries_) check_grad_scale(grad_scale, e.task().dtype);
     if (on_device()) follow_stream();
     const std::vector<Gradient> lent = gradients(grads);
-    const std::vector<Task> tasks = prepared(lent, t, lrs);
+    std::vector<Task> tasks = prepared(lent, t, lrs);
+    const std::vector<std::int64_t> kept = kept_in(tasks, keep);
     double norm = 0.0;
     Statistics sums;
     cuda::StepCall call{grad_scale, max_norm, nullptr, statistics ? &norm : nullptr,
@@ -102,7 +107,7 @@ class Plan {
       cuda::run(serves, entries_.front().x().stream, tasks, call);
     } else {
       py::gil_scoped_release released;
-      run_on_cpu(lent, tasks, call);
+      run_on_cpu(lent, kept, call, &tasks);
     }
     for (const Gradient& g : lent) advance(g.entry);
     return py::make_tuple(max_norm > 0.0 ? py::object(py::float_(norm)) : py::none(),
@@ -153,18 +158,59 @@ class Plan {
     Borrowed lent;
   };
 
-  static void run_on_cpu(const std::vector<Gradient>& grads, const std::vector<Task>& tasks,
-                         const cuda::StepCall& call) {
+  void run_on_cpu(const std::vector<Gradient>& grads, const std::vector<std::int64_t>& kept,
+                  const cuda::StepCall& call, std::vector<Task>* tasks) {
     double grad_scale = call.grad_scale;
     if (call.max_norm > 0.0) {
       const double norm = std::fabs(grad_scale) * norm_of(grads);
       if (norm > call.max_norm) grad_scale *= call.max_norm / norm;
       if (call.norm) *call.norm = norm;
     }
-    cpu::run(tasks.data(), static_cast<std::int64_t>(tasks.size()), grad_scale, call.statistics);
+    if (!kept.empty()) {
+      cpu::select({kept, grad_scale, call.statistics != nullptr, &ends_}, tasks);
+    }
+    cpu::run(tasks->data(), static_cast<std::int64_t>(tasks->size()), grad_scale, call.statistics);
+  }
+
+  // The newest entry takes part in a selection, whose scores must be of one kind.
+  void select(int selection) {
+    StepArguments& newest = entries_.back();
+    naming("params", entries_.size() - 1, [&] {
+      check_selectable(newest.x());
+      for (std::size_t k = 0; k + 1 < entries_.size(); ++k) {
+        if (entries_[k].task().selection == selection) return check_same_scores(k);
+      }
+    });
+    newest.take_part(selection);
+  }
+  // Element k and the newest.
+  void check_same_scores(std::size_t k) const {
+    const DType own = entries_.back().x().array.dtype, other = entries_[k].x().array.dtype;
+    const std::string beside = "; params[" + std::to_string(k) + "], of the same global TopK, ";
+    if (compute_type(own) != compute_type(other)) {
+      throw py::value_error(std::string("x has dtype ") + dtype_name(own) + beside + "has " +
+                            dtype_name(other) + ", whose scores have other digits");
+    }
+    const Group &own_group = groups_[group_of_.back()], &other_group = groups_[group_of_[k]];
+    if (own_group.own_steps() != other_group.own_steps()) {
+      throw py::value_error("the prox has " + own_group.steps_text() + beside + "has " +
+                            other_group.steps_text());
+    }
+  }
+
+  // How many elements of each selection stay.
+  static std::vector<std::int64_t> kept_in(const std::vector<Task>& tasks, const py::list& keep) {
+    std::vector<std::int64_t> elements(keep.size(), 0), kept;
+    for (const Task& t : tasks) {
+      if (t.selection != kNoSelection) elements.at(t.selection) += t.n;
+    }
+    for (std::size_t j = 0; j < elements.size(); ++j) kept.push_back(kept_of(keep[j], elements[j]));
+    return kept;
   }
 
   struct Group {
+    bool own_steps() const { return !euclidean && !cpu::rule_info(rule->kind).scalar_step; }
+    std::string steps_text() const { return own_steps() ? "a step per element" : "one step"; }
     py::object keep;
     const RuleSpec* rule;
     bool euclidean;
@@ -264,6 +310,7 @@ class Plan {
   std::vector<StepArguments> entries_;
   std::vector<std::size_t> group_of_;  // each entry
   std::vector<Borrowed> counts_;       // without data where an entry has none
+  std::vector<cpu::LastEnd> ends_;     // of the selections
   std::vector<Owned> owned_;           // parameters, moments and masters by address
   py::list keep_;                      // what all the pointers point into
 };
@@ -277,12 +324,14 @@ void bind_optimizer(py::module_& m) {
       .def("add_group", &Plan::add_group, py::arg("rule"), py::arg("euclidean"))
       .def("set_rule", &Plan::set_rule, py::arg("group"), py::arg("rule"))
       .def("add", &Plan::add, py::arg("group"), py::arg("x"), py::arg("moments"),
-           py::arg("penalty"), py::arg("count") = py::none(), py::arg("master") = py::none())
+           py::arg("penalty"), py::arg("count") = py::none(), py::arg("master") = py::none(),
+           py::arg("selection") = kNoSelection)
       .def("check_overlaps", &Plan::check_overlaps)
       .def("on_device", &Plan::on_device)
       .def("step", &Plan::step, py::arg("grads"), py::arg("t"), py::arg("lrs"),
            py::arg("grad_scale"), py::arg("max_norm"), py::arg("statistics"),
-           py::arg("rates") = py::none(), py::arg("count") = py::none());
+           py::arg("rates") = py::none(), py::arg("count") = py::none(),
+           py::arg("keep") = py::list());
 }
 
 }  // namespace proxstep::bind

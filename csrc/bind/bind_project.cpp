@@ -9,6 +9,7 @@
 #include "device.hpp"
 #include "layout.hpp"
 #include "messages.hpp"
+#include "task.hpp"
 
 namespace proxstep::bind {
 namespace {
@@ -23,8 +24,9 @@ void check(const Borrowed& z, const Borrowed& out, bool by_rows) {
   }
 }
 
+// k: None, or of each row how many elements or what share stays.
 void run(py::handle z_object, py::handle out_object, Projection task, bool by_rows,
-         py::handle dtype) {
+         py::handle dtype, py::handle k) {
   const Borrowed z = Borrowed::floating(z_object, "z", dtype);
   const Borrowed out = Borrowed::output(out_object, "out", dtype, &z);
   check(z, out, by_rows);
@@ -35,6 +37,7 @@ void run(py::handle z_object, py::handle out_object, Projection task, bool by_ro
   task.out = out.array.data;
   task.rows = by_rows ? z.array.shape[0] : 1;
   task.n = total / task.rows;
+  if (!k.is_none()) task.k = kept_of(k, task.n);
   cuda::Backend* const serves = z.on_device() ? &backend() : nullptr;
   py::gil_scoped_release released;
   serves ? cuda::project(*serves, z.stream, task) : cpu::project(task);
@@ -45,14 +48,13 @@ void project(py::handle z, py::handle out, const std::string& onto, double radiu
   Projection task;
   task.set = onto == "simplex" ? ProjectionSet::simplex : ProjectionSet::l1_ball;
   task.radius = radius;
-  run(z, out, task, by_rows, dtype);
+  run(z, out, task, by_rows, dtype, py::none());
 }
 
-void top_k(py::handle z, py::handle out, std::int64_t k, bool by_rows, py::handle dtype) {
+void top_k(py::handle z, py::handle out, py::handle k, bool by_rows, py::handle dtype) {
   Projection task;
   task.set = ProjectionSet::top_k;
-  task.k = k;
-  run(z, out, task, by_rows, dtype);
+  run(z, out, task, by_rows, dtype, k);
 }
 
 }  // namespace

@@ -113,7 +113,7 @@ double value(py::handle x, const PenaltySpec& penalty, py::handle dtype) {
 
 py::object step(py::handle x, py::handle g, const RuleSpec& rule, const PenaltySpec* penalty,
                 const py::tuple& moments, double t, double lr, double grad_scale, bool euclidean,
-                bool statistics, py::handle dtype) {
+                bool statistics, py::handle dtype, py::handle keep) {
   check_lr(lr);
   const StepArguments arguments(x, moments, rule, penalty, dtype);
   check_grad_scale(grad_scale, arguments.task().dtype);
@@ -124,7 +124,13 @@ py::object step(py::handle x, py::handle g, const RuleSpec& rule, const PenaltyS
   task.narrowing.random = StepArguments::stream(0, t, 0);
   rule.apply(t, lr, euclidean, &task);
   Statistics sums;
-  run(arguments.x(), task, grad_scale, statistics ? &sums : nullptr);
+  Statistics* const wanted = statistics ? &sums : nullptr;
+  if (keep.is_none()) {
+    run(arguments.x(), task, grad_scale, wanted);
+  } else {
+    check_selectable(arguments.x());
+    run_selected(task, kept_of(keep, task.n), grad_scale, wanted);
+  }
   return statistics ? py::object(statistics_tuple(sums)) : py::none();
 }
 
@@ -153,7 +159,9 @@ void bind_step(py::module_& m) {
   m.def("value", &value, py::arg("x"), py::arg("penalty"), py::arg("dtype") = py::none());
   m.def("step", &step, py::arg("x"), py::arg("g"), py::arg("rule"), py::arg("penalty"),
         py::arg("moments"), py::arg("t"), py::arg("lr"), py::arg("grad_scale"),
-        py::arg("euclidean"), py::arg("statistics"), py::arg("dtype"));
+        py::arg("euclidean"), py::arg("statistics"), py::arg("dtype"),
+        py::arg("keep") = py::none());
+  m.def("kept_of", &kept_of, py::arg("k"), py::arg("n"));
   m.def("global_norm", &global_norm, py::arg("arrays"), py::arg("dtype") = py::none());
 }
 

@@ -1,8 +1,10 @@
 #include "task.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "../cpu/registry.hpp"
+#include "../cpu/select.hpp"
 #include "checks.hpp"
 #include "messages.hpp"
 
@@ -111,6 +113,27 @@ void run(const Borrowed& x, const Task& task, double grad_scale, Statistics* sta
   call.statistics = statistics;
   py::gil_scoped_release released;
   cuda::run(serves, x.stream, {task}, call);
+}
+
+void run_selected(Task task, std::int64_t keep, double grad_scale, Statistics* statistics) {
+  py::gil_scoped_release released;
+  std::vector<Task> tasks{task};
+  tasks[0].selection = 0;
+  std::vector<cpu::LastEnd> ends;
+  cpu::select({{keep}, grad_scale, statistics != nullptr, &ends}, &tasks);
+  cpu::run(tasks.data(), 1, grad_scale, statistics);
+}
+
+std::int64_t kept_of(py::handle k, std::int64_t n) {
+  if (!PyFloat_Check(k.ptr())) return std::min(n, k.cast<std::int64_t>());
+  return static_cast<std::int64_t>(std::floor(k.cast<double>() * static_cast<double>(n) + 0.5));
+}
+
+void check_selectable(const Borrowed& x) {
+  if (x.on_device()) {
+    throw py::value_error(std::string(x.name) +
+                          " is in CUDA memory; TopK in a step is for arrays in CPU memory so far");
+  }
 }
 
 py::tuple statistics_tuple(const Statistics& s) {

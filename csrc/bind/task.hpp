@@ -27,6 +27,7 @@ class StepArguments {
   const Task& task() const { return task_; }
   const Borrowed& x() const { return x_; }
   const std::vector<Borrowed>& kept() const { return kept_; }  // moments, master
+  void take_part(int selection) { task_.selection = selection; }
   void work_on(cuda::Stream stream) { x_.stream = stream; }
 
  private:
@@ -40,6 +41,16 @@ class StepArguments {
 
 // Runs where x lies; on the CPU without the GIL where that pays.
 void run(const Borrowed& x, const Task& task, double grad_scale, Statistics* statistics);
+
+// The same on the CPU, where of x only `keep` elements stay.
+void run_selected(Task task, std::int64_t keep, double grad_scale, Statistics* statistics);
+
+// How many of n elements k asks for: itself, or where it is a Python float the share k of them, to
+// the nearest integer.
+std::int64_t kept_of(py::handle k, std::int64_t n);
+
+// Raises where x is on a device, which selects in no step so far.
+void check_selectable(const Borrowed& x);
 
 // (nonzeros, penalty value, squared change, whether all is finite)
 py::tuple statistics_tuple(const Statistics& s);

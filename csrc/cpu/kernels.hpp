@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 
+#include "../op/nm.hpp"
 #include "../op/step.hpp"
 #include "../task.hpp"
 
@@ -47,6 +48,56 @@ struct NMTile {
   C* z;
   const C* steps;
   NM nm;
+};
+
+// Scores of nm.hpp. steps: the elements' own, or null.
+template <class C>
+struct ScoreTile {
+  std::int64_t n;
+  const C* z;
+  const C* steps;
+  op::Score<C>* scores;
+};
+
+// Elements whose score is below the least become 0. steps as above.
+template <class C>
+struct KeepTile {
+  std::int64_t n;
+  C* z;
+  const C* steps;
+  op::Score<C> least;
+};
+
+// How many scores lie above a window, on its ends and inside it; on its low end only where the two
+// ends differ.
+struct WindowCounts {
+  std::int64_t above = 0, at_high = 0, inside = 0, at_low = 0;
+};
+
+// Of a tile: bit r of mark c is that of element r * kMarks + c.
+constexpr int kMarks = 64;
+
+// Adds to the counts, and writes the scores inside and their places, in any order; there is room
+// for n + 1. marks: null, or those of a tile, for elements that are not above the low end.
+template <class C>
+struct WindowTile {
+  std::int64_t n;
+  const C* z;
+  const C* steps;
+  op::Score<C> low, high;
+  op::Score<C>* inside;
+  int* places;
+  unsigned char* marks;
+  WindowCounts* counts;
+};
+
+// The steps of a rule whose moments have moved already.
+template <class C>
+struct StepsTile {
+  std::int64_t n;
+  const C* m[op::kMaxSlots];
+  const double* constants;
+  C* s;
 };
 
 // Consecutive groups in z: group k spans offsets[k]..offsets[k + 1], or length elements where
@@ -109,11 +160,18 @@ struct NarrowRun {
 template <class C>
 struct Kernels {
   void (*rule[op::Rules::size])(const RuleTile<C>&);
+  void (*point[op::Rules::size])(const RuleTile<C>&);  // the moments stay; z is not x
   void (*extrapolate)(std::int64_t n, const C* x_old, const C* x_new, C* y,
                       const double* constants);
   void (*prox[op::Penalties::size])(const ProxTile<C>&);
   void (*nm)(const NMTile<C>&);
   double (*nm_value)(std::int64_t count, const C* x, NM nm);
+  void (*steps[op::Rules::size])(const StepsTile<C>&);  // of rules that have one per element
+  void (*scores)(const ScoreTile<C>&);
+  void (*keep)(const KeepTile<C>&);
+  double (*kept_value)(std::int64_t n, const C* x);  // 0, or NaN where x has one
+  void (*window)(const WindowTile<C>&);
+  void (*drop)(std::int64_t n, C* z, const unsigned char* marks);  // a tile's, by its marks
   void (*segments[op::Penalties::size])(const SegmentTile<C>&);
   void (*scales[op::Penalties::size])(const ScaleTile<C>&);
   void (*statistics[op::Penalties::size])(const StatisticsTile<C>&);

@@ -69,17 +69,17 @@ class Narrow {
     beside_master(how_.copy_dtype, how_.copy, [&](auto* y) { wide(y + at, n, buffer); });
   }
 
-  // With the moments of the elements at and on. A key serves those that agree in the upper 32 bits
-  // of their index.
-  void rule(index at, RuleTile<C> tile) const {
+  // Runs a rule's loop with the moments of the elements at and on. A key serves those that agree in
+  // the upper 32 bits of their index.
+  void rule(void (*loop)(const RuleTile<C>&), index at, RuleTile<C> tile) const {
     const index n = tile.n;
     tile.n = how_.moments[0] ? std::min(n, same_key(at)) : n;
     tile.m[0] = moment(0, at), tile.m[1] = moment(1, at);
     tile.narrow = how_.moments[0];
     if (tile.narrow) tile.key = random_key(op::Purpose::moments, at);
     tile.index = static_cast<unsigned int>(at);
-    kernels<C>().rule[t_.rule](tile);
-    if (tile.n < n) rule(at + tile.n, rest(tile, n));
+    loop(tile);
+    if (tile.n < n) rule(loop, at + tile.n, rest(tile, n));
   }
   bool has_moments() const { return how_.moments[0]; }
   void* moment(int slot, index at) const {

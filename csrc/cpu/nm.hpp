@@ -1,7 +1,6 @@
 // The loops of N:M sparsity: all pairs of a block are compared, without branches.
 #pragma once
-#include "../op/nm.hpp"
-#include "kernels.hpp"
+#include "scores.hpp"
 
 namespace proxstep::cpu {
 namespace {
@@ -46,13 +45,7 @@ void keep_long(const NMTile<C>& t, const op::Score<C>* __restrict score) {
 template <class C>
 void nm_tile(const NMTile<C>& t) {
   op::Score<C> score[kTile];
-  const C* __restrict z = t.z;
-  const C* __restrict s = t.steps;
-  if (s) {
-    for (std::int64_t i = 0; i < t.count; ++i) score[i] = op::nm_score(z[i], s[i]);
-  } else {
-    for (std::int64_t i = 0; i < t.count; ++i) score[i] = op::nm_score(z[i]);
-  }
+  score_tile<C>({t.count, t.z, t.steps, score});
   switch (t.nm.m) {
     case 2:
       return keep_short<C, 2>(t, score);

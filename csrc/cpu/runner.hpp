@@ -33,10 +33,12 @@ class Runner {
     if (const auto direct = direct_loop()) return direct(direct_arguments(begin, end - begin));
     if (const auto narrow = narrow_loop()) return narrow(narrow_arguments(begin, end - begin));
     C z[kTile], s[kTile];
+    if (t_.stepped) return drop(begin, end);
     tiles(begin, end - begin, [&](index at, index n) {
       C* const zs = in_place_ ? x(at) : z;
       point(at, n, zs, t_.rule_steps ? s : nullptr);
       if (t_.nm.given()) k_.nm({n, zs, steps_of(at, s), t_.nm});
+      if (t_.kept.given()) keep_largest(at, n, zs, steps_of(at, s));
       if (!in_place_) finish(at, n, zs);
     });
   }
@@ -98,6 +100,27 @@ class Runner {
     segment_values(begin, end);
   }
 
+  // body(first, count, z, steps or null) over the points that a selection ranks. They are stored
+  // where the task says that all is stepped, else only looked at.
+  template <class Body>
+  void points(index begin, index end, const Body& body) const {
+    C z[kTile], s[kTile];
+    tiles(begin, end - begin, [&](index at, index n) {
+      if (!t_.stepped) apply_rule(k_.point[t_.rule], at, n, z, t_.rule_steps ? s : nullptr);
+      body(at, n, t_.stepped ? x(at) : z, stepped_or(at, n, s));
+    });
+  }
+
+  // The same, and stores them with the moments: the step but for what is to be dropped.
+  template <class Body>
+  void step_points(index begin, index end, const Body& body) const {
+    C s[kTile];
+    tiles(begin, end - begin, [&](index at, index n) {
+      apply_rule(k_.rule[t_.rule], at, n, x(at), t_.rule_steps ? s : nullptr);
+      body(at, n, x(at), steps_of(at, s));
+    });
+  }
+
   double sum_of_squares(index begin, index end) const {
     double sum = 0.0;
     C buffer[kTile];
@@ -142,8 +165,8 @@ class Runner {
   }
   // A rule and a penalty of the elements, and nothing that needs more than one pass over a tile.
   bool is_plain() const {
-    return t_.rule != kNoRule && !t_.element.weights && !t_.nm.given() && !t_.euclidean &&
-           !t_.narrowing.copy;
+    return t_.rule != kNoRule && !t_.element.weights && !t_.nm.given() && !t_.kept.given() &&
+           !t_.euclidean && !t_.narrowing.copy;
   }
   DirectRun<C> direct_arguments(index at, index n) const {
     return {n,
@@ -175,17 +198,46 @@ class Runner {
 
   // z and s of one tile: rule, then the penalty of the elements.
   void point(index at, index n, C* z, C* s) const {
-    C x_buffer[kTile], g_buffer[kTile];
-    const C* const from = wide(static_cast<const S*>(t_.source) + at, n, x_buffer);
     if (t_.rule == kNoRule) {
+      C buffer[kTile];
+      const C* const from = wide(static_cast<const S*>(t_.source) + at, n, buffer);
       if (from != z) std::memcpy(z, from, static_cast<std::size_t>(n) * sizeof(C));
     } else {
-      const C* const g = narrow_.gradient(at, n, g_buffer);
-      narrow_.rule(at, {n, from, g, grad_scale_, {}, z, s, t_.constants, false, {}, 0});
+      apply_rule(k_.rule[t_.rule], at, n, z, s);
     }
     if (t_.element.kind == 0) return;
     k_.prox[t_.element.kind](
         {n, z, static_cast<C>(t_.step), steps_of(at, s), element_weights(at), t_.element.settings});
+  }
+
+  void apply_rule(void (*rule)(const RuleTile<C>&), index at, index n, C* z, C* s) const {
+    C x_buffer[kTile], g_buffer[kTile];
+    const C* const from = wide(static_cast<const S*>(t_.source) + at, n, x_buffer);
+    const C* const g = narrow_.gradient(at, n, g_buffer);
+    narrow_.rule(rule, at, {n, from, g, grad_scale_, {}, z, s, t_.constants, false, {}, 0});
+  }
+
+  // Steps of a tile that the rule has just written to s, or that follow from the moments.
+  const C* stepped_or(index at, index n, C* s) const {
+    if (t_.stepped && t_.rule_steps) {
+      k_.steps[t_.rule]({n, {moment(0, at), moment(1, at)}, t_.constants, s});
+    }
+    return steps_of(at, s);
+  }
+  void drop(index begin, index end) const {
+    C s[kTile];
+    tiles(begin, end - begin, [&](index at, index n) {
+      if (t_.marks) return k_.drop(n, x(at), t_.marks + at / kTile * kMarks);
+      keep_largest(at, n, x(at), stepped_or(at, n, s));
+    });
+  }
+
+  // Ties stay up to a place, at which a tile may be cut in two.
+  void keep_largest(index at, index n, C* z, const C* s) const {
+    const auto key = static_cast<op::Score<C>>(t_.kept.key);
+    const index early = std::clamp<index>(t_.kept.ties_end - at, 0, n);
+    k_.keep({early, z, s, key});
+    k_.keep({n - early, z + early, s ? s + early : nullptr, key + 1});
   }
 
   // Extrapolation, statistics and the store of n <= kTile elements.
@@ -200,6 +252,7 @@ class Runner {
       k_.statistics[t_.element.kind](
           {n, x_old, x_new, element_weights(at), t_.element.settings, statistics_});
       add_nm_value(n, x_new);
+      if (t_.kept.given()) statistics_->penalty += k_.kept_value(n, x_new);
     }
     if (kWide) narrow_.store(at, n, z);
     if (statistics_ && t_.narrowing.copy) count_copy(at, n, z);

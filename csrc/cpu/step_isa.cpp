@@ -27,7 +27,7 @@ struct MomentOf<true, C> {
   using type = op::bfloat16;
 };
 
-template <class C, class Rule, bool narrow, bool in_place, bool with_steps>
+template <class C, class Rule, bool narrow, bool in_place, bool with_steps, bool stores = true>
 void rule_loop(const RuleTile<C>& t) {
   using M0 = typename MomentOf<(narrow && Rule::stored > 0), C>::type;
   using M1 = typename MomentOf<(narrow && Rule::stored > 1), C>::type;
@@ -46,8 +46,8 @@ void rule_loop(const RuleTile<C>& t) {
     if (Rule::slots > 0) m[0] = op::Storage<M0>::load(m0[i]);
     if (Rule::slots > 1) m[1] = op::Storage<M1>::load(m1[i]);
     const op::Point<C> at = rule(in_place ? z[i] : x[i], g[i] * scale, m);
-    if (Rule::stored > 0) op::store_moment(&m0[i], m[0], *bits, 0);
-    if (Rule::stored > 1) op::store_moment(&m1[i], m[1], *bits, 1);
+    if (stores && Rule::stored > 0) op::store_moment(&m0[i], m[0], *bits, 0);
+    if (stores && Rule::stored > 1) op::store_moment(&m1[i], m[1], *bits, 1);
     z[i] = at.z;
     if (with_steps) s[i] = at.s;
   }
@@ -68,6 +68,19 @@ void rule_tile(const RuleTile<C>& t) {
     if (t.narrow) return rule_on<C, Rule, true>(t);
   }
   rule_on<C, Rule, false>(t);
+}
+
+template <class C, class Rule, bool narrow>
+void point_on(const RuleTile<C>& t) {
+  t.s ? rule_loop<C, Rule, narrow, false, true, false>(t)
+      : rule_loop<C, Rule, narrow, false, false, false>(t);
+}
+template <class C, class Rule>
+void point_tile(const RuleTile<C>& t) {
+  if constexpr (sizeof(C) == sizeof(float) && Rule::stored > 0) {
+    if (t.narrow) return point_on<C, Rule, true>(t);
+  }
+  point_on<C, Rule, false>(t);
 }
 
 template <class C>
@@ -383,10 +396,17 @@ constexpr void fill_narrow_rows(StepTable* table, op::List<Rs...>) {
 template <class C, template <class> class... Rs, template <class> class... Ps>
 constexpr Kernels<C> make_kernels(op::List<Rs...>, op::List<Ps...> penalties) {
   Kernels<C> k{{rule_tile<C, Rs<C>>...},
+               {point_tile<C, Rs<C>>...},
                extrapolate<C>,
                {prox_tile<C, Ps<C>>...},
                nm_tile<C>,
                nm_value<C>,
+               {steps_tile<C, Rs<C>>...},
+               score_tile<C>,
+               keep_tile<C>,
+               kept_value<C>,
+               window_tile<C>,
+               drop_tile<C>,
                {segments_tile<C, Ps>...},
                {scales_tile<C, Ps<C>>...},
                {statistics_tile<C, Ps<C>>...},

@@ -3,7 +3,7 @@
 //   constants()  turns the user's settings h and the step count t into per-step constants c, once a
 //                step, on the host, in double; kernels only read them
 //   slots        arrays of moments; stored: how many of them the point changes
-//   scalar_step  s is the same for all elements
+//   scalar_step  s is the same for all elements; where it is not, step() makes it of the last of m
 //   extrapolates after the prox, m[0] = x_new + beta (x_new - x_old)
 // To add a rule: write the struct, append it to Rules.
 #pragma once
@@ -100,9 +100,10 @@ struct Adagrad {
   PROXSTEP_FN Point<T> operator()(T x, T g, T* m) const {
     const T whole = g + decay * x;
     m[0] = m[0] + whole * whole;
-    const T s = lr / (square_root(m[0]) + eps);
+    const T s = step(m[0]);
     return {x - s * whole, s};
   }
+  PROXSTEP_FN T step(T sum) const { return lr / (square_root(sum) + eps); }
 };
 
 // Kingma and Ba, ICLR 2015, with decoupled weight decay (Loshchilov and Hutter, ICLR 2019).
@@ -131,9 +132,10 @@ struct Adam {
   PROXSTEP_FN Point<T> operator()(T x, T g, T* m) const {
     m[0] = beta1 * m[0] + rest1 * g;
     m[1] = beta2 * m[1] + rest2 * (g * g);
-    const T s = lr / (square_root(m[1] * unbias2) + eps);
+    const T s = step(m[1]);
     return {keep * x - s * (unbias1 * m[0]), s};
   }
+  PROXSTEP_FN T step(T average) const { return lr / (square_root(average * unbias2) + eps); }
 };
 
 // Xiao, Dual averaging methods for regularized stochastic learning, JMLR 11 (2010), around the
@@ -170,9 +172,10 @@ struct FTRL {
     m[1] = m[1] + g * g;
     const T after = square_root(m[1]);
     m[0] = m[0] + (g - (after - before) * inverse_lr * x);
-    const T s = lr / (beta + after);
+    const T s = step(m[1]);
     return {-s * m[0], s};
   }
+  PROXSTEP_FN T step(T sum) const { return lr / (beta + square_root(sum)); }
 };
 
 using Rules = List<SGD, Momentum, Nesterov, FISTA, Adagrad, Adam, RDA, FTRL>;

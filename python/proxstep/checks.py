@@ -30,6 +30,13 @@ def fraction(name: str, value: Any) -> None:
         raise ValueError(f"{name} is {value}; it must be at least 0 and below 1")
 
 
+def share(name: str, value: Any) -> None:
+    """Raise unless 0 <= value <= 1."""
+    _number(name, value)
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} is {value}; a share lies between 0.0 and 1.0")
+
+
 def not_negative(name: str, value: Any) -> None:
     """Raise unless value is a number >= 0, infinity included."""
     _number(name, value)

@@ -13,7 +13,9 @@ from .arrays import Array, beside, gather_small, is_torch, on_host, refuse_maske
 from .checks import count, nearest, positive
 from .penalties import Penalty
 from .precision import Precision, Rounding
+from .projections import TopK
 from .rules import Moments, Rule
+from .selections import Selections
 from .step import Metric, StepInfo, check_steppable, is_euclidean, rate
 
 __all__ = ["Optimizer"]
@@ -41,7 +43,7 @@ class Optimizer:
         "metric" where they differ from the defaults that follow. An array that appears twice (tied
         weights) is stepped once, in the group that names it first.
     rule : Rule
-    penalty : Penalty, optional
+    penalty : Penalty or TopK, optional
     metric : {"diagonal", "euclidean"}
         As for `step`.
     dtype : str, optional
@@ -107,7 +109,7 @@ class Optimizer:
         self,
         params: Sequence[Array] | Sequence[Mapping[str, Any]],
         rule: Rule,
-        penalty: Penalty | None = None,
+        penalty: Penalty | TopK | None = None,
         *,
         metric: Metric = "diagonal",
         dtype: str | None = None,
@@ -121,6 +123,7 @@ class Optimizer:
         defaults = {"rule": rule, "penalty": penalty, "metric": metric}
         self._plan = _core.Plan(dtype, precision.seed, precision.stochastic)
         self._entries: list[_Entry] = []
+        self._selections = Selections()
         self.groups = [{**defaults, **group} for group in _as_groups(params)]
         seen: set[int] = set()
         for index, group in enumerate(self.groups):
@@ -132,16 +135,23 @@ class Optimizer:
         for group in self.groups:
             self._plan.add_group(group["rule"].spec, is_euclidean(group["metric"]))
         for entry in self._entries:
-            spec = getattr(self.groups[entry.group]["penalty"], "spec", None)
-            kept = tuple(entry.kept[name] for name in entry.rule.moments)
-            whole = entry.kept.get("master")
-            self._plan.add(entry.group, entry.param, kept, spec, master=whole)
+            self._add(entry, self.groups[entry.group]["penalty"])
         self._plan.check_overlaps()
         self._steps = 0
         self.rates: Array = None
         self._count: Array = None  # of the steps, in device memory
         if capturable:
             self._move_settings()
+
+    def _add(self, entry: _Entry, penalty: Penalty | TopK | None) -> None:
+        self._plan.add(
+            entry.group,
+            entry.param,
+            tuple(entry.kept[name] for name in entry.rule.moments),
+            getattr(penalty, "spec", None),
+            master=entry.kept.get("master"),
+            selection=self._selections.number(penalty),
+        )
 
     def _move_settings(self) -> None:
         if not self._plan.on_device():
@@ -220,6 +230,7 @@ class Optimizer:
             stats,
             self.rates,
             self._count,
+            self._selections.kept(lambda _: self._steps) if self._selections else [],
         )
         if self._count is None:
             self._steps += 1

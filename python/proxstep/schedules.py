@@ -1,8 +1,8 @@
-"""Learning-rate schedules: frozen settings that map an update number (0, 1, 2, ...) to a rate.
+"""Schedules: frozen settings that map an update number (0, 1, 2, ...) to a rate or a density.
 
-A schedule has no state, so a resumed run continues exactly. Each takes ``floor`` and ``cap`` by
-keyword and clips its rate to them; settings that are not positive and finite, or a floor above
-the cap, raise ValueError.
+A schedule has no state, so a resumed run continues exactly. Each learning rate takes ``floor`` and
+``cap`` by keyword and clips its rate to them; settings that are not positive and finite, or a
+floor above the cap, raise ValueError.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .checks import count, integer, positive
+from .checks import count, integer, positive, share
 
-__all__ = ["Constant", "Cosine", "InverseTime", "Schedule", "Step", "WarmUp"]
+__all__ = ["Constant", "Cosine", "CubicRamp", "InverseTime", "Schedule", "Step", "WarmUp"]
 
 #: Anything callable on the update number; a user's own function serves as well.
 Schedule = Callable[[int], float]
@@ -206,3 +206,53 @@ class WarmUp(_Clipped):
         if step < self.steps:
             return self.then(0) * (step + 1) / self.steps
         return self.then(step - self.steps)
+
+
+@dataclass(frozen=True)
+class CubicRamp:
+    """A density, the share of nonzeros, that falls quickly at first and slowly at the end.
+
+    ``density(t) = end + (start - end) * (1 - (t - t0) / (t1 - t0))**3`` between the updates
+    ``t0 = begin_step`` and ``t1 = end_step``, ``start`` before and ``end`` afterwards
+    (Zhu and Gupta, *To prune, or not to prune*, 2017, equation 1). For `proxstep.TopK`.
+
+    Parameters
+    ----------
+    start, end : float
+        Densities from 0 to 1.
+    begin_step, end_step : int
+        The updates between which the density changes, ``0 <= begin_step < end_step``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For settings out of these ranges.
+
+    Examples
+    --------
+    >>> from proxstep.schedules import CubicRamp
+    >>> ramp = CubicRamp(1.0, 0.1, begin_step=100, end_step=300)
+    >>> [round(ramp(t), 4) for t in (0, 100, 150, 200, 300, 900)]
+    [1.0, 1.0, 0.4797, 0.2125, 0.1, 0.1]
+    """
+
+    start: float
+    end: float
+    begin_step: int
+    end_step: int
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            share(name, getattr(self, name))
+        for name in ("begin_step", "end_step"):
+            count(name, getattr(self, name))
+        if self.begin_step >= self.end_step:
+            raise ValueError(f"begin_step {self.begin_step} is not before end_step {self.end_step}")
+
+    def __call__(self, step: int) -> float:
+        """Return the density of update number ``step``."""
+        if step < 0:
+            raise ValueError(f"step must be at least 0, got {step}")
+        passed = (step - self.begin_step) / (self.end_step - self.begin_step)
+        rest = (1.0 - min(max(passed, 0.0), 1.0)) ** 3
+        return float(self.start * rest + self.end * (1.0 - rest))  # exact at both ends

@@ -10,7 +10,7 @@ from . import _core
 from .arrays import Array, empty_like, frozen_weights
 from .checks import count, nearest, non_negative, not_negative
 from .penalties import Penalty
-from .projections import Projection
+from .projections import Projection, TopK
 from .rules import Rule, State
 
 __all__ = ["Metric", "StepInfo", "global_norm", "prox", "soft_threshold", "step"]
@@ -157,10 +157,14 @@ def is_euclidean(metric: str) -> bool:
     return _EUCLIDEAN[metric]
 
 
-def check_steppable(rule: Rule, penalty: Penalty | None) -> None:
+def check_steppable(rule: Rule, penalty: Penalty | TopK | None) -> None:
     """Raise unless both can take part in a step."""
     if not isinstance(rule, Rule):
         raise TypeError(f"rule is {rule!r}; a rule such as AdamW(lr=1e-3) is needed")
+    if isinstance(penalty, TopK):
+        if penalty.over is not None:
+            raise ValueError(f"{penalty!r} serves prox and solve; a step selects in whole arrays")
+        return
     if isinstance(penalty, Projection):
         raise TypeError(f"{penalty!r} couples all elements; it serves prox and solve")
     if not isinstance(penalty, Penalty | None):
@@ -188,11 +192,18 @@ def _moments(rule: Rule, state: State | None) -> tuple[Array, ...]:
     return tuple(state.moments.values())
 
 
+def _kept(penalty: TopK, state: State | None) -> int | float:
+    """Return what a step keeps: the state tells which update it is."""
+    if penalty.schedule is not None and state is None:
+        raise ValueError("a schedule needs a state, which counts: make one by rule.init(x)")
+    return penalty.at(0 if state is None else count("state.step", state.step))
+
+
 def step(
     x: Array,
     g: Array,
     rule: Rule,
-    penalty: Penalty | None = None,
+    penalty: Penalty | TopK | None = None,
     state: State | None = None,
     *,
     lr: float | None = None,
@@ -212,10 +223,10 @@ def step(
         Parameters and gradient: one shape, layout and dtype (float64, float32, bfloat16, float16).
     rule : Rule
         Such as ``AdamW(lr=1e-3)``.
-    penalty : Penalty, optional
+    penalty : Penalty or TopK, optional
     state : State, optional
-        Made by ``rule.init(x)``; not needed by a rule without moments. Moments in bfloat16 are
-        rounded by the random bits of seed 0; `Optimizer` takes other seeds.
+        Made by ``rule.init(x)``; not needed by a rule without moments and without a schedule.
+        Moments in bfloat16 are rounded by the random bits of seed 0; `Optimizer` takes other seeds.
     lr : float, optional
         Learning rate of this call instead of the rule's.
     grad_scale : float
@@ -245,8 +256,11 @@ def step(
     >>> x, info.nonzeros, info.penalty
     (array([ 0.5, -0.5,  0. ]), 2, 0.5)
     """
+    keep = None
     if not isinstance(rule, Rule) or not (penalty is None or isinstance(penalty, Penalty)):
         check_steppable(rule, penalty)
+        if isinstance(penalty, TopK):
+            keep, penalty = _kept(penalty, state), None
     t = 1 if state is None else count("state.step", state.step) + 1
     found = _core.step(
         x,
@@ -260,6 +274,7 @@ def step(
         _EUCLIDEAN[metric] if metric in _EUCLIDEAN else is_euclidean(metric),
         stats,
         dtype,
+        keep,
     )
     if state is not None:
         state.step = t

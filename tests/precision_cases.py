@@ -20,17 +20,18 @@ from cases import (
 SEED = 20_260_711
 SHAPE = (24, 56)  # two tiles and a part of a third
 GROUPINGS = ("rows", "columns", 8, (40, 42, 44, 46, 48, 50, 1074))
-NAMES = ("None", *dict(PENALTY_CASES), "weighted", "rows", "columns", "blocks", "segments", "2:4")
+GROUPED = ("rows", "columns", "blocks", "segments")
+NAMES = ("None", *dict(PENALTY_CASES), "weighted", *GROUPED, "2:4", "top k")
 METRICS = ("diagonal", "euclidean")
 FLOATS = ("float32", *NARROW)
 
 
 def penalties(dtype: str) -> dict[str, Any]:
     """By name, with the settings that a kernel for dtype holds."""
-    table: dict[str, Any] = {"None": None, "2:4": ps.NM(2, 4)}
+    table: dict[str, Any] = {"None": None, "2:4": ps.NM(2, 4), "top k": ps.TopK(0.3)}
     table |= {name: penalty(name, held(name, p, dtype)) for name, p in PENALTY_CASES}
     table["weighted"] = ps.MCP(0.47, 2.7, weights=weights_for(SHAPE, "float32"))
-    for name, over in zip(("rows", "columns", "blocks", "segments"), GROUPINGS, strict=True):
+    for name, over in zip(GROUPED, GROUPINGS, strict=True):
         table[name] = ps.SparseGroup(0.21, 1.3, over=over)
     return table
 

@@ -7,7 +7,8 @@ The projections sort everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -96,6 +97,27 @@ def project_top_k(z: ArrayLike, k: int) -> Array:
     x = np.zeros_like(point)
     x[order[:k]] = point[order[:k]]
     return x.reshape(np.shape(z))
+
+
+def keep_largest(
+    arrays: Sequence[ArrayLike], k: int, steps: Sequence[ArrayLike] | None = None
+) -> list[Any]:
+    """Of all arrays together, in the order of memory: sort by |z| / sqrt(s), NaN first, 0/0 last.
+
+    The scores are rounded as the core rounds them, so that its ties are ties here.
+    """
+    points = [np.asarray(a) for a in arrays]
+    z = np.concatenate([p.ravel(order="K") for p in points])
+    size = np.abs(z)
+    if steps is not None:
+        s = np.concatenate([np.asarray(s).ravel(order="K") for s in steps])
+        with np.errstate(all="ignore"):
+            size = np.where(z == 0, 0, size / np.sqrt(s)).astype(size.dtype)
+    order = np.lexsort((-np.where(np.isnan(size), 0, size), ~np.isnan(size)))[:k]
+    x = np.zeros_like(z)
+    x[order] = z[order]
+    ends = np.cumsum([p.size for p in points])[:-1]
+    return [part.reshape(p.shape) for part, p in zip(np.split(x, ends), points, strict=True)]
 
 
 def keep_n_of_m(z: ArrayLike, n: int, m: int, s: ArrayLike | None = None) -> Array:

@@ -114,6 +114,30 @@ def test_a_parameter_is_its_master_rounded(rule_name, r, name, metric, dtype):
         assert info.nonzeros == sum(np.count_nonzero(p) for p in params)
 
 
+@each_rule
+@each_metric
+@each_option
+def test_one_selection_over_arrays_of_mixed_precision(rule_name, r, metric, dtype, options):
+    """Large enough for samples, without statistics and with them: as the float32 points select."""
+    shapes, step = ((211, 397), (23,), (150, 200)), rule(rule_name, r)
+    params = [normal(shape, dtype, seed=570 + k) for k, shape in enumerate(shapes)]
+    h = ps.TopK(0.2, scope="global")
+    opt = ps.Optimizer(params, step, h, metric=metric, seed=SEED, **options)
+    for t in (1, 2, 3):
+        state = {k: v for k, v in opt.state_dict().items() if k != "steps"}
+        starts = [np.array(state.get(f"{k}.master", p), np.float32) for k, p in enumerate(params)]
+        wide = ps.Optimizer(starts, step, h, metric=metric)
+        kept = {k: v for k, v in state.items() if not k.endswith("master")}
+        wide.load_state_dict(widened(kept) | {"steps": opt.steps})
+        grads = [normal(shape, dtype, seed=580 + 3 * t + k) for k, shape in enumerate(shapes)]
+        opt.step(grads, grad_scale=SCALE, stats=t == 2)
+        wide.step([g.astype(np.float32) for g in grads], grad_scale=SCALE)
+        for k, (x, z) in enumerate(zip(params, starts, strict=True)):
+            bits = words(x, t, k, "parameter")
+            want = rounding.rounded(z, dtype, bits) if "rounding" in options else z.astype(x.dtype)
+            assert_same_bits(x, want, f"array {k} at step {t}")
+
+
 @each_narrow
 def test_statistics_of_a_master(dtype):
     """Penalty and change are the master's; zeros and overflow those of the parameter."""
@@ -129,7 +153,7 @@ def test_statistics_of_a_master(dtype):
 
 
 @each_option
-@pytest.mark.parametrize("name", ["L1", "weighted", "rows", "columns", "2:4"])
+@pytest.mark.parametrize("name", ["L1", "weighted", "rows", "columns", "2:4", "top k"])
 @pytest.mark.parametrize("rule_name", ["AdamW", "Momentum", "FTRL"])
 def test_same_bits_on_every_instruction_set_and_thread_count(
     threads, rule_name, name, dtype, options

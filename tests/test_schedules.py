@@ -8,7 +8,7 @@ import pickle
 
 import numpy as np
 import pytest
-from proxstep.schedules import Constant, Cosine, InverseTime, Step, WarmUp
+from proxstep.schedules import Constant, Cosine, CubicRamp, InverseTime, Step, WarmUp
 
 SCHEDULES = [
     Constant(0.3),
@@ -75,3 +75,37 @@ def test_a_warm_up_takes_any_callable():
 def test_bad_settings_are_refused_with_their_values(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+RAMP = CubicRamp(0.9, 0.05, begin_step=3, end_step=17)
+
+
+def test_a_cubic_ramp_follows_its_formula():
+    t = np.arange(30)
+    rest = (1 - np.clip((t - 3) / 14, 0, 1)) ** 3
+    np.testing.assert_allclose([RAMP(int(k)) for k in t], 0.05 + 0.85 * rest)
+    assert all(RAMP(int(k)) >= RAMP(int(k) + 1) for k in t)
+    assert (RAMP(3), RAMP(17)) == (0.9, 0.05)
+
+
+def test_a_cubic_ramp_is_a_value():
+    assert pickle.loads(pickle.dumps(RAMP)) == RAMP
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RAMP.start = 0.1
+    with pytest.raises(ValueError, match="step must be at least 0, got -1"):
+        RAMP(-1)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"start": 1.2}, "start is 1.2; a share lies between"),
+        ({"end": -0.1}, "end is -0.1; a share lies"),
+        ({"end": math.nan}, "end is nan; a share lies"),
+        ({"begin_step": -1}, "begin_step is -1; it must not be negative"),
+        ({"end_step": 3}, "begin_step 3 is not before end_step 3"),
+    ],
+)
+def test_a_cubic_ramp_refuses(bad, words):
+    with pytest.raises(ValueError, match=words):
+        dataclasses.replace(RAMP, **bad)

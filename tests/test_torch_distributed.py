@@ -63,5 +63,6 @@ def test_shards_step_as_the_whole_does(tmp_path: Path, case: str) -> None:
 
 def test_groups_that_cross_shards_are_refused_with_the_reason(tmp_path: Path) -> None:
     for found in run("refused", tmp_path):
-        assert "other processes" in found["message"]
-        assert "Shard" in found["message"]
+        for message in (found["columns"], found["largest"]):
+            assert "other processes" in message
+            assert "Shard" in message

@@ -51,14 +51,19 @@ def sharded(penalty: Any) -> dict[str, Any]:
 
 
 def refused(_: int) -> dict[str, Any]:
-    """Columns of a matrix whose rows are spread."""
+    """Columns of a matrix whose rows are spread, and the largest elements of all of it."""
     mesh = init_device_mesh("cpu", (2,))
     param = torch.nn.Parameter(distribute_tensor(torch.ones(4, 6), mesh, [Shard(0)]))
+    columns, largest = ps.Group(ps.L1(0.1), over="columns"), ps.TopK(0.5, scope="global")
+    return {"columns": why_not(param, columns), "largest": why_not(param, largest)}
+
+
+def why_not(param: Any, penalty: Any) -> str:
     try:
-        ProxAdamW([param], penalty=ps.Group(ps.L1(0.1), over="columns"))
+        ProxAdamW([param], penalty=penalty)
     except ValueError as error:
-        return {"message": str(error)}
-    return {"message": "nothing was refused"}
+        return str(error)
+    return "nothing was refused"
 
 
 CASES: dict[str, Any] = {

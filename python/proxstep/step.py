@@ -161,6 +161,11 @@ def check_steppable(rule: Rule, penalty: Penalty | TopK | None) -> None:
     """Raise unless both can take part in a step."""
     if not isinstance(rule, Rule):
         raise TypeError(f"rule is {rule!r}; a rule such as AdamW(lr=1e-3) is needed")
+    check_penalty(penalty)
+
+
+def check_penalty(penalty: Penalty | TopK | None) -> None:
+    """Raise unless a step can end in it."""
     if isinstance(penalty, TopK):
         if penalty.over is not None:
             raise ValueError(f"{penalty!r} serves prox and solve; a step selects in whole arrays")

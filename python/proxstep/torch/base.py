@@ -15,10 +15,11 @@ from .. import _core
 from ..checks import nearest, positive
 from ..penalties import Penalty
 from ..precision import Precision, Rounding
+from ..projections import TopK
 from ..rules import Moments, Rule
 from ..step import Metric
 from .footing import Footing
-from .inputs import check_group, name_of
+from .inputs import check_group, check_selections, name_of
 from .plan import Member, NativePlan, Terms
 from .rows import RowPlan, takes_rows
 from .saved import check_moments, merged_groups, new_moment, saved_states
@@ -45,7 +46,7 @@ _DEFAULTS: dict[str, Any] = {
 class Options(TypedDict, total=False):
     """What all the optimizers take by keyword; described at `ProxSGD`."""
 
-    penalty: Penalty | None
+    penalty: Penalty | TopK | None
     metric: Metric
     min_ndim: int
     maximize: bool
@@ -118,6 +119,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         """
         super().add_param_group(param_group)
         try:
+            check_selections(self.param_groups)
             check_group(self.param_groups[-1], self._make_rule(self.param_groups[-1]))
         except (TypeError, ValueError):
             self.param_groups.pop()
@@ -202,6 +204,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
 
     def _make_plans(self, rules: list[Rule]) -> None:
         """One for each device and direction, and one for each parameter that is stepped by rows."""
+        check_selections(self.param_groups)
         dense: dict[tuple[Any, bool], list[Member]] = {}
         by_rows: dict[Any, RowPlan] = {}
         for index, group in enumerate(self.param_groups):

@@ -11,10 +11,12 @@ from .. import _core
 from ..checks import count
 from ..nm import NM
 from ..penalties import ElementwisePenalty, Penalty
+from ..projections import TopK
 from ..rules import Rule
-from ..step import check_steppable, is_euclidean
+from ..selections import Selections
+from ..step import check_penalty, check_steppable, is_euclidean
 
-__all__ = ["check_group", "local", "name_of", "penalty_of"]
+__all__ = ["check_group", "check_selections", "local", "name_of", "penalty_of"]
 
 _DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
@@ -25,9 +27,9 @@ def local(tensor: Any) -> Any:
     return tensor if to_local is None else to_local()
 
 
-def penalty_of(group: Mapping[str, Any], param: torch.Tensor) -> Penalty | None:
+def penalty_of(group: Mapping[str, Any], param: torch.Tensor) -> Penalty | TopK | None:
     """Return the group's penalty if it is meant for parameters of so many dimensions."""
-    penalty: Penalty | None = group["penalty"]
+    penalty: Penalty | TopK | None = group["penalty"]
     return penalty if param.ndim >= group["min_ndim"] else None
 
 
@@ -56,6 +58,34 @@ def check_group(group: Mapping[str, Any], rule: Rule) -> None:
         _check_named(group, param)
 
 
+def check_selections(groups: Sequence[Mapping[str, Any]]) -> None:
+    """Raise where a `TopK` cannot select: by rows, or on two devices, or both going up and down.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    places: dict[int, set[str]] = {}
+    for group in groups:
+        penalty = group["penalty"]
+        check_penalty(penalty)
+        if not isinstance(penalty, TopK):
+            continue
+        if group["skip_zero_rows"]:
+            raise ValueError(f"{penalty!r} selects among all rows; skip_zero_rows skips some")
+        if penalty.scope == "global":
+            own = places.setdefault(id(penalty), set())
+            own |= _places(group)
+            if len(own) > 1:
+                raise ValueError(f"{penalty!r} selects in one place, not {', '.join(sorted(own))}")
+
+
+def _places(group: Mapping[str, Any]) -> set[str]:
+    """Return where the group's penalised parameters are stepped, and which way."""
+    penalised = [param for param in group["params"] if penalty_of(group, param) is not None]
+    return {f"{param.device} with maximize={bool(group['maximize'])}" for param in penalised}
+
+
 def _check_named(group: Mapping[str, Any], param: Any) -> None:
     try:
         _check_param(group, param)
@@ -72,15 +102,15 @@ def _check_param(group: Mapping[str, Any], param: Any) -> None:
         return
     penalty = penalty_of(group, param)
     _check_shards(param, penalty)
-    spec, rule = None if penalty is None else penalty.spec, _core.RuleSpec("sgd", [0.0, 0.0])
+    spec, rule = getattr(penalty, "spec", None), _core.RuleSpec("sgd", [0.0, 0.0])
     trial = _core.Plan()
     trial.add_group(rule, False)
-    trial.add(0, local(param), (), spec)
+    trial.add(0, local(param), (), spec, selection=Selections().number(penalty))
     if group["skip_zero_rows"] and penalty is not None:
         _core.RowPlan(param, (), rule, spec, False, 0)
 
 
-def _check_shards(param: Any, penalty: Penalty | None) -> None:
+def _check_shards(param: Any, penalty: Penalty | TopK | None) -> None:
     """Raise for groups that may lie on several processes: whole rows of a DTensor do not."""
     placements = getattr(param, "placements", ())
     if penalty is None or isinstance(penalty, ElementwisePenalty):

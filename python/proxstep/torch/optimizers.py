@@ -27,7 +27,7 @@ class ProxSGD(ProxOptimizer):
         Parameters, named parameters or groups, as for every optimizer of torch.
     lr, momentum, dampening, weight_decay, nesterov
         As for `torch.optim.SGD`.
-    penalty : Penalty, optional
+    penalty : Penalty or TopK, optional
         The function h. None: `torch.optim.SGD`.
     metric : {"diagonal", "euclidean"}
         Without influence here: all elements have the same step.
@@ -72,6 +72,12 @@ class ProxSGD(ProxOptimizer):
     the others wait, and make up for their steps when they are named again. Let the optimizer
     `follow` the module, so that rows are at the present when they are read, and `flush` before you
     look at the parameters: then the bits are those of dense gradients.
+
+    `TopK` gives the density exactly, on the CPU: in each parameter, or with ``scope="global"`` in
+    all that bear this very object, and that have `min_ndim` dimensions and a gradient, together.
+    Its schedule is asked for the number of steps that these have taken before, the largest of their
+    counts, and so goes on with a restored state. It is refused where rows are stepped by
+    themselves, for the shards of a DTensor, and for one global object going both up and down.
 
     Examples
     --------
@@ -127,7 +133,7 @@ class ProxAdamW(ProxOptimizer):
         Parameters, named parameters or groups, as for every optimizer of torch.
     lr, betas, eps, weight_decay
         As for `torch.optim.AdamW`.
-    penalty : Penalty, optional
+    penalty : Penalty or TopK, optional
         The function h. None: `torch.optim.AdamW`.
     metric : {"diagonal", "euclidean"}
         The prox in Adam's own metric, with the step ``lr / (sqrt(v) + eps)`` of each element, or
@@ -186,7 +192,7 @@ class ProxAdagrad(ProxOptimizer):
         Parameters, named parameters or groups, as for every optimizer of torch.
     lr, lr_decay, weight_decay, initial_accumulator_value, eps
         As for `torch.optim.Adagrad`.
-    penalty : Penalty, optional
+    penalty : Penalty or TopK, optional
         The function h. None: `torch.optim.Adagrad`.
     metric : {"diagonal", "euclidean"}
         The prox in Adagrad's own metric, or with the learning rate as the only step.
@@ -254,7 +260,7 @@ class ProxRDA(ProxOptimizer):
         Parameters, named parameters or groups, as for every optimizer of torch.
     lr : float
         Learning rate, finite and not negative.
-    penalty : Penalty, optional
+    penalty : Penalty or TopK, optional
         The function h.
     metric : {"diagonal", "euclidean"}
         Without influence here: all elements have the same step.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,7 +12,9 @@ import torch
 
 from .. import _core
 from ..precision import Precision
+from ..projections import TopK
 from ..rules import Rule
+from ..selections import Selections
 from ..step import is_euclidean
 from .inputs import local, name_of, penalty_of
 
@@ -57,6 +60,8 @@ class NativePlan:
         self._sign = -1.0 if maximize else 1.0
         self._rules = list(terms.rules)
         self._grads: list[Any] = []
+        self._selections = Selections()
+        self._counts: dict[int, list[torch.Tensor]] = defaultdict(list)  # of a TopK's members
         self._core = _core.Plan(None, terms.precision.seed, terms.precision.stochastic)
         for group, rule in zip(terms.groups, terms.rules, strict=True):
             self._core.add_group(rule.spec, is_euclidean(group["metric"]))
@@ -68,14 +73,26 @@ class NativePlan:
         state = dict(member.state)
         count, master = state.pop("step"), state.pop("master", None)
         penalty = penalty_of(self._groups[member.group], member.param)
-        self._core.add(
-            member.group,
-            local(member.param),
-            tuple(local(moment) for moment in state.values()),
-            None if penalty is None else penalty.spec,
-            count,
-            local(master),
-        )
+        if isinstance(penalty, TopK):
+            self._counts[id(penalty)].append(count)
+        try:
+            self._core.add(
+                member.group,
+                local(member.param),
+                tuple(local(moment) for moment in state.values()),
+                getattr(penalty, "spec", None),
+                count,
+                local(master),
+                selection=self._selections.number(penalty),
+            )
+        except (TypeError, ValueError) as error:
+            raise type(error)(self._named(str(error))) from None
+
+    def _taken(self, penalty: TopK) -> int:
+        """Return how many steps the members of a TopK have taken, its schedule's update."""
+        if penalty.schedule is None:
+            return 0
+        return int(max(float(count) for count in self._counts[id(penalty)]))
 
     def take_rules(self, rules: list[Rule]) -> bool:
         """Go on with other settings; False where a rule is now of another kind."""
@@ -112,13 +129,14 @@ class NativePlan:
         """
         grads, self._grads = self._grads, []
         limit = 0.0 if max_norm is None else max_norm
+        keep = self._selections.kept(self._taken) if self._selections else []
         try:
-            self._core.step(grads, 0.0, [], self._sign * scale, limit, False)
+            self._core.step(grads, 0.0, [], self._sign * scale, limit, False, keep=keep)
         except (TypeError, ValueError) as error:
             laid_out = self._laid_out(grads)
             if laid_out is None:
                 raise type(error)(self._named(str(error))) from None
-            self._core.step(laid_out, 0.0, [], self._sign * scale, limit, False)
+            self._core.step(laid_out, 0.0, [], self._sign * scale, limit, False, keep=keep)
 
     def _laid_out(self, grads: list[Any]) -> list[Any] | None:
         """Gradients in the memory order of their parameters; None where that is not the matter."""
@@ -131,10 +149,10 @@ class NativePlan:
 
     def _named(self, message: str) -> str:
         def name(match: re.Match[str]) -> str:
-            param = self._members[int(match[1])].param
-            return f"the gradient of {name_of(self._groups, param)}"
+            own = name_of(self._groups, self._members[int(match[2])].param)
+            return own if match[1] == "params" else f"the gradient of {own}"
 
-        return re.sub(r"grads\[(\d+)\]", name, message)
+        return re.sub(r"(grads|params)\[(\d+)\]", name, message)
 
 
 def _differs_in_layout_alone(p: Any, g: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import torch
 
 from .. import _core
+from ..projections import TopK
 from ..rules import Rule
 from ..step import is_euclidean
 from .inputs import name_of, penalty_of
@@ -62,6 +63,9 @@ class RowPlan:
 
     def _arrays(self) -> tuple[Any, tuple[Any, ...], Any, Any]:
         penalty = penalty_of(self._groups[self._member.group], self._member.param)
+        if isinstance(penalty, TopK):
+            name = name_of(self._groups, self._member.param)
+            raise ValueError(f"{penalty!r} selects among all rows; {name} is stepped by rows")
         moments = tuple(v for name, v in self._member.state.items() if name != "step")
         spec = None if penalty is None else penalty.spec
         return self._member.param, moments, self._rule.spec, spec

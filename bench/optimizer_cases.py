@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import proxstep as ps
+from attempts import those_that_run
 from contest import Case, Contestant, Goal
 from gpt_models import GPT, LARGE, SMALL, Model, make_model
 from proxstep.torch import ProxAdamW
-from torch_shrinks import LAM, LR, adamw, with_diagonal_shrink, with_softshrink
+from torch_shrinks import LAM, LR, CompiledShrink, EagerShrink, adamw, with_softshrink
 from workload import BETAS, EPS
 
 FUSED = "torch AdamW(fused)"
 SOFTSHRUNK, SHRUNK = FUSED + " + softshrink", FUSED + " + diagonal shrink"
+COMPILED = FUSED + " + compiled diagonal shrink"
 ALONE, L1, L1_EUCLIDEAN = "ProxAdamW", "ProxAdamW + L1", "ProxAdamW + L1, euclidean"
 ROWS, ROWS_EUCLIDEAN = "ProxAdamW + rows", "ProxAdamW + rows, euclidean"
 NM = "ProxAdamW + 2:4"
@@ -69,7 +72,7 @@ def peers(model: Model, gpt: GPT) -> list[Contestant]:
     both_passes = ADAM_BYTES * gpt.n + 8 * sum(p.numel() for p in model.matrices)
     return [
         Contestant(SOFTSHRUNK, with_softshrink(model), both_passes),
-        Contestant(SHRUNK, with_diagonal_shrink(model)),
+        Contestant(SHRUNK, EagerShrink(model)),
         Contestant("torch AdamW(foreach)", adamw(model, foreach=True).step),
         Contestant("torch AdamW()", adamw(model).step),
     ]
@@ -83,7 +86,7 @@ def goals(gpt: GPT) -> list[Goal]:
     return [
         *over_fused,
         Goal(f"times as fast as {SOFTSHRUNK}", SOFTSHRUNK, L1_EUCLIDEAN),
-        Goal(f"times as fast as {SHRUNK}", SHRUNK, L1),
+        *(Goal(f"times as fast as {name}", name, L1) for name in (SHRUNK, COMPILED)),
     ]
 
 
@@ -91,6 +94,8 @@ def steps(gpt: GPT) -> Case:
     """The first contestant is the fused AdamW: ratios say how much longer others take."""
     model = make_model(gpt)
     contestants = [fused(model, gpt), *(ours(model, gpt, name) for name in FORMS)]
-    contestants += peers(model, gpt)
-    note = f"{len(model.params)} tensors, {len(model.matrices)} of them matrices"
+    compiled, reasons = those_that_run({COMPILED: partial(CompiledShrink, model)})
+    contestants += peers(model, gpt) + compiled
+    tensors = f"{len(model.params)} tensors, {len(model.matrices)} of them matrices"
+    note = "; ".join([tensors, *reasons])
     return Case(gpt.name, gpt.n, ADAM_BYTES * gpt.n, contestants, goals(gpt), note)

@@ -37,34 +37,52 @@ def with_softshrink(model: Model) -> Callable[[], None]:
 
 
 class DiagonalShrink:
-    """L1 in Adam's metric: ``x - clamp(x, -t, t)`` with ``t = lam lr / (sqrt(v unbias) + eps)``.
+    """L1 in Adam's metric: ``x - clamp(x, -t, t)`` with ``t = lam lr / (sqrt(v unbias) + eps)``."""
 
-    Tensor after tensor, through two scratch buffers that stay in a cache where they fit: the same
-    as `torch._foreach_*` calls takes four times as long, most of it for temporaries.
-    """
-
-    def __init__(self, model: Model, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, model: Model) -> None:
+        optimizer = adamw(model, fused=True)
+        self._step = optimizer.step
         self._count = optimizer.state[model.matrices[0]]["step"]
-        scratch = torch.zeros(2, max(p.numel() for p in model.matrices))
-        self._work = [
-            (p.detach(), optimizer.state[p]["exp_avg_sq"], *self._views(scratch, p))
-            for p in model.matrices
-        ]
-
-    @staticmethod
-    def _views(scratch: torch.Tensor, p: torch.Tensor) -> list[torch.Tensor]:
-        return [buffer[: p.numel()].view_as(p) for buffer in scratch]
+        own = [(p, optimizer.state[p]["exp_avg_sq"]) for p in model.matrices]
+        self._work = [(p.detach().view(-1), v.view(-1)) for p, v in own]
 
     def __call__(self) -> None:
+        self._step()
         bias = (1 - BETAS[1] ** self._count.item()) ** 0.5
-        numerator = torch.tensor(LAM * LR * bias)
-        for x, v, high, low in self._work:
-            torch.sqrt(v, out=high).add_(EPS * bias)
-            torch.div(numerator, high, out=high)
-            torch.neg(high, out=low)
-            x.sub_(torch.clamp(x, low, high, out=low))
+        numerator, eps = torch.tensor(LAM * LR * bias), EPS * bias
+        for x, v in self._work:
+            self.shrink(x, v, numerator, eps)
+
+    def shrink(self, x: torch.Tensor, v: torch.Tensor, numerator: torch.Tensor, eps: float) -> None:
+        raise NotImplementedError
 
 
-def with_diagonal_shrink(model: Model) -> Callable[[], None]:
-    optimizer = adamw(model, fused=True)
-    return in_turn(optimizer.step, DiagonalShrink(model, optimizer))
+class EagerShrink(DiagonalShrink):
+    """Tensor after tensor, through two scratch buffers that stay in a cache where they fit.
+
+    The same as `torch._foreach_*` calls takes four times as long, most of it for temporaries.
+    """
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self._scratch = torch.zeros(2, max(x.numel() for x, _ in self._work))
+
+    def shrink(self, x: torch.Tensor, v: torch.Tensor, numerator: torch.Tensor, eps: float) -> None:
+        high, low = self._scratch[:, : x.numel()]
+        torch.sqrt(v, out=high).add_(eps)
+        torch.div(numerator, high, out=high)
+        torch.neg(high, out=low)
+        x.sub_(torch.clamp(x, low, high, out=low))
+
+
+@torch.compile(dynamic=True)
+def _one_pass(x: torch.Tensor, v: torch.Tensor, numerator: torch.Tensor, eps: float) -> None:
+    high = numerator / (v.sqrt() + eps)
+    x.sub_(torch.clamp(x, -high, high))
+
+
+class CompiledShrink(DiagonalShrink):
+    """One pass that torch's compiler makes; needs a C++ compiler at run time."""
+
+    def shrink(self, x: torch.Tensor, v: torch.Tensor, numerator: torch.Tensor, eps: float) -> None:
+        _one_pass(x, v, numerator, eps)

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any
 
 import torch
-from contest import Case, Contestant, Goal
+from attempts import those_that_run
+from contest import Case, Goal
 from gpt_models import GPT, Model, make_model
 from optimizer_cases import ADAM_BYTES, FUSED, L1_EUCLIDEAN, NM, ROWS_EUCLIDEAN, fused, ours
 from torch_shrinks import LAM, LR
@@ -65,22 +66,11 @@ def started(
     return optimizer.step
 
 
-def attempt(
-    name: str, model: Model, latent: dict[Any, torch.Tensor]
-) -> tuple[Contestant | None, str]:
-    """A contestant that runs, or why it does not."""
-    try:
-        return Contestant(name, started(MAKERS[name], model, latent)), ""
-    except Exception as error:  # whatever a prototype raises
-        return None, f"{name} left out: {type(error).__name__}: {error}"
-
-
 def steps(gpt: GPT) -> Case:
     model = make_model(gpt)
     latent: dict[Any, torch.Tensor] = {}
-    found = [attempt(name, model, latent) for name in MAKERS]
-    theirs = [contestant for contestant, _ in found if contestant]
-    reasons = [reason for _, reason in found if reason]
+    makers = {name: partial(started, make, model, latent) for name, make in MAKERS.items()}
+    theirs, reasons = those_that_run(makers)
     first = [fused(model, gpt), *(ours(model, gpt, name) for name in SAME_PENALTY.values())]
     goals = [Goal(f"times as fast as {name}", name, own) for name, own in SAME_PENALTY.items()]
     name, note = f"{gpt.name}, torchao around {FUSED}", "; ".join(reasons)

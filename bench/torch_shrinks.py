@@ -75,7 +75,7 @@ class EagerShrink(DiagonalShrink):
         x.sub_(torch.clamp(x, low, high, out=low))
 
 
-@torch.compile(dynamic=True)
+@torch.compile(dynamic=True, options={"cpp.dynamic_threads": True})  # obeys set_num_threads
 def _one_pass(x: torch.Tensor, v: torch.Tensor, numerator: torch.Tensor, eps: float) -> None:
     high = numerator / (v.sqrt() + eps)
     x.sub_(torch.clamp(x, -high, high))

@@ -21,6 +21,8 @@ COMPILED = FUSED + " + compiled diagonal shrink"
 ALONE, L1, L1_EUCLIDEAN = "ProxAdamW", "ProxAdamW + L1", "ProxAdamW + L1, euclidean"
 ROWS, ROWS_EUCLIDEAN = "ProxAdamW + rows", "ProxAdamW + rows, euclidean"
 NM = "ProxAdamW + 2:4"
+TOP_K, TOP_K_EUCLIDEAN = "ProxAdamW + TopK 10 %", "ProxAdamW + TopK 10 %, euclidean"
+NARROW = "ProxAdamW + L1, bfloat16 moments"
 ADAM_BYTES = 28  # an element: parameter and two moments read and written, gradient read
 
 
@@ -39,6 +41,7 @@ class Form:
 
 LASSO = ps.L1(LAM)
 GROUP_LASSO = ps.Group(LASSO, over="rows")
+TENTH = ps.TopK(0.1, scope="global")
 EUCLIDEAN = {"metric": "euclidean"}
 # One line each; the rest of the report follows.
 FORMS = {
@@ -48,6 +51,9 @@ FORMS = {
     ROWS: Form({"penalty": GROUP_LASSO}, 1.3),
     ROWS_EUCLIDEAN: Form({"penalty": GROUP_LASSO, **EUCLIDEAN}, 1.3),
     NM: Form({"penalty": ps.NM(2, 4)}, 1.5),
+    TOP_K: Form({"penalty": TENTH}, 2.0),
+    TOP_K_EUCLIDEAN: Form({"penalty": TENTH, **EUCLIDEAN}, 2.0),
+    NARROW: Form({"penalty": LASSO, "moments": "bfloat16"}, {LARGE.name: 0.85}, 20, False),
 }
 
 

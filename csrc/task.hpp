@@ -41,6 +41,22 @@ struct Kept {
   bool given() const { return key >= 0; }
 };
 
+// Levels that elements are drawn to: multiples of one scale per group. The groups are equal and
+// lie one behind the other, as `groups` says; the last may be shorter.
+struct Levels {
+  enum class Scale { none, largest, mean, given };
+  Scale scale = Scale::none;
+  double rho = 1.0;             // inverse slope between levels; NaN: not known yet
+  double most = 0.0;            // the levels are the integers -most..most
+  double per_scale = 1.0;       // of which so many make up the scale,
+  const void* table = nullptr;  // or count increasing multiples of it, in the compute type
+  int count = 0;
+  double multiple = 0.0;         // of the mean
+  const void* scales = nullptr;  // where given, in the compute type: one per group,
+  bool shared = false;           // or one for all
+  bool given() const { return scale != Scale::none; }
+};
+
 constexpr int kNoRule = -1;
 constexpr int kNoSelection = -1;
 
@@ -81,6 +97,7 @@ struct Task : RuleStep {
   Kept kept;                       // what came out of it
   bool stepped = false;            // all is done but to drop what is not kept
   unsigned char* marks = nullptr;  // what to drop, where the processor has marked it
+  Levels levels;
 };
 
 struct Statistics {

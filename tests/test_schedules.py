@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import pickle
 
 import numpy as np
 import pytest
-from proxstep.schedules import Constant, Cosine, CubicRamp, InverseTime, Step, WarmUp
+from proxstep.schedules import Anneal, Constant, Cosine, CubicRamp, InverseTime, Step, WarmUp
 
 SCHEDULES = [
     Constant(0.3),
@@ -16,6 +17,7 @@ SCHEDULES = [
     InverseTime(0.3, decay=0.07, power=0.7),
     Cosine(0.3, steps=40, floor=0.02),
     WarmUp(Cosine(0.3, steps=40), steps=9),
+    Anneal(10, 60, steepness=7.0, center=0.4),
 ]
 each = pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: type(s).__name__)
 
@@ -31,6 +33,19 @@ def test_rates_are_those_of_the_formulas():
         t < 9, 0.3 * (t + 1) / 9, 0.15 * (1 + np.cos(np.pi * np.clip(t - 9, 0, 40) / 40))
     )
     np.testing.assert_allclose(rates(SCHEDULES[4]), rise, atol=1e-17)
+    mirror = 1 / (1 + np.exp(7.0 * (np.clip((t - 10) / 50, 0, 1) - 0.4)))
+    mirror = (mirror - mirror[-1]) / (mirror[0] - mirror[-1])
+    np.testing.assert_allclose(rates(SCHEDULES[5]), mirror, atol=1e-15)
+
+
+@pytest.mark.parametrize("steepness", [1e-3, 1.0, 10.0, 300.0, 1e6])
+def test_annealing_falls_from_one_to_zero(steepness):
+    anneal = Anneal(5, 45, steepness)
+    rates = [anneal(t) for t in range(60)]
+    assert rates[:6] == [1.0] * 6
+    assert rates[45:] == [0.0] * 15
+    assert all(high >= low for high, low in itertools.pairwise(rates))
+    assert anneal(25) == pytest.approx(0.5, rel=1e-12)
 
 
 @each
@@ -68,6 +83,10 @@ def test_a_warm_up_takes_any_callable():
         (lambda: Cosine(0.1, steps=-2), "steps is -2"),
         (lambda: Cosine(0.1, steps=5, floor=0.2), "floor 0.2 exceeds lr 0.1"),
         (lambda: WarmUp(Constant(0.1), steps=-1), "steps is -1"),
+        (lambda: Anneal(10, 10), "end is 10, start is 10; it must come later"),
+        (lambda: Anneal(-1, 10), "start is -1"),
+        (lambda: Anneal(1, 10, steepness=0.0), "steepness is 0"),
+        (lambda: Anneal(1, 10, center=1.5), "center is 1.5; it must lie between 0 and 1"),
         (lambda: Constant(0.1, floor=2.0, cap=1.0), "floor is 2.0, cap is 1.0"),
         (lambda: Constant(0.1, floor=-1.0), "floor is -1.0"),
     ],

@@ -68,6 +68,9 @@ class Plan {
     keep_.append(py::make_tuple(x, moments, penalty, count, master));
   }
 
+  // Of an array that is drawn to levels, from the next step on.
+  void set_rho(std::size_t entry, double rho) { entries_.at(entry).set_rho(rho); }
+
   bool on_device() const { return !entries_.empty() && entries_.front().x().on_device(); }
 
   // Arrays of different entries must not share memory; called once all are added.
@@ -326,6 +329,7 @@ void bind_optimizer(py::module_& m) {
       .def("add", &Plan::add, py::arg("group"), py::arg("x"), py::arg("moments"),
            py::arg("penalty"), py::arg("count") = py::none(), py::arg("master") = py::none(),
            py::arg("selection") = kNoSelection)
+      .def("set_rho", &Plan::set_rho, py::arg("entry"), py::arg("rho"))
       .def("check_overlaps", &Plan::check_overlaps)
       .def("on_device", &Plan::on_device)
       .def("step", &Plan::step, py::arg("grads"), py::arg("t"), py::arg("lrs"),

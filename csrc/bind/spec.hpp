@@ -48,6 +48,12 @@ struct PenaltySpec {
              const std::vector<std::int64_t>& sizes, py::handle weights);
   // At most n nonzeros in every m consecutive elements of the last axis.
   void keep(int n, int m) { nm_ = {n, m}; }
+  // Draws elements to levels: the integers -most..most, or a table where there is one. rho NaN: a
+  // step will say. scale: "absmax", "mean" (so many times), or "given" by scales. over: rows,
+  // blocks of so many elements, or all.
+  void quantize(int most, const std::vector<double>& table, double rho, const std::string& scale,
+                double multiple, py::handle scales);
+  void quantize_over(const std::string& over, std::int64_t block);
   void apply(const Borrowed& x, Task* task) const;
 
  private:
@@ -57,12 +63,17 @@ struct PenaltySpec {
   void apply_heads(const Borrowed& x, GroupPenalty* groups) const;
   void apply_axis(const Borrowed& x, GroupPenalty* groups) const;
   void check_blocks(const Borrowed& x) const;
+  void apply_levels(const Borrowed& x, Task* task) const;
+  void check_level_scales(const Borrowed& x, std::int64_t groups) const;
 
   ElementPenalty element_;
   GroupPenalty groups_;
   NM nm_;
   Layout layout_ = Layout::none;
-  Weights weights_, group_weights_;
+  Levels levels_;
+  Weights weights_, group_weights_, level_scales_;
+  std::vector<double> table_;
+  std::vector<float> narrow_table_;
   std::vector<std::int64_t> offsets_;  // segments
   DeviceCopies offset_copies_;
   std::int64_t block_ = 0, heads_ = 0;

@@ -29,6 +29,7 @@ class StepArguments {
   const std::vector<Borrowed>& kept() const { return kept_; }  // moments, master
   void take_part(int selection) { task_.selection = selection; }
   void work_on(cuda::Stream stream) { x_.stream = stream; }
+  void set_rho(double rho) { task_.levels.rho = rho; }  // of levels, from the next step on
 
  private:
   void check_moment(std::size_t k, bool stored);

@@ -114,6 +114,16 @@ struct SegmentTile {
   const double* settings;
 };
 
+// n elements in groups of length, the last perhaps shorter, and a scale for each group.
+template <class C>
+struct LevelsTile {
+  std::int64_t n;
+  std::int64_t length;
+  C* z;
+  const C* scales;
+  const Levels& levels;
+};
+
 // Groups of which only the sums of squares are known: each sum becomes its group's factor.
 template <class C>
 struct ScaleTile {
@@ -172,6 +182,9 @@ struct Kernels {
   double (*kept_value)(std::int64_t n, const C* x);  // 0, or NaN where x has one
   void (*window)(const WindowTile<C>&);
   void (*drop)(std::int64_t n, C* z, const unsigned char* marks);  // a tile's, by its marks
+  void (*level_scales)(const LevelsTile<C>&, C* scales);  // from the elements
+  void (*quantize)(const LevelsTile<C>&);
+  double (*levels_value)(const LevelsTile<C>&, const C* nearest);  // h(z)
   void (*segments[op::Penalties::size])(const SegmentTile<C>&);
   void (*scales[op::Penalties::size])(const ScaleTile<C>&);
   void (*statistics[op::Penalties::size])(const StatisticsTile<C>&);

@@ -97,6 +97,7 @@ class Runner {
     }
     if (t_.groups.over == Over::nothing) return element_values(begin, end - begin);
     element_values(offset(begin), offset(end) - offset(begin));
+    if (t_.levels.given()) return add_levels_value(begin, end, nullptr);
     segment_values(begin, end);
   }
 
@@ -155,7 +156,7 @@ class Runner {
     return t_.steps ? steps() + at : (t_.rule_steps ? s : nullptr);
   }
   index offset(index group) const {
-    return t_.groups.offsets ? t_.groups.offsets[group] : group * t_.groups.length;
+    return t_.groups.offsets ? t_.groups.offsets[group] : std::min(group * t_.groups.length, t_.n);
   }
 
   auto direct_loop() const -> void (*)(const DirectRun<C>&) {
@@ -273,16 +274,64 @@ class Runner {
   void span(index first, index last) {
     const index begin = offset(first), n = offset(last) - begin;
     const auto own = in_place_ ? nullptr : room(n);
-    const auto own_steps = t_.rule_steps ? room(n) : nullptr;
+    const auto own_steps = t_.rule_steps && !t_.levels.given() ? room(n) : nullptr;
     C* const z = in_place_ ? x(begin) : own.get();
     tiles(begin, n, [&](index at, index count) {
       point(at, count, z + (at - begin), own_steps ? own_steps.get() + (at - begin) : nullptr);
     });
-    const C* const s = t_.steps ? steps() + begin : own_steps.get();
-    k_.segments[t_.groups.kind](segment_tile(first, last, z, s));
+    const auto scales = t_.levels.given() ? level_scales(first, last, z) : nullptr;
+    if (scales) {
+      k_.quantize({n, t_.groups.length, z, scales.get(), t_.levels});
+    } else {
+      const C* const s = t_.steps ? steps() + begin : own_steps.get();
+      k_.segments[t_.groups.kind](segment_tile(first, last, z, s));
+    }
     if (!in_place_)
       tiles(begin, n, [&](index at, index count) { finish(at, count, z + (at - begin)); });
-    if (statistics_) segment_values(first, last);
+    if (statistics_) {
+      scales ? add_levels_value(first, last, scales.get()) : segment_values(first, last);
+    }
+  }
+
+  // As the storage holds them, so that what is stored has the same scales again.
+  std::unique_ptr<C[]> level_scales(index first, index last, C* z) const {
+    auto scales = room(last - first);
+    if (t_.levels.scales) {
+      const C* const given = static_cast<const C*>(t_.levels.scales);
+      for (index k = first; k < last; ++k) scales[k - first] = given[t_.levels.shared ? 0 : k];
+    } else {
+      k_.level_scales({offset(last) - offset(first), t_.groups.length, z, nullptr, t_.levels},
+                      scales.get());
+      round_as_stored(last - first, scales.get());
+    }
+    return scales;
+  }
+
+  static void round_as_stored(index count, C* values) {
+    S buffer[kTile];
+    tiles(0, kWide ? 0 : count, [&](index at, index n) {
+      narrow(n, values + at, buffer);
+      wide(buffer, n, values + at);
+    });
+  }
+
+  // scales: those of the prox, or null for those of x.
+  void add_levels_value(index first, index last, const C* scales) const {
+    const index begin = offset(first), n = offset(last) - begin;
+    const auto now = room(n), nearest = room(n);
+    tiles(0, n, [&](index at, index count) {
+      const C* const from = wide(stored(begin + at), count, now.get() + at);
+      if (from != now.get() + at) std::copy_n(from, count, now.get() + at);
+    });
+    const auto own = scales ? nullptr : level_scales(first, last, now.get());
+    if (own) scales = own.get();
+    std::copy_n(now.get(), n, nearest.get());
+    Levels hard = t_.levels;
+    hard.rho = 0.0;
+    k_.quantize({n, t_.groups.length, nearest.get(), scales, hard});
+    round_as_stored(n, nearest.get());
+    statistics_->penalty +=
+        k_.levels_value({n, t_.groups.length, now.get(), scales, t_.levels}, nearest.get());
   }
 
   SegmentTile<C> segment_tile(index first, index last, C* z, const C* s) const {

@@ -5,6 +5,7 @@
 #include "kernels.hpp"
 #include "lanes.hpp"
 #include "nm.hpp"
+#include "quantize.hpp"
 
 #define PROXSTEP_JOIN2(a, b) a##b
 #define PROXSTEP_JOIN(a, b) PROXSTEP_JOIN2(a, b)
@@ -407,6 +408,9 @@ constexpr Kernels<C> make_kernels(op::List<Rs...>, op::List<Ps...> penalties) {
                kept_value<C>,
                window_tile<C>,
                drop_tile<C>,
+               level_scales<C>,
+               quantize_tile<C>,
+               levels_value<C>,
                {segments_tile<C, Ps>...},
                {scales_tile<C, Ps<C>>...},
                {statistics_tile<C, Ps<C>>...},

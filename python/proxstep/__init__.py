@@ -27,6 +27,7 @@ from .penalties import (
 )
 from .problems import LeastSquares, Logistic, Problem, Softmax
 from .projections import L1Ball, LinfBall, Projection, Simplex, TopK
+from .quantize import Quantize
 from .rules import (
     FISTA,
     FTRL,
@@ -77,6 +78,7 @@ __all__ = [
     "Penalty",
     "Problem",
     "Projection",
+    "Quantize",
     "Result",
     "Rule",
     "Simplex",

@@ -14,6 +14,7 @@ from .checks import count, nearest, positive
 from .penalties import Penalty
 from .precision import Precision, Rounding
 from .projections import TopK
+from .quantize import Quantize
 from .rules import Moments, Rule
 from .selections import Selections
 from .step import Metric, StepInfo, check_steppable, is_euclidean, rate
@@ -134,8 +135,13 @@ class Optimizer:
         gather_small([entry.kept for entry in self._entries])
         for group in self.groups:
             self._plan.add_group(group["rule"].spec, is_euclidean(group["metric"]))
-        for entry in self._entries:
-            self._add(entry, self.groups[entry.group]["penalty"])
+        self._annealed: list[tuple[int, Quantize]] = []
+        for k, entry in enumerate(self._entries):
+            penalty = self.groups[entry.group]["penalty"]
+            if isinstance(penalty, Quantize) and callable(penalty.rho):
+                self._annealed.append((k, penalty))
+                penalty = penalty.at(0)
+            self._add(entry, penalty)
         self._plan.check_overlaps()
         self._steps = 0
         self.rates: Array = None
@@ -152,6 +158,12 @@ class Optimizer:
             master=entry.kept.get("master"),
             selection=self._selections.number(penalty),
         )
+    def _anneal(self) -> None:
+        """Take what the schedules of rho say of this step; each is asked once."""
+        asked = {id(penalty): penalty for _, penalty in self._annealed}
+        rhos = {key: penalty.rho_at(self._steps) for key, penalty in asked.items()}
+        for k, penalty in self._annealed:
+            self._plan.set_rho(k, rhos[id(penalty)])
 
     def _move_settings(self) -> None:
         if not self._plan.on_device():
@@ -221,6 +233,8 @@ class Optimizer:
             positive("max_norm", max_norm)
         if self.rates is not None and lr is not None:
             raise ValueError("lr is for optimizers that are not capturable; write into rates")
+        if self._annealed:
+            self._anneal()
         norm, found = self._plan.step(
             list(grads),
             self._steps + 1,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from .checks import count, integer, positive, share
 
-__all__ = ["Constant", "Cosine", "CubicRamp", "InverseTime", "Schedule", "Step", "WarmUp"]
+__all__ = ["Anneal", "Constant", "Cosine", "CubicRamp", "InverseTime", "Schedule", "Step", "WarmUp"]
 
 #: Anything callable on the update number; a user's own function serves as well.
 Schedule = Callable[[int], float]
@@ -41,6 +41,55 @@ class _Clipped(ABC):
 
     @abstractmethod
     def _rate(self, step: int) -> float: ...
+
+
+@dataclass(frozen=True)
+class Anneal(_Clipped):
+    """A mirrored sigmoid from 1 down to 0, such as the rho of `Quantize`.
+
+    With the share ``f = (t - start) / (end - start)`` of the way and
+    ``g(f) = 1 / (1 + exp(steepness * (f - center)))`` it is 1 until `start`, 0 from `end` on, and
+    ``(g(f) - g(1)) / (g(0) - g(1))`` between
+    (Jin, Ma, Liu, Gromov, Defazio, Xiao, *PARQ*, ICML 2025).
+
+    Parameters
+    ----------
+    start, end : int
+        Updates between which it falls, ``0 <= start < end``.
+    steepness : float
+        Positive; nearly a line below 1, nearly a step at 100.
+    center : float
+        Share of the way at which the sigmoid falls fastest, from 0 to 1.
+
+    Examples
+    --------
+    >>> from proxstep.schedules import Anneal
+    >>> [round(Anneal(100, 200)(t), 4) for t in (99, 100, 125, 150, 200, 900)]
+    [1.0, 1.0, 0.9305, 0.5, 0.0, 0.0]
+    """
+
+    start: int
+    end: int
+    steepness: float = 10.0
+    center: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        count("start", self.start)
+        if count("end", self.end) <= self.start:
+            raise ValueError(f"end is {self.end}, start is {self.start}; it must come later")
+        positive("steepness", self.steepness)
+        if not 0.0 <= self.center <= 1.0:
+            raise ValueError(f"center is {self.center}; it must lie between 0 and 1")
+
+    def _rate(self, step: int) -> float:
+        share = (step - self.start) / (self.end - self.start)
+        first, last = self._sigmoid(0.0), self._sigmoid(1.0)
+        return (self._sigmoid(min(max(share, 0.0), 1.0)) - last) / (first - last)
+
+    def _sigmoid(self, share: float) -> float:
+        """1 / (1 + exp(y)) as a tanh, which does not overflow."""
+        return 0.5 - 0.5 * math.tanh(0.5 * self.steepness * (share - self.center))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from .arrays import Array, empty_like, frozen_weights
 from .checks import count, nearest, non_negative, not_negative
 from .penalties import Penalty
 from .projections import Projection, TopK
+from .quantize import Quantize
 from .rules import Rule, State
 
 __all__ = ["Metric", "StepInfo", "global_norm", "prox", "soft_threshold", "step"]
@@ -267,6 +268,8 @@ def step(
         if isinstance(penalty, TopK):
             keep, penalty = _kept(penalty, state), None
     t = 1 if state is None else count("state.step", state.step) + 1
+    if isinstance(penalty, Quantize) and state is not None:
+        penalty = penalty.at(t - 1)
     found = _core.step(
         x,
         g,

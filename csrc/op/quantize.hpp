@@ -1,0 +1,66 @@
+// Quantising: the elements of a group are drawn to its scale a times the levels r_1 < ... < r_m.
+// With u = z / a between the neighbours l <= u <= r, c midway between them and rho the inverse
+// slope, 0 <= rho <= 1,
+//   x = a min(max(c + (u - c) / rho, l), r),  beyond the outermost levels these:
+// flat at the levels, steep between them. It is the prox, for every step s, of
+//   h(x) = (1 - rho) / (2 s) sum (x_i - a l) (a r - x_i),  infinite beyond the outermost levels.
+// rho = 0 rounds to the nearest level, at a tie to the smaller one, of +-r to +r; rho = 1 leaves z
+// alone, wherever it is. (Jin, Ma, Liu, Gromov, Defazio, Xiao, PARQ, ICML 2025.)
+#pragma once
+#include "math.hpp"
+
+namespace proxstep::op {
+
+// What the levels of a group are multiples of; NaN is the largest size. The mean counts multiple
+// times, and at most as much as the largest.
+template <class T>
+PROXSTEP_FN T mean_scale(double sum, double n, double multiple, T largest) {
+  return least(T(multiple * (sum / n)), largest);
+}
+
+// A point in units of the scale, not beyond the outermost levels, and the levels it lies between.
+template <class T>
+struct Between {
+  T u, lower, upper;
+};
+
+template <class T>
+PROXSTEP_FN T clamped(T u, T lower, T upper) {
+  return u < lower ? lower : (u > upper ? upper : u);  // NaN stays
+}
+
+// The levels are the integers; u, of at most 2^20, is its own lower level where it is one.
+template <class T>
+PROXSTEP_FN Between<T> between_integers(T u) {
+  const T nearest = (u + Format<T>::integer_grid) - Format<T>::integer_grid;
+  const T lower = nearest > u ? nearest - T(1) : nearest;
+  return {u, lower, lower + T(1)};
+}
+
+template <class T>
+PROXSTEP_FN T nearest_level(const Between<T>& at) {
+  const T down = at.u - at.lower, up = at.upper - at.u;
+  const bool smaller = magnitude(at.upper) <= magnitude(at.lower);
+  const T level = up < down || (up == down && smaller) ? at.upper : at.lower;
+  return at.u == at.u ? level : at.u;
+}
+
+template <class T>
+PROXSTEP_FN T drawn_to_level(const Between<T>& at, T rho) {
+  const T centre = T(0.5) * at.lower + T(0.5) * at.upper;
+  return clamped(centre + (at.u - centre) / rho, at.lower, at.upper);
+}
+
+// The element's share of h with a step of 1 for 0 < rho < 1, of the indicator of the levels for
+// rho = 0. nearest: the level it is stored as, times the scale; u: before it was clamped.
+template <class T>
+PROXSTEP_FN double level_value(T x, T nearest, T u, const Between<T>& at, double scale,
+                               double rho) {
+  const double off =
+      scale * scale * (double(at.u) - double(at.lower)) * (double(at.upper) - double(at.u));
+  const bool outside = rho == 0.0 || u != at.u;
+  const double between = outside ? infinity<double>() : 0.5 * (1.0 - rho) * off;
+  return (x == nearest || rho == 1.0 ? 0.0 : between) + double(zero_or_nan(x));
+}
+
+}  // namespace proxstep::op

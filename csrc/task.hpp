@@ -43,11 +43,12 @@ struct Kept {
 
 // Levels that elements are drawn to: multiples of one scale per group. The groups are equal and
 // lie one behind the other, as `groups` says; the last may be shorter.
+constexpr int kMostLevels = 256;
 struct Levels {
   enum class Scale { none, largest, mean, given };
   Scale scale = Scale::none;
   double rho = 1.0;             // inverse slope between levels; NaN: not known yet
-  double most = 0.0;            // the levels are the integers -most..most
+  double most = 0.0;            // the levels are -most, -most + 1, ..., most
   double per_scale = 1.0;       // of which so many make up the scale,
   const void* table = nullptr;  // or count increasing multiples of it, in the compute type
   int count = 0;

@@ -182,6 +182,9 @@ def test_ties(dtype: str) -> None:
     np.testing.assert_array_equal(ps.prox(z, h), [0, 0, 1, -1, 2, -2, 3])
     signs = ps.prox(np.zeros(2, z.dtype) * np.array([1, -1], z.dtype), ps.Quantize(1, scale=2.0))
     np.testing.assert_array_equal(signs, [2, 2])
+    tiny = np.array([6e-8, -6e-8]).astype(z.dtype)
+    for one_bit in ({"bits": 1}, {"levels": (-1, 1)}):
+        np.testing.assert_array_equal(ps.prox(tiny, ps.Quantize(**one_bit, scale=2.0)), [2, -2])
     h = ps.Quantize(levels=(-1, 0, 2), scale=1.0)
     np.testing.assert_array_equal(ps.prox(z[[1, 4, 5]], h), [0, 2, -1])
     np.testing.assert_array_equal(ps.prox(np.ones(1, z.dtype), h), [0])

@@ -150,26 +150,6 @@ void PenaltySpec::group(const std::string& name, const std::vector<double>& sett
   }
 }
 
-void PenaltySpec::quantize(int most, const std::vector<double>& table, double rho,
-                           const std::string& scale, double multiple, py::handle scales) {
-  levels_.scale = scale == "absmax" ? Levels::Scale::largest
-                  : scale == "mean" ? Levels::Scale::mean
-                                    : Levels::Scale::given;
-  levels_.rho = rho;
-  levels_.most = most;
-  levels_.per_scale = levels_.scale == Levels::Scale::given || !table.empty() ? 1 : most;
-  levels_.count = static_cast<int>(table.size());
-  levels_.multiple = multiple;
-  table_ = table;
-  narrow_table_.assign(table.begin(), table.end());
-  level_scales_ = Weights(scales);
-}
-
-void PenaltySpec::quantize_over(const std::string& over, std::int64_t block) {
-  layout_ = over == "rows" ? Layout::rows : over == "blocks" ? Layout::blocks : Layout::none;
-  block_ = block;
-}
-
 void PenaltySpec::apply(const Borrowed& x, Task* task) const {
   task->element = element_;
   check_settings(element_, x);
@@ -194,47 +174,6 @@ void PenaltySpec::apply(const Borrowed& x, Task* task) const {
   if (layout_ != Layout::none && task->n) apply_groups(x, &task->groups);
   if (nm_.given()) check_blocks(x);
   task->nm = nm_;
-}
-
-// One scale for a whole array leaves open how it is cut.
-void PenaltySpec::apply_levels(const Borrowed& x, Task* task) const {
-  constexpr std::int64_t kPiece = 4096;
-  if (x.on_device()) {
-    refuse(std::string("Quantize does not serve arrays in CUDA memory yet; ") + x.name +
-           " lies on device " + std::to_string(x.array.device_id));
-  }
-  if (std::isnan(levels_.rho)) {
-    refuse("rho is a schedule; say for which update by at(update)");
-  }
-  task->levels = levels_;
-  if (levels_.count) {
-    const bool wide = compute_type(x.array.dtype) == DType::float64;
-    task->levels.table = wide ? static_cast<const void*>(table_.data()) : narrow_table_.data();
-  }
-  task->levels.scales = level_scales_.beside(x);
-  task->levels.shared = level_scales_.size() == 1 && layout_ == Layout::none;
-  GroupPenalty& groups = task->groups;
-  if (layout_ != Layout::none) {
-    if (!is_c_order(x.array)) {
-      refuse(std::string(x.name) + " of shape " + shape_text(x.array) +
-             " must be in C order to be quantised by rows or blocks");
-    }
-    if (task->n) apply_groups(x, &groups);
-  } else if (task->n) {
-    groups.over = Over::segments;
-    groups.length = task->levels.shared ? kPiece : task->n;
-    groups.count = (task->n + groups.length - 1) / groups.length;
-  }
-  if (task->n) check_level_scales(x, groups.count);
-}
-
-void PenaltySpec::check_level_scales(const Borrowed& x, std::int64_t groups) const {
-  const std::int64_t given = level_scales_.size();
-  if (given && given != groups && !(given == 1 && layout_ == Layout::none)) {
-    refuse("there are " + std::to_string(given) + " scales for " +
-           std::to_string(layout_ == Layout::none ? 1 : groups) + " groups of " + x.name +
-           " of shape " + shape_text(x.array));
-  }
 }
 
 // Blocks lie in one row, so that those of C order are those of memory.
@@ -326,8 +265,9 @@ void bind_specs(py::module_& m) {
       .def("group", &PenaltySpec::group, py::arg("name"), py::arg("settings"), py::arg("over"),
            py::arg("sizes"), py::arg("weights") = py::none())
       .def("keep", &PenaltySpec::keep, py::arg("n"), py::arg("m"))
-      .def("quantize", &PenaltySpec::quantize, py::arg("most"), py::arg("table"), py::arg("rho"),
-           py::arg("scale"), py::arg("multiple"), py::arg("scales"))
+      .def("quantize", &PenaltySpec::quantize, py::arg("most"), py::arg("per_scale"),
+           py::arg("table"), py::arg("rho"), py::arg("scale"), py::arg("multiple"),
+           py::arg("scales"))
       .def("quantize_over", &PenaltySpec::quantize_over, py::arg("over"), py::arg("block"));
 }
 

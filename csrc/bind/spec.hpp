@@ -48,11 +48,11 @@ struct PenaltySpec {
              const std::vector<std::int64_t>& sizes, py::handle weights);
   // At most n nonzeros in every m consecutive elements of the last axis.
   void keep(int n, int m) { nm_ = {n, m}; }
-  // Draws elements to levels: the integers -most..most, or a table where there is one. rho NaN: a
-  // step will say. scale: "absmax", "mean" (so many times), or "given" by scales. over: rows,
+  // Draws elements to levels: -most, -most + 1, ..., most, or a table where there is one. rho NaN:
+  // a step will say. scale: "absmax", "mean" (so many times), or "given" by scales. over: rows,
   // blocks of so many elements, or all.
-  void quantize(int most, const std::vector<double>& table, double rho, const std::string& scale,
-                double multiple, py::handle scales);
+  void quantize(double most, double per_scale, const std::vector<double>& table, double rho,
+                const std::string& scale, double multiple, py::handle scales);
   void quantize_over(const std::string& over, std::int64_t block);
   void apply(const Borrowed& x, Task* task) const;
 
@@ -64,6 +64,7 @@ struct PenaltySpec {
   void apply_axis(const Borrowed& x, GroupPenalty* groups) const;
   void check_blocks(const Borrowed& x) const;
   void apply_levels(const Borrowed& x, Task* task) const;
+  void cut_for_levels(const Borrowed& x, std::int64_t length, GroupPenalty* groups) const;
   void check_level_scales(const Borrowed& x, std::int64_t groups) const;
 
   ElementPenalty element_;

@@ -1,7 +1,7 @@
-// The loops of quantising: a scale per group, then its elements between their levels. A table of
-// levels is passed over level by level, so that elements are compared abreast.
+// The loops of quantising: a scale per group, then its elements between their levels. No branch
+// depends on an element.
 #pragma once
-#include "../op/project.hpp"
+#include "../op/nm.hpp"
 #include "../op/quantize.hpp"
 #include "kernels.hpp"
 #include "lanes.hpp"
@@ -41,59 +41,72 @@ void level_scales(const LevelsTile<C>& t, C* scales) {
   }
 }
 
-// The integers -most..most, of which per_scale make up the scale.
+// -most, -most + 1, ..., most, of which per_scale make up the scale.
 template <class C>
 struct IntegerLevels {
-  C most, per_scale;
+  C scale = C(1);  // of the group at hand
+  C most, shift, per_scale;
   explicit IntegerLevels(const Levels& levels)
-      : most(C(levels.most)), per_scale(C(levels.per_scale)) {}
+      : most(C(levels.most)),
+        shift(C(levels.most - double(int(levels.most)))),
+        per_scale(C(levels.per_scale)) {}
+  C units(C z) const { return z / scale * per_scale; }
+  C stored(C level) const { return scale * (level / per_scale); }
   void find(std::int64_t, const C*) {}
-  op::Between<C> operator()(std::int64_t, C u) const {
-    return op::between_integers(op::clamped(u, -most, most));
+  op::Between<C> operator()(std::int64_t, C z) const {
+    return op::between_integers(op::clamped(units(z), -most, most), shift);
   }
 };
 
-// Finds the neighbours of up to kTile points before any is asked for.
+// Finds how many levels lie below each of up to kTile points before any is asked for.
 template <class C>
 struct TableLevels {
-  static constexpr C per_scale = C(1);
-  const C* __restrict level;
-  int count;
-  C lower[kTile], upper[kTile];
-  explicit TableLevels(const Levels& levels)
-      : level(static_cast<const C*>(levels.table)), count(levels.count) {}
-  void find(std::int64_t n, const C* __restrict u) {
-    for (std::int64_t i = 0; i < n; ++i) lower[i] = upper[i] = level[0];
-    for (int j = 1; j < count; ++j) {
-      const C below = level[j - 1], here = level[j];
-      for (std::int64_t i = 0; i < n; ++i) {
-        lower[i] = u[i] > below ? below : lower[i];
-        upper[i] = u[i] > below ? here : upper[i];
-      }
+  C scale = C(1);
+  int room = 2;  // a power of two above the number of levels; infinities fill it
+  C first, last;
+  C above[2 * kMostLevels];
+  C below[2 * kMostLevels];  // one place on
+  op::Score<C> rank[kTile];
+  explicit TableLevels(const Levels& levels) {
+    const C* const r = static_cast<const C*>(levels.table);
+    while (room <= levels.count) room *= 2;
+    for (int k = 0; k < room; ++k) above[k] = k < levels.count ? r[k] : op::infinity<C>();
+    for (int k = 0; k < room; ++k) below[k] = r[k > 0 && k <= levels.count ? k - 1 : 0];
+    first = r[0];
+    last = r[levels.count - 1];
+  }
+  C units(C z) const { return z / scale; }
+  C stored(C r) const { return scale * r; }
+  void find(std::int64_t n, const C* z) {
+    C u[kTile];
+    for (std::int64_t i = 0; i < n; ++i) u[i] = units(z[i]);
+    for (std::int64_t i = 0; i < n; ++i) rank[i] = 0;
+    for (int half = room / 2; half > 0; half /= 2) bisect(n, u, half, rank);
+  }
+  // Without a branch: which way an element goes cannot be guessed.
+  void bisect(std::int64_t n, const C* __restrict u, int half,
+              op::Score<C>* __restrict rank_of) const {
+    for (std::int64_t i = 0; i < n; ++i) {
+      rank_of[i] += op::Score<C>(u[i] > above[rank_of[i] + half - 1]) * half;
     }
   }
-  op::Between<C> operator()(std::int64_t i, C u) const {
-    return {op::clamped(u, level[0], level[count - 1]), lower[i], upper[i]};
+  op::Between<C> operator()(std::int64_t i, C z) const {
+    return {op::clamped(units(z), first, last), below[rank[i]], op::least(above[rank[i]], last)};
   }
 };
 
-// z of one group becomes its levels; rho = 0 is a path of its own, where 0 / 0 cannot come up.
+// z of n <= kTile elements of one group becomes its levels. rho = 0 is a path of its own, where
+// 0 / 0 cannot come up.
 template <class C, class AllLevels>
-void quantize_group(std::int64_t count, C* __restrict z, C scale, AllLevels& levels, C rho) {
-  C u[kTile];
-  for (std::int64_t begin = 0; begin < count; begin += kTile) {
-    const std::int64_t n = op::least<std::int64_t>(kTile, count - begin);
-    C* __restrict x = z + begin;
-    for (std::int64_t i = 0; i < n; ++i) u[i] = x[i] / scale * levels.per_scale;
-    levels.find(n, u);
-    if (rho == C(0)) {
-      for (std::int64_t i = 0; i < n; ++i) {
-        x[i] = scale * (op::nearest_level(levels(i, u[i])) / levels.per_scale);
-      }
-    } else {
-      for (std::int64_t i = 0; i < n; ++i) {
-        x[i] = scale * (op::drawn_to_level(levels(i, u[i]), rho) / levels.per_scale);
-      }
+void quantize_some(std::int64_t n, C* __restrict z, AllLevels& levels, C rho) {
+  levels.find(n, z);
+  if (rho == C(0)) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      z[i] = levels.stored(op::nearest_level(levels(i, z[i])));
+    }
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) {
+      z[i] = levels.stored(op::drawn_to_level(levels(i, z[i]), rho));
     }
   }
 }
@@ -104,16 +117,26 @@ void quantize_at_once(std::int64_t n, C* __restrict z, C scale) {
   for (std::int64_t i = 0; i < n; ++i) z[i] = (scale - scale) + op::zero_or_nan(z[i]);
 }
 
+// Calls body(begin, n, group) for stretches of n <= kTile elements of one group.
+template <class C, class Body>
+void over_groups(const LevelsTile<C>& t, const Body& body) {
+  for (std::int64_t k = 0; k * t.length < t.n; ++k) {
+    const std::int64_t end = k * t.length + length_of(t, k);
+    for (std::int64_t begin = k * t.length; begin < end; begin += kTile) {
+      body(begin, op::least<std::int64_t>(kTile, end - begin), k);
+    }
+  }
+}
+
 template <class C, class AllLevels>
 void quantize_groups(const LevelsTile<C>& t) {
   AllLevels levels(t.levels);
-  for (std::int64_t k = 0; k * t.length < t.n; ++k) {
-    const C scale = t.scales[k];
-    const bool usual = scale > C(0) && scale < op::infinity<C>();
-    C* const z = t.z + k * t.length;
-    usual ? quantize_group(length_of(t, k), z, scale, levels, C(t.levels.rho))
-          : quantize_at_once(length_of(t, k), z, scale);
-  }
+  over_groups(t, [&](std::int64_t begin, std::int64_t n, std::int64_t group) {
+    levels.scale = t.scales[group];
+    const bool usual = levels.scale > C(0) && levels.scale < op::infinity<C>();
+    usual ? quantize_some(n, t.z + begin, levels, C(t.levels.rho))
+          : quantize_at_once(n, t.z + begin, levels.scale);
+  });
 }
 
 template <class C>
@@ -123,23 +146,19 @@ void quantize_tile(const LevelsTile<C>& t) {
 }
 
 template <class C, class AllLevels>
-double levels_value_of(const LevelsTile<C>& t, const C* __restrict nearest) {
+double levels_value_of(const LevelsTile<C>& t, const C* nearest) {
   AllLevels levels(t.levels);
-  C u[kTile];
   double sum = 0.0;
-  for (std::int64_t k = 0; k * t.length < t.n; ++k) {
-    const std::int64_t end = k * t.length + length_of(t, k);
-    const double unit = double(t.scales[k]) / double(levels.per_scale);
-    for (std::int64_t begin = k * t.length; begin < end; begin += kTile) {
-      const std::int64_t n = op::least<std::int64_t>(kTile, end - begin);
-      const C* const x = t.z + begin;
-      for (std::int64_t i = 0; i < n; ++i) u[i] = x[i] / t.scales[k] * levels.per_scale;
-      levels.find(n, u);
-      sum += lane_sum(n, [&](std::int64_t i) {
-        return op::level_value(x[i], nearest[begin + i], u[i], levels(i, u[i]), unit, t.levels.rho);
-      });
-    }
-  }
+  over_groups(t, [&](std::int64_t begin, std::int64_t n, std::int64_t group) {
+    levels.scale = t.scales[group];
+    levels.find(n, t.z + begin);
+    const double unit = double(levels.stored(C(1)));
+    sum += lane_sum(n, [&](std::int64_t i) {
+      const C x = t.z[begin + i];
+      const op::Between<C> at = levels(i, x);
+      return op::level_value(x, nearest[begin + i], levels.units(x), at, unit, t.levels.rho);
+    });
+  });
   return sum;
 }
 

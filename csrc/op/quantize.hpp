@@ -29,25 +29,32 @@ PROXSTEP_FN T clamped(T u, T lower, T upper) {
   return u < lower ? lower : (u > upper ? upper : u);  // NaN stays
 }
 
-// The levels are the integers; u, of at most 2^20, is its own lower level where it is one.
+// The levels are one apart, integers plus shift; u, of at most 2^20, is its own lower level where
+// it is one.
 template <class T>
-PROXSTEP_FN Between<T> between_integers(T u) {
-  const T nearest = (u + Format<T>::integer_grid) - Format<T>::integer_grid;
-  const T lower = nearest > u ? nearest - T(1) : nearest;
+PROXSTEP_FN Between<T> between_integers(T u, T shift) {
+  const T moved = u - shift;
+  const T nearest = (moved + Format<T>::integer_grid) - Format<T>::integer_grid;
+  const T lower = (nearest > moved ? nearest - T(1) : nearest) + shift;
   return {u, lower, lower + T(1)};
 }
 
 template <class T>
+PROXSTEP_FN T centre_of(const Between<T>& at) {
+  return T(0.5) * at.lower + T(0.5) * at.upper;
+}
+
+template <class T>
 PROXSTEP_FN T nearest_level(const Between<T>& at) {
-  const T down = at.u - at.lower, up = at.upper - at.u;
+  const T centre = centre_of(at);
   const bool smaller = magnitude(at.upper) <= magnitude(at.lower);
-  const T level = up < down || (up == down && smaller) ? at.upper : at.lower;
+  const T level = at.u > centre || (at.u == centre && smaller) ? at.upper : at.lower;
   return at.u == at.u ? level : at.u;
 }
 
 template <class T>
 PROXSTEP_FN T drawn_to_level(const Between<T>& at, T rho) {
-  const T centre = T(0.5) * at.lower + T(0.5) * at.upper;
+  const T centre = centre_of(at);
   return clamped(centre + (at.u - centre) / rho, at.lower, at.upper);
 }
 

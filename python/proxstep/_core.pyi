@@ -28,7 +28,8 @@ class PenaltySpec:
     def keep(self, n: int, m: int) -> None: ...
     def quantize(
         self,
-        most: int,
+        most: float,
+        per_scale: float,
         table: Sequence[float],
         rho: float,
         scale: str,

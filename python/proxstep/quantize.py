@@ -23,7 +23,6 @@ __all__ = ["Quantize"]
 
 _MOST_BITS = 8
 _MOST_LEVELS = 256
-_SIGNS = (-1.0, 1.0)  # the levels of one bit
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +110,7 @@ class Quantize(Penalty):
     >>> anneal = ps.schedules.Anneal(start=100, end=900)
     >>> h = ps.Quantize(bits=4, over="rows", rho=anneal)
     >>> round(h.at(300).rho, 3)
-    0.933
+    0.93
     """
 
     bits: int | None = None
@@ -177,10 +176,12 @@ class Quantize(Penalty):
     def _make_spec(self) -> _core.PenaltySpec:
         spec = _core.PenaltySpec("none", [])
         given = not isinstance(self.scale, str)
-        table = _SIGNS if self.bits == 1 else self.levels or ()
+        most, one = _integers(self.bits)
+        table = self.levels or ()
         largest = 1.0 if given else max(map(abs, table), default=1.0)
         spec.quantize(
-            2 ** ((self.bits or 1) - 1) - 1,
+            most,
+            one if given else most,
             [level / largest for level in table],
             math.nan if callable(self.rho) else self.rho,
             "given" if given else self.scale,
@@ -191,6 +192,11 @@ class Quantize(Penalty):
             block = self.over if isinstance(self.over, int) else 0
             spec.quantize_over("blocks" if block else "rows", block)
         return spec
+
+
+def _integers(bits: int | None) -> tuple[float, float]:
+    """Return the largest level and what 1 is, in levels that are one apart."""
+    return (0.5, 0.5) if bits == 1 else (2.0 ** ((bits or 2) - 1) - 1.0, 1.0)
 
 
 def _checked_bits(bits: Any, levels: Any) -> int | None:

@@ -65,7 +65,7 @@ class Anneal(_Clipped):
     --------
     >>> from proxstep.schedules import Anneal
     >>> [round(Anneal(100, 200)(t), 4) for t in (99, 100, 125, 150, 200, 900)]
-    [1.0, 1.0, 0.9305, 0.5, 0.0, 0.0]
+    [1.0, 1.0, 0.9299, 0.5, 0.0, 0.0]
     """
 
     start: int

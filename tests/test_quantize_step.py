@@ -275,7 +275,7 @@ def test_groups_refuse_it() -> None:
 
 
 def test_device_arrays_are_refused_for_now() -> None:
-    x = on_device(normal((4, 8), seed=344))
-    for call in (PENALTIES[1].value, lambda x: ps.step(x, x.copy(), ps.SGD(0.1), PENALTIES[0])):
+    x, g = on_device(normal((4, 8), seed=344)), on_device(normal((4, 8), seed=345))
+    for call in (PENALTIES[1].value, lambda x: ps.step(x, g, ps.SGD(0.1), PENALTIES[0])):
         with refused(ValueError, "Quantize does not serve arrays in CUDA memory yet; x lies on"):
             call(x)

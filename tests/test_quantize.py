@@ -101,6 +101,17 @@ def test_one_scale_for_more_than_a_piece(n: int) -> None:
 
 
 @each_dtype
+@pytest.mark.parametrize("over", ["rows", 50])
+def test_scales_of_more_groups_than_are_taken_at_once(over: Any, dtype: str) -> None:
+    z = normal((400, 250), dtype, seed=313)
+    given = np.random.default_rng(314).uniform(0.1, 2.0, 400 if over == "rows" else 2000)
+    for scale in ("absmax", "mean", given):
+        h = ps.Quantize(4, over=over, scale=scale, rho=0.2)
+        assert_is_the_oracle(z, h)
+        assert h.value(ps.prox(z, ps.Quantize(4, over=over, scale=scale, rho=0.0))) < 1e-3
+
+
+@each_dtype
 @each_levels
 def test_what_is_stored_is_the_nearest_level_times_the_scale(levels: Any, dtype: str) -> None:
     """To the last bit; no other level is nearer but for a rounding, and a second time is none."""

@@ -41,6 +41,11 @@ class Member:
     group: int
 
 
+def tell_autograd(params: Sequence[torch.Tensor]) -> None:
+    """Let a later backward through what was computed before the step fail, as torch's own would."""
+    torch.autograd.graph.increment_version(params)
+
+
 class NativePlan:
     """One native call that steps all members.
 
@@ -130,6 +135,9 @@ class NativePlan:
         grads, self._grads = self._grads, []
         limit = 0.0 if max_norm is None else max_norm
         keep = self._selections.kept(self._taken) if self._selections else []
+        changed = [
+            m.param for m, grad in zip(self._members, grads, strict=True) if grad is not None
+        ]
         try:
             self._core.step(grads, 0.0, [], self._sign * scale, limit, False, keep=keep)
         except (TypeError, ValueError) as error:
@@ -137,6 +145,7 @@ class NativePlan:
             if laid_out is None:
                 raise type(error)(self._named(str(error))) from None
             self._core.step(laid_out, 0.0, [], self._sign * scale, limit, False, keep=keep)
+        tell_autograd(changed)
 
     def _laid_out(self, grads: list[Any]) -> list[Any] | None:
         """Gradients in the memory order of their parameters; None where that is not the matter."""

@@ -15,7 +15,7 @@ from ..projections import TopK
 from ..rules import Rule
 from ..step import is_euclidean
 from .inputs import name_of, penalty_of
-from .plan import Groups, Member, Terms
+from .plan import Groups, Member, Terms, tell_autograd
 
 __all__ = ["RowPlan", "takes_rows"]
 
@@ -123,6 +123,7 @@ class RowPlan:
             name = name_of(self._groups, self._member.param)
             raise type(error)(f"the gradient of {name}: {error}") from None
         self._member.state["step"] += 1
+        tell_autograd([self._member.param])
 
     def _step(self, grad: Any, scale: float) -> None:
         if not grad.is_sparse:

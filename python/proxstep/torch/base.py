@@ -19,7 +19,7 @@ from ..projections import TopK
 from ..rules import Moments, Rule
 from ..step import Metric
 from .footing import Footing
-from .inputs import check_group, check_selections, name_of
+from .inputs import check_group, check_selections, name_of, own_options
 from .plan import Member, NativePlan, Terms
 from .rows import RowPlan, takes_rows
 from .saved import check_moments, merged_groups, new_moment, saved_states
@@ -27,6 +27,7 @@ from .saved import check_moments, merged_groups, new_moment, saved_states
 __all__ = ["Options", "ProxOptimizer"]
 
 _OWN = ("max_norm", "nonfinite", "precision", "_setting_names")  # pickled besides torch's
+_WHOLE = {"max_norm", "nonfinite", "moments", "rounding", "master", "seed"}  # not of one group
 _NONFINITE = ("ignore", "raise", "skip")
 _DEFAULTS: dict[str, Any] = {
     "penalty": None,
@@ -74,11 +75,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
     moment_names: ClassVar[Mapping[str, str]] = {}  # of the core -> of torch's optimizers
 
     def __init__(self, params: Any, defaults: dict[str, Any], options: Options) -> None:
-        for name in options.keys() - Options.__annotations__.keys():
-            raise TypeError(
-                f"there is no option {name!r}; {nearest(name, Options.__annotations__)}"
-            )
-        given: dict[str, Any] = {**_DEFAULTS, **options}
+        given: dict[str, Any] = {**_DEFAULTS, **own_options(options, _DEFAULTS)}
         self.max_norm: float | None = given.pop("max_norm")
         self.nonfinite: str = given.pop("nonfinite")
         self.precision = Precision(
@@ -117,6 +114,8 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
             For settings out of their range and for parameters that cannot be stepped: complex,
             not dense, or of a shape that the penalty does not fit. The group is not added then.
         """
+        for name in _WHOLE & param_group.keys():
+            raise ValueError(f"{name} is a setting of the whole optimizer, not of a group")
         super().add_param_group(param_group)
         try:
             check_selections(self.param_groups)
@@ -125,6 +124,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
             self.param_groups.pop()
             raise
 
+    @torch._disable_dynamo  # type: ignore[untyped-decorator]  # native: nothing to compile
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step.
@@ -158,9 +158,13 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
     def _step_supports_amp_scaling(self) -> bool:
         """Whether torch's GradScaler leaves the scale and what it found to the step.
 
-        On the CPU, where reading them waits for nothing.
+        Where it would refuse the gradients otherwise, float16 ones, and on the CPU, where reading
+        them waits for nothing. Elsewhere not: Lightning clips no gradients of such optimizers.
         """
-        return all(p.device.type == "cpu" for group in self.param_groups for p in group["params"])
+        params = [p for group in self.param_groups for p in group["params"]]
+        return all(p.device.type == "cpu" for p in params) and any(
+            p.dtype == torch.float16 for p in params
+        )
 
     def _unscaled(self) -> float | None:
         """Factor of the gradients by a GradScaler's scale; None where it found infinities."""
@@ -271,7 +275,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
     def _state_of(self, param: Any, group: Mapping[str, Any]) -> dict[str, Any]:
         state: dict[str, Any] = self.state[param]
         if not state:
-            state["step"] = torch.zeros((), dtype=torch.float32)
+            state["step"] = torch.zeros((), dtype=torch.float32, device="cpu")
             rule = self._make_rule(group)
             for name in rule.moments:
                 moment = new_moment(param, self._moment_dtype(param, name, rule))
@@ -281,6 +285,8 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
                 state[self.moment_names.get(name, name)] = moment
             if self._has_master(param):
                 state["master"] = new_moment(param, torch.float32).copy_(param)
+        elif {k: v.dtype for k, v in state.items() if k != "step"} != self._dtypes(param, group):
+            self.state[param] = state = self._restored(param, group, state)  # after model.to(dtype)
         return state
 
     def _moment_dtype(self, param: Any, name: str, rule: Rule) -> Any:
@@ -288,6 +294,15 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
             return torch.float64
         narrow = self.precision.moments is not None and name not in rule.starts_at_x
         return torch.bfloat16 if narrow else torch.float32
+
+    def _dtypes(self, param: Any, group: Mapping[str, Any]) -> dict[str, Any]:
+        """Of the moments, and of the master."""
+        rule = self._make_rule(group)
+        dtypes = {
+            self.moment_names.get(name, name): self._moment_dtype(param, name, rule)
+            for name in rule.moments
+        }
+        return {**dtypes, "master": torch.float32} if self._has_master(param) else dtypes
 
     def _has_master(self, param: Any) -> bool:
         return self.precision.master and param.dtype.itemsize == 2
@@ -337,18 +352,11 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         self, param: Any, group: Mapping[str, Any], saved: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Copy what was saved of a parameter, in the dtypes of this optimizer."""
-        rule = self._make_rule(group)
-        dtypes = {
-            self.moment_names.get(name, name): self._moment_dtype(param, name, rule)
-            for name in rule.moments
-        }
-        name = name_of(self.param_groups, param)
-        check_moments(name, param, saved, list(dtypes))
-        if self._has_master(param):
-            dtypes["master"] = torch.float32
-            saved = {"master": param, **saved}
+        dtypes = self._dtypes(param, group)
         steps = float(saved.get("step", bool(dtypes)))  # torch.optim.SGD keeps no count
-        state = {"step": torch.tensor(steps, dtype=torch.float32)}
+        check_moments(name_of(self.param_groups, param), param, saved, set(dtypes) - {"master"})
+        saved = {"master": param, **saved}
+        state = {"step": torch.tensor(steps, dtype=torch.float32, device="cpu")}
         return state | {key: new_moment(param, d).copy_(saved[key]) for key, d in dtypes.items()}
 
     def __getstate__(self) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from .. import _core
-from ..checks import count
+from ..checks import count, nearest
 from ..nm import NM
 from ..penalties import ElementwisePenalty, Penalty
 from ..projections import TopK
@@ -16,7 +17,10 @@ from ..rules import Rule
 from ..selections import Selections
 from ..step import check_penalty, check_steppable, is_euclidean
 
-__all__ = ["check_group", "check_selections", "local", "name_of", "penalty_of"]
+__all__ = ["check_group", "check_selections", "local", "name_of", "own_options", "penalty_of"]
+
+_HOW = ("foreach", "fused")  # how torch computes a step: the native one is both
+_OTHERWISE = ("amsgrad", "capturable", "differentiable")  # another step
 
 _DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
@@ -43,6 +47,25 @@ def name_of(groups: Sequence[Mapping[str, Any]], param: torch.Tensor) -> str:
     return "a parameter of another optimizer"
 
 
+def own_options(given: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """Return the options without those of torch's optimizers that change nothing here.
+
+    Raises
+    ------
+    TypeError
+        For an unknown name.
+    ValueError
+        For an option of torch's that asks for what is not served.
+    """
+    for name in _OTHERWISE:
+        if given.get(name):
+            raise ValueError(f"{name} is {given[name]!r}, which is not served")
+    own = {k: v for k, v in given.items() if k not in (*_HOW, *_OTHERWISE)}
+    for name in own.keys() - set(known):
+        raise TypeError(f"there is no option {name!r}; {nearest(name, known)}")
+    return own
+
+
 def check_group(group: Mapping[str, Any], rule: Rule) -> None:
     """Raise for settings and parameters that no step could take.
 
@@ -54,7 +77,11 @@ def check_group(group: Mapping[str, Any], rule: Rule) -> None:
     check_steppable(rule, group["penalty"])
     is_euclidean(group["metric"])
     count("min_ndim", group["min_ndim"])
+    seen: set[int] = set()
     for param in group["params"]:
+        if id(param) in seen:
+            raise ValueError(f"{name_of([group], param)} is listed twice; list tied weights once")
+        seen.add(id(param))
         _check_named(group, param)
 
 
@@ -98,7 +125,7 @@ def _check_param(group: Mapping[str, Any], param: Any) -> None:
     if param.dtype not in _DTYPES:
         hint = "; view it as real numbers (torch.view_as_real)" if param.is_complex() else ""
         raise TypeError(f"dtype {param.dtype} cannot be stepped{hint}")
-    if param.is_meta:  # shapes without memory: looked at when there is some
+    if param.is_meta or is_lazy(param):  # without memory: looked at when there is some
         return
     penalty = penalty_of(group, param)
     _check_shards(param, penalty)

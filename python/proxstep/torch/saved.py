@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -50,7 +50,7 @@ def saved_states(
                 yield param, settings, state
 
 
-def check_moments(name: str, param: Any, saved: Mapping[str, Any], moments: list[str]) -> None:
+def check_moments(name: str, param: Any, saved: Mapping[str, Any], moments: Iterable[str]) -> None:
     """Raise where moments are missing, foreign, or of other shapes.
 
     Raises
@@ -61,7 +61,7 @@ def check_moments(name: str, param: Any, saved: Mapping[str, Any], moments: list
     for key, setting in _FOREIGN.items():
         if key in saved:
             raise ValueError(f"the state of {name} was made with {setting}, which is not served")
-    for key in moments:
+    for key in sorted(moments):
         shape = getattr(saved.get(key), "shape", None)
         if shape is None:
             raise ValueError(f"the state of {name} lacks {key!r}; it has {sorted(saved)}")

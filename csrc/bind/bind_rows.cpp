@@ -99,6 +99,9 @@ class RowPlan {
     const std::string name = "x of shape " + shape_text(x);
     if (own.x().on_device()) throw py::value_error("rows are stepped by themselves on the CPU");
     if (x.ndim == 0 || !is_c_order(x)) throw py::value_error(name + " must be in C order");
+    if (own.task().levels.given()) {
+      throw py::type_error("levels are not served where rows are stepped by themselves");
+    }
     const Narrowing& narrowing = own.task().narrowing;
     if (narrowing.moments[0] || narrowing.moments[1]) {
       throw py::type_error("bfloat16 moments are not served where rows are stepped by themselves");

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from . import _core
+from .annealing import Annealed
 from .arrays import Array, beside, gather_small, is_torch, on_host, refuse_masked
 from .checks import count, nearest, positive
 from .penalties import Penalty
 from .precision import Precision, Rounding
 from .projections import TopK
-from .quantize import Quantize
 from .rules import Moments, Rule
 from .selections import Selections
 from .step import Metric, StepInfo, check_steppable, is_euclidean, rate
@@ -135,13 +135,9 @@ class Optimizer:
         gather_small([entry.kept for entry in self._entries])
         for group in self.groups:
             self._plan.add_group(group["rule"].spec, is_euclidean(group["metric"]))
-        self._annealed: list[tuple[int, Quantize]] = []
+        self._annealed = Annealed()
         for k, entry in enumerate(self._entries):
-            penalty = self.groups[entry.group]["penalty"]
-            if isinstance(penalty, Quantize) and callable(penalty.rho):
-                self._annealed.append((k, penalty))
-                penalty = penalty.at(0)
-            self._add(entry, penalty)
+            self._add(k, entry, self.groups[entry.group]["penalty"])
         self._plan.check_overlaps()
         self._steps = 0
         self.rates: Array = None
@@ -149,21 +145,15 @@ class Optimizer:
         if capturable:
             self._move_settings()
 
-    def _add(self, entry: _Entry, penalty: Penalty | TopK | None) -> None:
+    def _add(self, k: int, entry: _Entry, penalty: Penalty | TopK | None) -> None:
         self._plan.add(
             entry.group,
             entry.param,
             tuple(entry.kept[name] for name in entry.rule.moments),
-            getattr(penalty, "spec", None),
+            self._annealed.spec(k, penalty),
             master=entry.kept.get("master"),
             selection=self._selections.number(penalty),
         )
-    def _anneal(self) -> None:
-        """Take what the schedules of rho say of this step; each is asked once."""
-        asked = {id(penalty): penalty for _, penalty in self._annealed}
-        rhos = {key: penalty.rho_at(self._steps) for key, penalty in asked.items()}
-        for k, penalty in self._annealed:
-            self._plan.set_rho(k, rhos[id(penalty)])
 
     def _move_settings(self) -> None:
         if not self._plan.on_device():
@@ -234,7 +224,7 @@ class Optimizer:
         if self.rates is not None and lr is not None:
             raise ValueError("lr is for optimizers that are not capturable; write into rates")
         if self._annealed:
-            self._anneal()
+            self._annealed.set(self._plan, lambda _: self._steps)
         norm, found = self._plan.step(
             list(grads),
             self._steps + 1,

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from operator import is_
 from typing import Any
 
+import torch
+
 from .inputs import local
 
 __all__ = ["Footing"]
@@ -46,7 +48,7 @@ class Footing:
         return [tensor for own in self._states for tensor in own.values()]
 
     def _present_addresses(self) -> list[int]:
-        whole = [tensor.data_ptr() for tensor in self._whole]
+        whole = [*map(torch.Tensor.data_ptr, self._whole)]
         return whole + [local(tensor).data_ptr() for tensor in self._sharded]
 
 

@@ -9,6 +9,7 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from .. import _core
+from ..annealing import Annealed
 from ..checks import count, nearest
 from ..nm import NM
 from ..penalties import ElementwisePenalty, Penalty
@@ -129,7 +130,7 @@ def _check_param(group: Mapping[str, Any], param: Any) -> None:
         return
     penalty = penalty_of(group, param)
     _check_shards(param, penalty)
-    spec, rule = getattr(penalty, "spec", None), _core.RuleSpec("sgd", [0.0, 0.0])
+    spec, rule = Annealed().spec(0, penalty), _core.RuleSpec("sgd", [0.0, 0.0])
     trial = _core.Plan()
     trial.add_group(rule, False)
     trial.add(0, local(param), (), spec, selection=Selections().number(penalty))

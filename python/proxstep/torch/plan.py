@@ -11,8 +11,10 @@ from typing import Any, ClassVar
 import torch
 
 from .. import _core
+from ..annealing import Annealed
 from ..precision import Precision
 from ..projections import TopK
+from ..quantize import Quantize
 from ..rules import Rule
 from ..selections import Selections
 from ..step import is_euclidean
@@ -61,31 +63,33 @@ class NativePlan:
 
     def __init__(self, members: list[Member], terms: Terms, maximize: bool) -> None:
         self._members = members
+        self._params = [member.param for member in members]
+        self._are_sharded = any(local(param) is not param for param in self._params)
         self._groups = terms.groups
         self._sign = -1.0 if maximize else 1.0
         self._rules = list(terms.rules)
         self._grads: list[Any] = []
         self._selections = Selections()
-        self._counts: dict[int, list[torch.Tensor]] = defaultdict(list)  # of a TopK's members
+        self._annealed = Annealed()
+        self._counts: dict[int, list[torch.Tensor]] = defaultdict(list)  # of a penalty's members
         self._core = _core.Plan(None, terms.precision.seed, terms.precision.stochastic)
         for group, rule in zip(terms.groups, terms.rules, strict=True):
             self._core.add_group(rule.spec, is_euclidean(group["metric"]))
-        for member in members:
-            self._add(member)
+        for k, member in enumerate(members):
+            self._add(k, member)
         self._core.check_overlaps()
 
-    def _add(self, member: Member) -> None:
+    def _add(self, k: int, member: Member) -> None:
         state = dict(member.state)
         count, master = state.pop("step"), state.pop("master", None)
         penalty = penalty_of(self._groups[member.group], member.param)
-        if isinstance(penalty, TopK):
-            self._counts[id(penalty)].append(count)
+        self._counts[id(penalty)].append(count)
         try:
             self._core.add(
                 member.group,
                 local(member.param),
                 tuple(local(moment) for moment in state.values()),
-                getattr(penalty, "spec", None),
+                self._annealed.spec(k, penalty),
                 count,
                 local(master),
                 selection=self._selections.number(penalty),
@@ -93,9 +97,9 @@ class NativePlan:
         except (TypeError, ValueError) as error:
             raise type(error)(self._named(str(error))) from None
 
-    def _taken(self, penalty: TopK) -> int:
-        """Return how many steps the members of a TopK have taken, its schedule's update."""
-        if penalty.schedule is None:
+    def _taken(self, penalty: TopK | Quantize) -> int:
+        """Return how many steps the members of a penalty have taken, its schedule's update."""
+        if isinstance(penalty, TopK) and penalty.schedule is None:
             return 0
         return int(max(float(count) for count in self._counts[id(penalty)]))
 
@@ -111,7 +115,9 @@ class NativePlan:
 
     def gather(self) -> bool:
         """Look at the gradients; False where one is sparse, which takes another plan."""
-        self._grads = [None if m.param.grad is None else local(m.param.grad) for m in self._members]
+        self._grads = [param.grad for param in self._params]
+        if self._are_sharded:
+            self._grads = [None if grad is None else local(grad) for grad in self._grads]
         return not any(grad is not None and grad.is_sparse for grad in self._grads)
 
     def gradients(self) -> Iterator[tuple[Member, torch.Tensor]]:
@@ -135,9 +141,9 @@ class NativePlan:
         grads, self._grads = self._grads, []
         limit = 0.0 if max_norm is None else max_norm
         keep = self._selections.kept(self._taken) if self._selections else []
-        changed = [
-            m.param for m, grad in zip(self._members, grads, strict=True) if grad is not None
-        ]
+        changed = [p for p, grad in zip(self._params, grads, strict=True) if grad is not None]
+        if self._annealed:
+            self._annealed.set(self._core, self._taken)
         try:
             self._core.step(grads, 0.0, [], self._sign * scale, limit, False, keep=keep)
         except (TypeError, ValueError) as error:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import torch
 
 from .. import _core
+from ..annealing import Annealed
 from ..projections import TopK
 from ..rules import Rule
 from ..step import is_euclidean
@@ -67,7 +68,7 @@ class RowPlan:
             name = name_of(self._groups, self._member.param)
             raise ValueError(f"{penalty!r} selects among all rows; {name} is stepped by rows")
         moments = tuple(v for name, v in self._member.state.items() if name != "step")
-        spec = None if penalty is None else penalty.spec
+        spec = Annealed().spec(0, penalty)
         return self._member.param, moments, self._rule.spec, spec
 
     def move(self, member: Member, groups: Groups) -> None:

@@ -1,0 +1,36 @@
+"""Which arrays of a plan are drawn to levels by a schedule, and what it says of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import _core
+from .penalties import Penalty
+from .projections import TopK
+from .quantize import Quantize
+
+__all__ = ["Annealed"]
+
+
+class Annealed:
+    """The arrays whose `Quantize` has a schedule for rho."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[int, Quantize]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
+    def spec(self, entry: int, penalty: Penalty | TopK | None) -> _core.PenaltySpec | None:
+        """Return what the core takes for this entry of the plan; a schedule is remembered."""
+        if isinstance(penalty, Quantize) and callable(penalty.rho):
+            self._entries.append((entry, penalty))
+            penalty = penalty.at(0)
+        return getattr(penalty, "spec", None)
+
+    def set(self, plan: _core.Plan, update: Callable[[Quantize], int]) -> None:
+        """Tell the plan what the schedules say of this step; each is asked once."""
+        asked = {id(penalty): penalty for _, penalty in self._entries}
+        rhos = {key: penalty.rho_at(update(penalty)) for key, penalty in asked.items()}
+        for entry, penalty in self._entries:
+            plan.set_rho(entry, rhos[id(penalty)])

@@ -169,12 +169,12 @@ def test_sparse_and_dense_gradients_may_alternate():
 
 @pytest.mark.parametrize("max_norm", [0.7, 1e6])
 def test_clipping_and_bad_numbers_of_sparse_gradients(max_norm):
-    tables, optimizers = both("AdamW", penalty=PENALTIES["L1"], max_norm=max_norm)
+    options = {"max_norm": max_norm, "nonfinite": "raise"}
+    tables, optimizers = both("AdamW", penalty=PENALTIES["L1"], **options)
     for table, optimizer in zip(tables, optimizers, strict=True):
         learn(table, optimizer, range(10))
     optimizers[0].flush()
     torch.testing.assert_close(tables[0].weight, tables[1].weight, rtol=1e-5, atol=1e-6)
-    optimizers[0].nonfinite = "raise"
     kept = tables[0].weight.detach().clone()
     loss(tables[0], 77).backward()
     tables[0].weight.grad.coalesce().values()[0, 0] = float("nan")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch.nn.parameter import is_lazy
 
 from .. import _core
 from ..annealing import Annealed
-from ..checks import count, nearest
+from ..checks import count
 from ..nm import NM
 from ..penalties import ElementwisePenalty, Penalty
 from ..projections import TopK
@@ -18,10 +18,7 @@ from ..rules import Rule
 from ..selections import Selections
 from ..step import check_penalty, check_steppable, is_euclidean
 
-__all__ = ["check_group", "check_selections", "local", "name_of", "own_options", "penalty_of"]
-
-_HOW = ("foreach", "fused")  # how torch computes a step: the native one is both
-_OTHERWISE = ("amsgrad", "capturable", "differentiable")  # another step
+__all__ = ["check_group", "check_selections", "local", "name_of", "penalty_of"]
 
 _DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
@@ -46,25 +43,6 @@ def name_of(groups: Sequence[Mapping[str, Any]], param: torch.Tensor) -> str:
                 names = group.get("param_names")
                 return repr(names[k]) if names else f"parameter {k} of group {index}"
     return "a parameter of another optimizer"
-
-
-def own_options(given: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
-    """Return the options without those of torch's optimizers that change nothing here.
-
-    Raises
-    ------
-    TypeError
-        For an unknown name.
-    ValueError
-        For an option of torch's that asks for what is not served.
-    """
-    for name in _OTHERWISE:
-        if given.get(name):
-            raise ValueError(f"{name} is {given[name]!r}, which is not served")
-    own = {k: v for k, v in given.items() if k not in (*_HOW, *_OTHERWISE)}
-    for name in own.keys() - set(known):
-        raise TypeError(f"there is no option {name!r}; {nearest(name, known)}")
-    return own
 
 
 def check_group(group: Mapping[str, Any], rule: Rule) -> None:

@@ -10,7 +10,8 @@ from typing_extensions import Unpack  # torch needs it as well
 
 from ..checks import non_negative
 from ..rules import RDA, SGD, Adagrad, AdamW, Momentum, Nesterov, Rule
-from .base import Options, ProxOptimizer
+from .base import ProxOptimizer
+from .options import Options
 
 __all__ = ["ProxAdagrad", "ProxAdamW", "ProxRDA", "ProxSGD"]
 
@@ -243,7 +244,7 @@ class ProxAdagrad(ProxOptimizer):
         lr, eps = float(group["lr"]), group["eps"]
         return Adagrad(lr, eps, group["weight_decay"], group["lr_decay"])
 
-    def _start(self, name: str, moment: torch.Tensor, group: Mapping[str, Any]) -> None:
+    def _start(self, moment: torch.Tensor, group: Mapping[str, Any]) -> None:
         moment.fill_(group["initial_accumulator_value"])
 
 

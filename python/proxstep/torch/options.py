@@ -1,0 +1,91 @@
+"""What all the optimizers take by keyword, checked: of a group, or of the whole optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
+
+from ..checks import nearest, positive
+from ..penalties import Penalty
+from ..precision import Precision, Rounding
+from ..projections import TopK
+from ..rules import Moments
+from ..step import Metric
+
+__all__ = ["GROUP_DEFAULTS", "WHOLE", "Options", "Whole", "split_options"]
+
+Nonfinite = Literal["ignore", "raise", "skip"]
+_HOW = ("foreach", "fused")  # how torch computes a step: the native one is both
+_OTHERWISE = ("amsgrad", "capturable", "differentiable")  # another step
+_NONFINITE = ("ignore", "raise", "skip")
+GROUP_DEFAULTS: dict[str, Any] = {
+    "penalty": None,
+    "metric": "diagonal",
+    "min_ndim": 2,
+    "maximize": False,
+    "skip_zero_rows": False,
+}
+WHOLE = ("max_norm", "nonfinite", "moments", "rounding", "master", "seed")
+
+
+class Options(TypedDict, total=False):
+    """What all the optimizers take by keyword; described at `ProxSGD`."""
+
+    penalty: Penalty | TopK | None
+    metric: Metric
+    min_ndim: int
+    maximize: bool
+    max_norm: float | None
+    nonfinite: Nonfinite
+    skip_zero_rows: bool
+    moments: Moments
+    rounding: Rounding
+    master: bool
+    seed: int
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Settings of the whole optimizer."""
+
+    precision: Precision
+    max_norm: float | None = None
+    nonfinite: Nonfinite = "ignore"
+
+    def __post_init__(self) -> None:
+        if self.max_norm is not None:
+            positive("max_norm", self.max_norm)
+        if self.nonfinite not in _NONFINITE:
+            raise ValueError(
+                f"nonfinite is {self.nonfinite!r}; {nearest(str(self.nonfinite), _NONFINITE)}"
+            )
+
+
+def split_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], Whole]:
+    """Return the defaults of groups, and the settings of the whole.
+
+    Options of torch's optimizers that change nothing here are left out.
+
+    Raises
+    ------
+    TypeError
+        For an unknown name.
+    ValueError
+        For a setting out of its range, or an option of torch's that asks for what is not served.
+    """
+    for name in _OTHERWISE:
+        if given.get(name):
+            raise ValueError(f"{name} is {given[name]!r}, which is not served")
+    own = {k: v for k, v in given.items() if k not in (*_HOW, *_OTHERWISE)}
+    known = (*GROUP_DEFAULTS, *WHOLE)
+    for name in own.keys() - set(known):
+        raise TypeError(f"there is no option {name!r}; {nearest(name, known)}")
+    precision = Precision(
+        own.pop("moments", None),
+        own.pop("rounding", "nearest"),
+        own.pop("master", False),
+        own.pop("seed", 0),
+    )
+    whole = Whole(precision, own.pop("max_norm", None), own.pop("nonfinite", "ignore"))
+    return {**GROUP_DEFAULTS, **own}, whole

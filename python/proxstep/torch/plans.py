@@ -1,0 +1,99 @@
+"""All plans of an optimizer: made anew where something has moved, and followed else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..precision import Precision
+from ..rules import Rule
+from .footing import Footing
+from .inputs import check_selections
+from .plan import Member, NativePlan, Terms
+from .rows import RowPlan, takes_rows
+
+__all__ = ["Owner", "Plans"]
+
+Group = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Owner:
+    """What plans ask of their optimizer."""
+
+    settings: Sequence[str]  # names of what a group's rule depends on
+    make_rule: Callable[[Group], Rule]
+    state_of: Callable[[Any, Group], dict[str, Any]]
+    precision: Precision
+
+
+class Plans:
+    """One plan for each device and direction, and one for each parameter stepped by rows."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        self._plans: list[NativePlan | RowPlan] = []
+        self._by_rows: dict[Any, RowPlan] = {}  # of a parameter
+        self._footing: Footing | None = None  # what the plans stand on
+        self._rules: list[tuple[list[Any], Rule]] = []  # of the last step, with their settings
+
+    def present(self, state: Mapping[Any, Any], groups: Sequence[Group]) -> list[Any]:
+        """Return the plans, with the gradients and settings of this step."""
+        rules = self._present_rules(groups)
+        stands = self._footing is not None and self._footing.holds(state, groups)
+        if not (stands and all(plan.take_rules(rules) and plan.gather() for plan in self._plans)):
+            self._make(state, Terms(groups, rules, self._owner.precision))
+            for plan in self._plans:
+                plan.gather()
+        return self._plans
+
+    def of_rows(self, param: Any) -> RowPlan | None:
+        """Return the plan of a parameter that is stepped by rows."""
+        return self._by_rows.get(param)
+
+    def flush(self) -> None:
+        """Bring all rows to the present."""
+        for plan in self._by_rows.values():
+            plan.flush()
+
+    def _make(self, state: Mapping[Any, Any], terms: Terms) -> None:
+        check_selections(terms.groups)
+        dense: dict[tuple[Any, bool], list[Member]] = {}
+        by_rows: dict[Any, RowPlan] = {}
+        for index, group in enumerate(terms.groups):
+            for p in group["params"]:
+                if p.grad is None and p not in state:
+                    continue
+                member = Member(p, self._owner.state_of(p, group), index)
+                if p in self._by_rows or takes_rows(p, group):
+                    by_rows[p] = self._row_plan(member, terms)
+                else:
+                    dense.setdefault((p.device, bool(group["maximize"])), []).append(member)
+        self._by_rows = by_rows
+        self._plans = [NativePlan(own, terms, up) for (_, up), own in dense.items()]
+        self._plans += by_rows.values()
+        self._footing = Footing(state, terms.groups)
+
+    def _row_plan(self, member: Member, terms: Terms) -> RowPlan:
+        plan = self._by_rows.get(member.param)
+        if plan is None or not plan.take_rules(list(terms.rules)):
+            return RowPlan(member, terms)
+        plan.move(member, terms.groups)
+        return plan
+
+    def _present_rules(self, groups: Sequence[Group]) -> list[Rule]:
+        """Return the groups' rules, the same objects while their settings stay the same."""
+        known, self._rules = self._rules, []
+        for k, group in enumerate(groups):
+            settings = [_number(group[name]) for name in self._owner.settings]
+            same = k < len(known) and known[k][0] == settings
+            rule = known[k][1] if same else self._owner.make_rule(group)
+            self._rules.append((settings, rule))
+        return [rule for _, rule in self._rules]
+
+
+def _number(setting: Any) -> Any:
+    return float(setting) if isinstance(setting, torch.Tensor) else setting

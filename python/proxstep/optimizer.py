@@ -45,6 +45,7 @@ class Optimizer:
         weights) is stepped once, in the group that names it first.
     rule : Rule
     penalty : Penalty or TopK, optional
+        A schedule of `TopK` or `Quantize` is asked for every step, with `steps`.
     metric : {"diagonal", "euclidean"}
         As for `step`.
     dtype : str, optional

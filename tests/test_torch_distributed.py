@@ -66,3 +66,9 @@ def test_groups_that_cross_shards_are_refused_with_the_reason(tmp_path: Path) ->
         for message in (found["columns"], found["largest"]):
             assert "other processes" in message
             assert "Shard" in message
+
+
+def test_what_one_process_cannot_see_is_refused(tmp_path: Path) -> None:
+    for found in run("refused_reading", tmp_path):
+        assert len(found["messages"]) == 2
+        assert all("'0.weight' is spread" in m and "one process" in m for m in found["messages"])

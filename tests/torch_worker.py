@@ -50,20 +50,29 @@ def sharded(penalty: Any) -> dict[str, Any]:
     return whole(model)
 
 
+def message_of(params: Any, **options: Any) -> str:
+    try:
+        ProxAdamW(params, **options)
+    except ValueError as error:
+        return str(error)
+    return "nothing was refused"
+
+
 def refused(_: int) -> dict[str, Any]:
     """Columns of a matrix whose rows are spread, and the largest elements of all of it."""
     mesh = init_device_mesh("cpu", (2,))
     param = torch.nn.Parameter(distribute_tensor(torch.ones(4, 6), mesh, [Shard(0)]))
     columns, largest = ps.Group(ps.L1(0.1), over="columns"), ps.TopK(0.5, scope="global")
-    return {"columns": why_not(param, columns), "largest": why_not(param, largest)}
+    found = {"columns": columns, "largest": largest}
+    return {name: message_of([param], penalty=penalty) for name, penalty in found.items()}
 
 
-def why_not(param: Any, penalty: Any) -> str:
-    try:
-        ProxAdamW([param], penalty=penalty)
-    except ValueError as error:
-        return str(error)
-    return "nothing was refused"
+def refused_reading(_: int) -> dict[str, Any]:
+    """Each process would clip, or skip, by the gradients of its own shards."""
+    model = cases.digits_mlp()
+    fully_shard(model, mesh=init_device_mesh("cpu", (2,)))
+    options: list[dict[str, Any]] = [{"max_norm": 1.3}, {"nonfinite": "skip"}]
+    return {"messages": [message_of(model.named_parameters(), **own) for own in options]}
 
 
 CASES: dict[str, Any] = {
@@ -71,6 +80,7 @@ CASES: dict[str, Any] = {
     "sharded_elements": lambda _: sharded(SETTINGS["penalty"]),
     "sharded_rows": lambda _: sharded(ROWS),
     "refused": refused,
+    "refused_reading": refused_reading,
 }
 
 

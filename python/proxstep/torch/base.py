@@ -13,7 +13,7 @@ import torch
 
 from .. import _core
 from ..rules import Rule
-from .inputs import check_group, check_selections, name_of
+from .inputs import check_group, check_selections, check_whole, name_of
 from .options import WHOLE, Options, split_options
 from .plan import NativePlan
 from .plans import Owner, Plans
@@ -74,6 +74,8 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         try:
             check_selections(self.param_groups)
             check_group(self.param_groups[-1], self._make_rule(self.param_groups[-1]))
+            if self.whole.max_norm is not None or self.whole.nonfinite == "skip":
+                check_whole(self.param_groups[-1])
         except (TypeError, ValueError):
             self.param_groups.pop()
             raise

@@ -18,7 +18,7 @@ from ..rules import Rule
 from ..selections import Selections
 from ..step import check_penalty, check_steppable, is_euclidean
 
-__all__ = ["check_group", "check_selections", "local", "name_of", "penalty_of"]
+__all__ = ["check_group", "check_selections", "check_whole", "local", "name_of", "penalty_of"]
 
 _DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
@@ -90,6 +90,23 @@ def _places(group: Mapping[str, Any]) -> set[str]:
     """Return where the group's penalised parameters are stepped, and which way."""
     penalised = [param for param in group["params"] if penalty_of(group, param) is not None]
     return {f"{param.device} with maximize={bool(group['maximize'])}" for param in penalised}
+
+
+def check_whole(group: Mapping[str, Any]) -> None:
+    """Raise for parameters spread over processes, each of which would see other gradients.
+
+    Raises
+    ------
+    ValueError
+        With the parameter's name.
+    """
+    for param in group["params"]:
+        placements = getattr(param, "placements", ())
+        if not all(own.is_replicate() for own in placements):
+            raise ValueError(
+                f"{name_of([group], param)} is spread as {placements}: max_norm and "
+                "nonfinite='skip' look at one process alone; use torch's clip_grad_norm_"
+            )
 
 
 def _check_named(group: Mapping[str, Any], param: Any) -> None:

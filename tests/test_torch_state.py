@@ -73,12 +73,13 @@ def test_a_state_has_no_penalty_so_that_another_can_go_on(name):
     ours = cases.make(name, mine, penalty=ps.Group(ps.MCP(0.1), over="rows"), min_ndim=2)
     cases.train(mine[:1], ours, 2)
     state = ours.state_dict()
-    assert all("penalty" not in group for group in state["param_groups"])
+    program = {"penalty", "metric", "min_ndim", "skip_zero_rows"}
+    assert all(not program & group.keys() for group in state["param_groups"])
     theirs, penalty = cases.copied(mine), ps.L1(0.2)
-    other = cases.make(name, theirs, penalty=penalty)
+    other = cases.make(name, theirs, penalty=penalty, metric="euclidean", min_ndim=1)
     other.load_state_dict(state)
     assert other.param_groups[0]["penalty"] is penalty
-    ours.param_groups[0]["penalty"] = penalty
+    ours.param_groups[0].update(penalty=penalty, metric="euclidean", min_ndim=1)
     cases.train(mine, ours, 2, 2)
     cases.train(theirs, other, 2, 2)
     cases.assert_equal(mine, theirs)

@@ -14,7 +14,7 @@ import torch
 from .. import _core
 from ..rules import Rule
 from .inputs import check_group, check_selections, check_whole, name_of
-from .options import WHOLE, Options, split_options
+from .options import PROGRAM, WHOLE, Options, split_options
 from .plan import NativePlan
 from .plans import Owner, Plans
 from .rows import RowPlan
@@ -31,8 +31,9 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
 
     State is torch's: ``state[p]`` holds "step", a float32 on the CPU, and the moments in float32
     (float64 for float64 parameters) under the names of torch's own optimizers. `state_dict` leaves
-    the penalties out: they are settings of your program, as the model's code is, so a checkpoint
-    can be continued with another penalty, and ``torch.load(..., weights_only=True)`` reads it.
+    out the penalties and how they apply (`metric`, `min_ndim`, `skip_zero_rows`): these belong to
+    your program, as the model's code does, so a checkpoint can be continued with another penalty,
+    and ``torch.load(..., weights_only=True)`` reads it.
     """
 
     moment_names: ClassVar[Mapping[str, str]] = {}  # of the core -> of torch's optimizers
@@ -193,7 +194,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         return own
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state as torch's optimizers do, without the penalties.
+        """Return the state as torch's optimizers do, without the penalties and how they apply.
 
         Returns
         -------
@@ -203,14 +204,15 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         self.flush()
         state: dict[str, Any] = super().state_dict()
         for group in state["param_groups"]:
-            del group["penalty"]
+            for name in PROGRAM:
+                group.pop(name, None)
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a state, of this optimizer or of its namesake in torch.optim.
 
-        The settings are those of the state, but the penalties and what the state does not know
-        stay as they are.
+        The settings are those of the state, but the penalties, `metric`, `min_ndim`,
+        `skip_zero_rows` and what the state does not know stay as they are.
 
         Parameters
         ----------

@@ -13,7 +13,7 @@ from ..projections import TopK
 from ..rules import Moments
 from ..step import Metric
 
-__all__ = ["GROUP_DEFAULTS", "WHOLE", "Options", "Whole", "split_options"]
+__all__ = ["GROUP_DEFAULTS", "PROGRAM", "WHOLE", "Options", "Whole", "split_options"]
 
 Nonfinite = Literal["ignore", "raise", "skip"]
 _HOW = ("foreach", "fused")  # how torch computes a step: the native one is both
@@ -26,6 +26,7 @@ GROUP_DEFAULTS: dict[str, Any] = {
     "maximize": False,
     "skip_zero_rows": False,
 }
+PROGRAM = ("penalty", "metric", "min_ndim", "skip_zero_rows")  # not in a state
 WHOLE = ("max_norm", "nonfinite", "moments", "rounding", "master", "seed")
 
 

@@ -10,6 +10,7 @@ import torch
 
 from ..precision import Precision
 from ..rules import Rule
+from .options import PROGRAM
 
 __all__ = ["StateForm", "merged_groups", "saved_states"]
 
@@ -83,7 +84,9 @@ def _new(param: Any, dtype: Any) -> Any:
 
 
 def merged_groups(groups: Sequence[Mapping[str, Any]], state_dict: Any) -> list[dict[str, Any]]:
-    """Return the saved groups with what they do not say taken from the present ones.
+    """Return the saved groups with what a state does not say taken from the present ones.
+
+    But no penalties: they would be copied.
 
     Raises
     ------
@@ -97,7 +100,8 @@ def merged_groups(groups: Sequence[Mapping[str, Any]], state_dict: Any) -> list[
     if sizes[0] != sizes[1]:
         raise ValueError(f"the groups have {sizes[0]} parameters, those of the state {sizes[1]}")
     return [
-        {name: value for name, value in ({**own, **new}).items() if name != "penalty"}
+        {name: value for name, value in own.items() if name != "penalty"}
+        | {name: value for name, value in new.items() if name not in PROGRAM}
         for own, new in zip(groups, saved, strict=True)
     ]
 

@@ -26,7 +26,7 @@ from .penalties import (
     SquaredL2,
 )
 from .problems import LeastSquares, Logistic, Problem, Softmax
-from .projections import L1Ball, LinfBall, Projection, Simplex, TopK
+from .projections import L1Ball, LinfBall, Projection, Simplex
 from .quantize import Quantize
 from .rules import (
     FISTA,
@@ -43,6 +43,7 @@ from .rules import (
 )
 from .solvers import ConvergenceWarning, Result, solve
 from .step import StepInfo, global_norm, prox, soft_threshold, step
+from .top_k import TopK
 from .train import train
 
 join_threadpoolctl()

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from . import _core
 from .penalties import Penalty
-from .projections import TopK
 from .quantize import Quantize
+from .top_k import TopK
 
 __all__ = ["Annealed"]
 

@@ -14,10 +14,10 @@ from .arrays import Array, beside, gather_small, is_torch, on_host, refuse_maske
 from .checks import count, nearest, positive
 from .penalties import Penalty
 from .precision import Precision, Rounding
-from .projections import TopK
 from .rules import Moments, Rule
 from .selections import Selections
 from .step import Metric, StepInfo, check_steppable, is_euclidean, rate
+from .top_k import TopK
 
 __all__ = ["Optimizer"]
 

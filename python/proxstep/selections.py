@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .penalties import Penalty
-from .projections import TopK
+from .top_k import TopK
 
 __all__ = ["Selections"]
 

@@ -10,9 +10,10 @@ from . import _core
 from .arrays import Array, empty_like, frozen_weights
 from .checks import count, nearest, non_negative, not_negative
 from .penalties import Penalty
-from .projections import Projection, TopK
+from .projections import Projection
 from .quantize import Quantize
 from .rules import Rule, State
+from .top_k import TopK
 
 __all__ = ["Metric", "StepInfo", "global_norm", "prox", "soft_threshold", "step"]
 

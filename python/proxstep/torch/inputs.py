@@ -13,10 +13,10 @@ from ..annealing import Annealed
 from ..checks import count
 from ..nm import NM
 from ..penalties import ElementwisePenalty, Penalty
-from ..projections import TopK
 from ..rules import Rule
 from ..selections import Selections
 from ..step import check_penalty, check_steppable, is_euclidean
+from ..top_k import TopK
 
 __all__ = ["check_group", "check_selections", "check_whole", "local", "name_of", "penalty_of"]
 

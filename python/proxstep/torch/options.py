@@ -9,9 +9,9 @@ from typing import Any, Literal, TypedDict
 from ..checks import nearest, positive
 from ..penalties import Penalty
 from ..precision import Precision, Rounding
-from ..projections import TopK
 from ..rules import Moments
 from ..step import Metric
+from ..top_k import TopK
 
 __all__ = ["GROUP_DEFAULTS", "PROGRAM", "WHOLE", "Options", "Whole", "split_options"]
 

@@ -13,11 +13,11 @@ import torch
 from .. import _core
 from ..annealing import Annealed
 from ..precision import Precision
-from ..projections import TopK
 from ..quantize import Quantize
 from ..rules import Rule
 from ..selections import Selections
 from ..step import is_euclidean
+from ..top_k import TopK
 from .inputs import local, name_of, penalty_of
 
 __all__ = ["Groups", "Member", "NativePlan", "Terms"]

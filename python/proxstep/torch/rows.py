@@ -12,9 +12,9 @@ import torch
 
 from .. import _core
 from ..annealing import Annealed
-from ..projections import TopK
 from ..rules import Rule
 from ..step import is_euclidean
+from ..top_k import TopK
 from .inputs import name_of, penalty_of
 from .plan import Groups, Member, Terms, tell_autograd
 

@@ -1,0 +1,28 @@
+// Memory that many arrays own: no two of them may share any, and nothing that is lent may touch it.
+#pragma once
+#include <vector>
+
+#include "borrowed.hpp"
+
+namespace proxstep::bind {
+
+class Ownership {
+ public:
+  // The arrays must stay where they are from here on.
+  void add(const Borrowed& b) {
+    if (b.array.size()) owned_.push_back({b.array.data, &b});
+  }
+  void check_overlaps();  // called once all are added
+  void check_apart(const Borrowed& lent) const;
+  void clear() { owned_.clear(); }
+
+ private:
+  struct Owned {
+    const void* begin;  // a copy, so that a search stays in a few lines of memory
+    const Borrowed* array;
+    bool operator<(const Owned& other) const { return begin < other.begin; }
+  };
+  std::vector<Owned> owned_;
+};
+
+}  // namespace proxstep::bind

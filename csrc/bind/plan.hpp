@@ -1,0 +1,85 @@
+// Many arrays in one native call: checked once, one job for the pool a step.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "../cpu/registry.hpp"
+#include "../cpu/select.hpp"
+#include "ownership.hpp"
+#include "task.hpp"
+
+namespace proxstep::bind {
+
+class Plan {
+ public:
+  Plan(py::object dtype, std::uint64_t seed, bool stochastic)
+      : dtype_(std::move(dtype)), seed_(seed), stochastic_(stochastic) {}
+
+  void add_group(const py::object& rule, bool euclidean);
+  // Another rule of the same kind, from the next step on.
+  void set_rule(std::size_t group, const py::object& rule);
+  // count: None, or the array's own count of steps, a float32 in CPU memory that steps advance.
+  // Such an array may go without a gradient. master: None, or what is stepped instead of a 16-bit
+  // x. selection: among which elements x's have to be the largest to stay.
+  void add(std::size_t group, const py::object& x, const py::tuple& moments,
+           const py::object& penalty, const py::object& count, const py::object& master,
+           int selection);
+  // Of an array that is drawn to levels, from the next step on.
+  void set_rho(std::size_t entry, double rho) { entries_.at(entry).arrays.set_rho(rho); }
+  // Arrays of different entries must not share memory; called once all are added.
+  void check_overlaps();
+  bool on_device() const { return !entries_.empty() && first().on_device(); }
+
+  // t: of arrays without a count of their own. lrs: one per group, or empty for the rules' own.
+  // max_norm <= 0: no clipping. rates and count: None, or in the device's memory the learning rates
+  // of the groups and the count of steps. keep: what stays of each selection.
+  // Returns (gradient norm or None, statistics or None).
+  py::tuple step(const py::list& grads, double t, const std::vector<double>& lrs, double grad_scale,
+                 double max_norm, bool statistics, const py::object& rates, const py::object& count,
+                 const py::list& keep);
+
+ private:
+  struct Group {
+    bool own_steps() const { return !euclidean && !cpu::rule_info(rule->kind).scalar_step; }
+    std::string steps_text() const { return own_steps() ? "a step per element" : "one step"; }
+    py::object keep;
+    const RuleSpec* rule;
+    bool euclidean;
+  };
+  struct Entry {
+    float* steps() const { return static_cast<float*>(count.array.data); }
+    StepArguments arrays;
+    std::size_t group;
+    Borrowed count;  // without data where the array has none of its own
+  };
+  struct Gradient {
+    std::size_t entry;
+    Borrowed lent;
+  };
+  class RatesOnDevice;
+
+  const Borrowed& first() const { return entries_.front().arrays.x(); }
+  const Group& group_of(std::size_t entry) const { return groups_[entries_[entry].group]; }
+  void take_part(int selection);
+  void check_same_scores(std::size_t k) const;
+
+  void follow_stream();
+  std::vector<Gradient> gradients(const py::list& grads) const;
+  std::vector<Task> prepared(const std::vector<Gradient>& grads, double t,
+                             const std::vector<double>& lrs) const;
+  bool share_step(std::size_t k, std::size_t other) const;
+  void run_on_cpu(const std::vector<Gradient>& grads, const std::vector<std::int64_t>& kept,
+                  const cuda::StepCall& call, std::vector<Task>* tasks);
+
+  py::object dtype_;
+  std::uint64_t seed_;
+  bool stochastic_;
+  std::vector<Group> groups_;
+  std::vector<Entry> entries_;
+  std::vector<cpu::LastEnd> ends_;  // of the selections
+  Ownership owned_;                 // parameters, moments and masters
+  py::list keep_;                   // what all the pointers point into
+};
+
+}  // namespace proxstep::bind

@@ -182,7 +182,7 @@ struct Kernels {
   double (*kept_value)(std::int64_t n, const C* x);  // 0, or NaN where x has one
   void (*window)(const WindowTile<C>&);
   void (*drop)(std::int64_t n, C* z, const unsigned char* marks);  // a tile's, by its marks
-  void (*level_scales)(const LevelsTile<C>&, C* scales);  // from the elements
+  void (*level_scales)(const LevelsTile<C>&, C* scales);           // from the elements
   void (*quantize)(const LevelsTile<C>&);
   double (*levels_value)(const LevelsTile<C>&, const C* nearest);  // h(z)
   void (*segments[op::Penalties::size])(const SegmentTile<C>&);

@@ -107,7 +107,7 @@ RULES: dict[str, Rule] = {
     "FISTA": Rule(_fista, ({"lr": 0.19}, {"lr": 0.19, "momentum": 0.63}), ("y",)),
     "Adagrad": Rule(
         _adagrad,
-        ({"lr": 0.21, "eps": 0.013, "weight_decay": 0.29, "lr_decay": 0.19},),
+        ({"lr": 0.21, "eps": 0.013, "weight_decay": 0.29, "lr_decay": 0.017},),
         ("sum_sq",),
         True,
     ),

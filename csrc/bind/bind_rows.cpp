@@ -20,17 +20,16 @@ constexpr std::size_t kMostHistory = 4096;  // steps that a row may wait: then a
 class RowPlan {
  public:
   RowPlan(const py::object& x, const py::tuple& moments, const py::object& rule,
-          const py::object& penalty, bool euclidean, std::int64_t taken)
-      : euclidean_(euclidean) {
-    rebind(x, moments, rule, penalty);
+          const py::object& penalty, bool euclidean, std::int64_t taken) {
+    rebind(x, moments, rule, penalty, euclidean);
     rows_.start = taken;
     rows_.taken.assign(static_cast<std::size_t>(count()), taken);
     rows_.rests.assign(static_cast<std::size_t>(count()), 0);
   }
 
-  // The same rows in other memory, or under another penalty.
+  // The same rows in other memory, or under another penalty or metric.
   void rebind(const py::object& x, const py::tuple& moments, const py::object& rule,
-              const py::object& penalty) {
+              const py::object& penalty, bool euclidean) {
     const auto* const spec = rule.cast<const RuleSpec*>();
     StepArguments own(x, moments, *spec, penalty.cast<const PenaltySpec*>(), py::none());
     check_rows(own);
@@ -39,6 +38,7 @@ class RowPlan {
                             std::to_string(count()) + " rows");
     }
     own_.emplace(std::move(own));
+    euclidean_ = euclidean;
     keep_ = py::make_tuple(x, moments, penalty);
     rows_.whole = own_->task();
     std::fill(rows_.rests.begin(), rows_.rests.end(), 0);
@@ -75,24 +75,48 @@ class RowPlan {
     cpu::step_awake(rows_, g.array.data, grad_scale);
   }
 
-  void catch_up(py::handle indices) {
+  // Whether any of these rows had steps to make up for.
+  bool catch_up(py::handle indices) {
     const Borrowed lent = lent_indices(indices);
     const auto* const first = static_cast<const std::int64_t*>(lent.array.data);
     std::vector<std::int64_t> which(first, first + lent.array.size());
     std::sort(which.begin(), which.end());
     which.erase(std::unique(which.begin(), which.end()), which.end());
+    const auto distinct = static_cast<std::int64_t>(which.size());
+    if (is_present(which.data(), distinct)) return false;
     py::gil_scoped_release released;
-    cpu::catch_up(rows_, which.data(), static_cast<std::int64_t>(which.size()));
+    cpu::catch_up(rows_, which.data(), distinct);
+    return true;
   }
 
-  void flush() {
+  // Whether any row had steps to make up for.
+  bool flush() {
+    const bool waiting = !is_present(nullptr, count());
     py::gil_scoped_release released;
     cpu::catch_up(rows_, nullptr, count());
     cpu::forget(rows_);
+    return waiting;
   }
+
+  // All rows count as present, whatever steps they have missed.
+  void forget() {
+    std::fill(rows_.taken.begin(), rows_.taken.end(), rows_.now());
+    std::fill(rows_.rests.begin(), rows_.rests.end(), 0);
+    cpu::forget(rows_);
+  }
+
+  std::int64_t now() const { return rows_.now(); }
 
  private:
   std::int64_t count() const { return own_->x().array.shape[0]; }
+
+  // which: null for all rows.
+  bool is_present(const std::int64_t* which, std::int64_t n) const {
+    for (std::int64_t k = 0; k < n; ++k) {
+      if (rows_.taken[which ? which[k] : k] < rows_.now()) return false;
+    }
+    return true;
+  }
 
   static void check_rows(const StepArguments& own) {
     const Array& x = own.x().array;
@@ -143,7 +167,7 @@ class RowPlan {
     rows_.history.push_back(step);
   }
 
-  bool euclidean_;
+  bool euclidean_ = false;
   std::optional<StepArguments> own_;
   py::object keep_;  // what the pointers point into
   cpu::Rows rows_;
@@ -158,13 +182,15 @@ void bind_rows(py::module_& m) {
            py::arg("x"), py::arg("moments"), py::arg("rule"), py::arg("penalty"),
            py::arg("euclidean"), py::arg("taken"))
       .def("rebind", &RowPlan::rebind, py::arg("x"), py::arg("moments"), py::arg("rule"),
-           py::arg("penalty"))
+           py::arg("penalty"), py::arg("euclidean"))
       .def("step_rows", &RowPlan::step_rows, py::arg("rule"), py::arg("indices"), py::arg("values"),
            py::arg("grad_scale"))
       .def("step_awake", &RowPlan::step_awake, py::arg("rule"), py::arg("gradient"),
            py::arg("grad_scale"))
       .def("catch_up", &RowPlan::catch_up, py::arg("indices"))
-      .def("flush", &RowPlan::flush);
+      .def("flush", &RowPlan::flush)
+      .def("forget", &RowPlan::forget)
+      .def_property_readonly("now", &RowPlan::now);
 }
 
 }  // namespace proxstep::bind

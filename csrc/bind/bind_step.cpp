@@ -122,7 +122,9 @@ py::object step(py::handle x, py::handle g, const RuleSpec& rule, const PenaltyS
   Task task = arguments.task();
   task.g = gradient.array.data;
   task.narrowing.random = StepArguments::stream(0, t, 0);
+  if (!keep.is_none()) task.selection = 0;
   rule.apply(t, lr, euclidean, &task);
+  rank_at_rest(&task, 1);
   Statistics sums;
   Statistics* const wanted = statistics ? &sums : nullptr;
   if (keep.is_none()) {

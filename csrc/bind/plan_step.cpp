@@ -134,6 +134,7 @@ std::vector<Task> Plan::prepared(const std::vector<Gradient>& grads, double t,
     }
     last = now;
   }
+  rank_at_rest(tasks.data(), tasks.size());
   return tasks;
 }
 

@@ -101,6 +101,21 @@ void StepArguments::check_apart(const Borrowed& gradient) const {
   for (const Borrowed& b : kept_) check_no_overlap(gradient, b);
 }
 
+void rank_at_rest(Task* tasks, std::size_t count) {
+  const auto moves = [&](int selection) {
+    return std::any_of(tasks, tasks + count,
+                       [=](const Task& t) { return t.selection == selection && t.step != 0.0; });
+  };
+  for (std::size_t k = 0; k < count; ++k) {
+    Task& t = tasks[k];
+    if (!t.rule_steps || t.step != 0.0) continue;
+    if (t.nm.given() || (t.selection != kNoSelection && !moves(t.selection))) {
+      t.rule_steps = false;
+      t.euclidean = true;
+    }
+  }
+}
+
 void run(const Borrowed& x, const Task& task, double grad_scale, Statistics* statistics) {
   if (!x.on_device()) {
     if (task.n < kReleaseFrom) return cpu::run(&task, 1, grad_scale, statistics);

@@ -40,6 +40,10 @@ class StepArguments {
   Task task_;
 };
 
+// With steps of length 0 nothing moves, and all scores would be infinite: what a selection or N:M
+// sparsity keeps is then told by magnitudes, unless other arrays of a selection move.
+void rank_at_rest(Task* tasks, std::size_t count);
+
 // Runs where x lies; on the CPU without the GIL where that pays.
 void run(const Borrowed& x, const Task& task, double grad_scale, Statistics* statistics);
 

@@ -111,8 +111,10 @@ void each_row(Rows& rows, const std::int64_t* which, std::int64_t count, const B
 }  // namespace
 
 void catch_up(Rows& rows, const std::int64_t* which, std::int64_t count) {
-  each_row(rows, which, count,
-           [&](Row& row, std::int64_t, std::int64_t) { row.catch_up(rows.now()); });
+  each_row(rows, which, count, [&](Row& row, std::int64_t, std::int64_t index) {
+    row.catch_up(rows.now());
+    rows.rests[index] = rows.rests[index] && row.x_is_zero();
+  });
 }
 
 void step_rows(Rows& rows, const std::int64_t* which, std::int64_t count, const void* g,

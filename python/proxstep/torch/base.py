@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import torch
 
-from .. import _core
 from ..rules import Rule
 from .inputs import check_group, check_selections, check_whole, name_of
 from .options import PROGRAM, WHOLE, Options, split_options
@@ -46,7 +45,13 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
 
     def _new_plans(self) -> Plans:
         return Plans(
-            Owner(self._setting_names, self._make_rule, self._state_of, self.whole.precision)
+            Owner(
+                self._setting_names,
+                self._make_rule,
+                self._state_of,
+                self.moment_names,
+                self.whole.precision,
+            )
         )
 
     def _make_rule(self, group: Mapping[str, Any]) -> Rule:
@@ -77,7 +82,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
             check_group(self.param_groups[-1], self._make_rule(self.param_groups[-1]))
             if self.whole.max_norm is not None or self.whole.nonfinite == "skip":
                 check_whole(self.param_groups[-1])
-        except (TypeError, ValueError):
+        except BaseException:
             self.param_groups.pop()
             raise
 
@@ -98,7 +103,8 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         Raises
         ------
         TypeError, ValueError
-            For gradients that do not fit; nothing has changed then, and the parameter is named.
+            For gradients that do not fit, with the parameter's name. Nothing has changed then of
+            the parameters on that device, in dense steps of one direction.
         FloatingPointError
             With ``nonfinite="raise"``, for a gradient with NaN or infinity.
         """
@@ -137,7 +143,8 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         if self.whole.nonfinite != "ignore" or (max_norm and not clips):
             norm = scale * math.hypot(*(plan.grad_norm() for plan in plans))
             if not math.isfinite(norm) and self.whole.nonfinite != "ignore":
-                return self._refuse_nonfinite(plans)
+                self._refuse_nonfinite(plans)
+                return
             if max_norm and norm > max_norm:
                 scale *= max_norm / norm
             max_norm = None
@@ -145,13 +152,12 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
             plan.step(scale, max_norm)
 
     def _refuse_nonfinite(self, plans: Iterable[NativePlan | RowPlan]) -> None:
-        if self.whole.nonfinite == "skip":
-            return
+        found = [m.param for plan in plans for m, grad in plan.gradients() if not _is_finite(grad)]
         for plan in plans:
-            for member, grad in plan.gradients():
-                if not math.isfinite(_core.global_norm([grad])):
-                    name = name_of(self.param_groups, member.param)
-                    raise FloatingPointError(f"the gradient of {name} is not finite")
+            plan.let_go()
+        if self.whole.nonfinite == "raise" or not found:
+            name = name_of(self.param_groups, found[0]) if found else "all parameters together"
+            raise FloatingPointError(f"the gradient of {name} is not finite")
 
     def flush(self) -> None:
         """Bring all rows to the present that sparse gradients or `skip_zero_rows` left behind.
@@ -159,7 +165,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         To be called before the parameters are looked at: evaluated without `follow`, saved, or
         counted. `state_dict` does it by itself.
         """
-        self._plans.flush()
+        self._plans.flush(self.state)
 
     def follow(self, embedding: torch.nn.Module) -> None:
         """Bring the rows to the present that a module with sparse gradients is about to read.
@@ -172,12 +178,12 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
             Its first argument has the indices. Its ``state_dict`` brings all rows to the present.
         """
 
-        def catch_up(module: Any, arguments: tuple[Any, ...]) -> None:
+        def catch_up(module: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
             plan = self._plans.of_rows(module.weight)
-            if plan is not None:
-                plan.catch_up(arguments[0])
+            if plan is not None and plan.is_of(self.state.get(module.weight)):
+                plan.catch_up(arguments[0] if arguments else keywords["input"])
 
-        embedding.register_forward_pre_hook(catch_up)
+        embedding.register_forward_pre_hook(catch_up, with_kwargs=True)
         embedding.register_state_dict_pre_hook(lambda *_: self.flush())
 
     def _form(self, group: Mapping[str, Any]) -> StateForm:
@@ -189,7 +195,9 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         if not state:
             self.state[param] = form.begin(param, lambda moment: self._start(moment, group))
         elif not form.fits(param, state):
-            self.state[param] = form.restored(name_of(self.param_groups, param), param, state)
+            begun = form.begin(param, lambda moment: self._start(moment, group))
+            whole = {**begun, **state}  # a momentum that was zero has no moment yet
+            self.state[param] = form.restored(name_of(self.param_groups, param), param, whole)
         own: dict[str, Any] = self.state[param]
         return own
 
@@ -224,12 +232,13 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
             Where groups, names or shapes differ; nothing has changed then.
         """
         merged = merged_groups(self.param_groups, state_dict)
+        for group in merged:
+            self._make_rule(group)  # refuses bad settings
         state = {
             param: self._form(group).restored(name_of(self.param_groups, param), param, saved)
             for param, group, saved in saved_states(self.param_groups, merged, state_dict)
         }
         penalties = [group["penalty"] for group in self.param_groups]
-        self.flush()
         super().load_state_dict({"state": {}, "param_groups": merged})
         for group, penalty in zip(self.param_groups, penalties, strict=True):
             group["penalty"] = penalty
@@ -243,3 +252,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._plans = self._new_plans()
+
+
+def _is_finite(grad: Any) -> bool:
+    return bool(torch.isfinite(grad).all())

@@ -23,7 +23,8 @@ class Footing:
     def __init__(self, state: Mapping[Any, Mapping[str, Any]], groups: Sequence[Any]) -> None:
         self._state, self._size = state, len(state)
         self._groups = [_terms(group) for group in groups]
-        params = [p for group in groups for p in group["params"]]
+        self._penalties = [group["penalty"] for group in groups]
+        self._params = params = [p for group in groups for p in group["params"]]
         self._waiting = [p for p in params if p not in state]  # for a first gradient
         self._states = list(state.values())
         self._tensors = self._present_tensors()
@@ -38,21 +39,28 @@ class Footing:
             state is self._state
             and len(state) == self._size
             and [_terms(group) for group in groups] == self._groups
-            and all(map(is_, state.values(), self._states))
+            and _are([group["penalty"] for group in groups], self._penalties)
+            and _are([p for group in groups for p in group["params"]], self._params)
+            and _are(list(state.values()), self._states)
             and all(p.grad is None for p in self._waiting)
-            and all(map(is_, self._present_tensors(), self._tensors))
+            and _are(self._present_tensors(), self._tensors)
             and self._present_addresses() == self._addresses
         )
 
     def _present_tensors(self) -> list[Any]:
         return [tensor for own in self._states for tensor in own.values()]
 
-    def _present_addresses(self) -> list[int]:
-        whole = [*map(torch.Tensor.data_ptr, self._whole)]
+    def _present_addresses(self) -> list[Any]:
+        whole = [*map(torch.Tensor.data_ptr, self._whole), *map(torch.Tensor.stride, self._params)]
         return whole + [local(tensor).data_ptr() for tensor in self._sharded]
 
 
+def _are(present: list[Any], known: list[Any]) -> bool:
+    """Whether these are the same objects."""
+    return len(present) == len(known) and all(map(is_, present, known))
+
+
 def _terms(group: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what plans take over from a group, besides its rule."""
-    own = (id(group["penalty"]), group["metric"], group["min_ndim"], bool(group["maximize"]))
-    return (*own, group["skip_zero_rows"], id(group["params"]), len(group["params"]))
+    """Return what plans take over from a group, besides its parameters, penalty and rule."""
+    own = (group["metric"], group["min_ndim"], bool(group["maximize"]))
+    return (*own, group["skip_zero_rows"], len(group["params"]))

@@ -66,8 +66,10 @@ class ProxSGD(ProxOptimizer):
     A row rests when it is zero and a step with a zero gradient has left it so. When its gradient
     comes back it first makes up, bit by bit, for the steps it has missed. The iterates are those of
     stepping every row, provided that a row at rest would have stayed at zero: always so without
-    momentum; with one, since it shrinks while the gradient is zero, for Adam where ``beta1 <=
-    beta2``, so that ``|m| / sqrt(v)`` shrinks as well.
+    momentum; with one under convex penalties, since it shrinks while the gradient is zero, for Adam
+    where ``beta1 <= beta2``, so that ``|m| / sqrt(v)`` shrinks as well; for `ProxRDA` where
+    parameters begin at zero. What others write into the parameter in place stands as it is: rows
+    that wait are then taken to be at the present.
 
     Sparse gradients (``torch.nn.Embedding(sparse=True)``) step the rows that they name, on the CPU;
     the others wait, and make up for their steps when they are named again. Let the optimizer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -26,21 +26,28 @@ Groups = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What all plans of an optimizer share: the parameter groups, their rules, the precision."""
-
-    groups: Groups
-    rules: Sequence[Rule]
-    precision: Precision
-
-
-@dataclass(frozen=True)
 class Member:
     """A parameter, its state (the step count and the moments) and the index of its group."""
 
     param: torch.Tensor
     state: dict[str, torch.Tensor]
     group: int
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What all plans of an optimizer share: the parameter groups, their rules, the precision."""
+
+    groups: Groups
+    rules: Sequence[Rule]
+    precision: Precision
+    names: Mapping[str, str]  # of moments, of the core -> of torch's optimizers
+    state_of: Callable[[Any, Any], dict[str, Any]]  # a parameter's, in the form it needs now
+
+    def moments(self, member: Member) -> list[Any]:
+        """Return a member's moments in the order of its rule."""
+        moments = self.rules[member.group].moments
+        return [member.state[self.names.get(moment, moment)] for moment in moments]
 
 
 def tell_autograd(params: Sequence[torch.Tensor]) -> None:
@@ -76,22 +83,21 @@ class NativePlan:
         for group, rule in zip(terms.groups, terms.rules, strict=True):
             self._core.add_group(rule.spec, is_euclidean(group["metric"]))
         for k, member in enumerate(members):
-            self._add(k, member)
+            self._add(k, member, terms.moments(member))
         self._core.check_overlaps()
 
-    def _add(self, k: int, member: Member) -> None:
-        state = dict(member.state)
-        count, master = state.pop("step"), state.pop("master", None)
+    def _add(self, k: int, member: Member, moments: list[Any]) -> None:
+        count, master = member.state["step"], member.state.get("master")
         penalty = penalty_of(self._groups[member.group], member.param)
         self._counts[id(penalty)].append(count)
         try:
             self._core.add(
                 member.group,
-                local(member.param),
-                tuple(local(moment) for moment in state.values()),
+                local(member.param).detach(),
+                tuple(local(moment).detach() for moment in moments),
                 self._annealed.spec(k, penalty),
                 count,
-                local(master),
+                None if master is None else local(master).detach(),
                 selection=self._selections.number(penalty),
             )
         except (TypeError, ValueError) as error:
@@ -125,6 +131,10 @@ class NativePlan:
         for member, grad in zip(self._members, self._grads, strict=True):
             if grad is not None:
                 yield member, grad
+
+    def let_go(self) -> None:
+        """Forget the gradients."""
+        self._grads = []
 
     def grad_norm(self) -> float:
         """Global norm of the gradients."""

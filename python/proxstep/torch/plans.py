@@ -27,6 +27,7 @@ class Owner:
     settings: Sequence[str]  # names of what a group's rule depends on
     make_rule: Callable[[Group], Rule]
     state_of: Callable[[Any, Group], dict[str, Any]]
+    names: Mapping[str, str]  # of moments, of the core -> of torch's optimizers
     precision: Precision
 
 
@@ -45,7 +46,8 @@ class Plans:
         rules = self._present_rules(groups)
         stands = self._footing is not None and self._footing.holds(state, groups)
         if not (stands and all(plan.take_rules(rules) and plan.gather() for plan in self._plans)):
-            self._make(state, Terms(groups, rules, self._owner.precision))
+            own = self._owner
+            self._make(state, Terms(groups, rules, own.precision, own.names, own.state_of))
             for plan in self._plans:
                 plan.gather()
         return self._plans
@@ -54,13 +56,15 @@ class Plans:
         """Return the plan of a parameter that is stepped by rows."""
         return self._by_rows.get(param)
 
-    def flush(self) -> None:
-        """Bring all rows to the present."""
-        for plan in self._by_rows.values():
-            plan.flush()
+    def flush(self, state: Mapping[Any, Any]) -> None:
+        """Bring all rows to the present, but of parameters whose state was replaced."""
+        for param, plan in self._by_rows.items():
+            if plan.is_of(state.get(param)):
+                plan.flush()
 
     def _make(self, state: Mapping[Any, Any], terms: Terms) -> None:
         check_selections(terms.groups)
+        self.flush(state)  # under the old terms
         dense: dict[tuple[Any, bool], list[Member]] = {}
         by_rows: dict[Any, RowPlan] = {}
         for index, group in enumerate(terms.groups):
@@ -68,7 +72,7 @@ class Plans:
                 if p.grad is None and p not in state:
                     continue
                 member = Member(p, self._owner.state_of(p, group), index)
-                if p in self._by_rows or takes_rows(p, group):
+                if takes_rows(p, group) or (p.grad is None and p in self._by_rows):
                     by_rows[p] = self._row_plan(member, terms)
                 else:
                     dense.setdefault((p.device, bool(group["maximize"])), []).append(member)
@@ -79,9 +83,8 @@ class Plans:
 
     def _row_plan(self, member: Member, terms: Terms) -> RowPlan:
         plan = self._by_rows.get(member.param)
-        if plan is None or not plan.take_rules(list(terms.rules)):
+        if plan is None or not plan.is_of(member.state) or not plan.move(member, terms):
             return RowPlan(member, terms)
-        plan.move(member, terms.groups)
         return plan
 
     def _present_rules(self, groups: Sequence[Group]) -> list[Rule]:
@@ -96,4 +99,7 @@ class Plans:
 
 
 def _number(setting: Any) -> Any:
+    """Return a copy that nobody changes in place."""
+    if isinstance(setting, list | tuple):
+        return [_number(own) for own in setting]
     return float(setting) if isinstance(setting, torch.Tensor) else setting

@@ -6,6 +6,7 @@ A row that is left out makes up for its steps later, with the bits of a row that
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import torch
@@ -16,7 +17,7 @@ from ..rules import Rule
 from ..step import is_euclidean
 from ..top_k import TopK
 from .inputs import name_of, penalty_of
-from .plan import Groups, Member, Terms, tell_autograd
+from .plan import Member, Terms, tell_autograd
 
 __all__ = ["RowPlan", "takes_rows"]
 
@@ -45,55 +46,103 @@ class RowPlan:
     clips: ClassVar[bool] = False  # the norm of its gradients must be asked for
 
     def __init__(self, member: Member, terms: Terms) -> None:
-        self._member = member
-        self._groups = terms.groups
-        self._rule = terms.rules[member.group]
-        if "master" in member.state or (
-            terms.precision.stochastic and member.param.dtype.itemsize == 2
-        ):
-            name = name_of(terms.groups, member.param)
-            raise ValueError(
-                f"{name}: masters and stochastic rounding are not served where rows are stepped by "
-                "themselves, for sparse gradients or skip_zero_rows"
-            )
-        self._address = member.param.data_ptr()
-        euclidean = is_euclidean(terms.groups[member.group]["metric"])
+        self._check_precision(member, terms)
+        self._take(member, terms)
         taken = int(member.state["step"])
-        x, moments, rule, penalty = self._arrays()
-        self._core = _core.RowPlan(x, moments, rule, penalty, euclidean, taken)
+        with self._named():
+            self._core = _core.RowPlan(*self._arrays(), self._euclidean, taken)
+
+    def _check_precision(self, member: Member, terms: Terms) -> None:
+        narrow = terms.precision.stochastic and member.param.dtype.itemsize == 2
+        if narrow or "master" in member.state:
+            raise ValueError(
+                f"{name_of(terms.groups, member.param)}: masters and stochastic rounding are not "
+                "served where rows are stepped by themselves, for sparse gradients or "
+                "skip_zero_rows"
+            )
+
+    def _take(self, member: Member, terms: Terms) -> None:
+        group = terms.groups[member.group]
+        self._member, self._terms, self._groups = member, terms, terms.groups
+        self._group = group
+        self._rule = terms.rules[member.group]
+        self._penalty, self._metric = penalty_of(group, member.param), group["metric"]
+        self._euclidean = is_euclidean(self._metric)
+        self._sign = -1.0 if group["maximize"] else 1.0
+        self._moments = self._present_moments()
+        self._remember()
+
+    def _present_moments(self) -> list[Any]:
+        names = [self._terms.names.get(moment, moment) for moment in self._rule.moments]
+        return [self._member.state[name] for name in names]
+
+    def _remember(self) -> None:
+        """Keep in mind where everything lies and that nobody else has written since."""
+        self._addresses = [t.data_ptr() for t in (self._member.param, *self._moments)]
+        self._version = self._member.param._version
 
     def _arrays(self) -> tuple[Any, tuple[Any, ...], Any, Any]:
-        penalty = penalty_of(self._groups[self._member.group], self._member.param)
-        if isinstance(penalty, TopK):
+        if isinstance(self._penalty, TopK):
             name = name_of(self._groups, self._member.param)
-            raise ValueError(f"{penalty!r} selects among all rows; {name} is stepped by rows")
-        moments = tuple(v for name, v in self._member.state.items() if name != "step")
-        spec = Annealed().spec(0, penalty)
-        return self._member.param, moments, self._rule.spec, spec
+            raise ValueError(f"{self._penalty!r} selects among all rows; {name} is stepped by rows")
+        moments = tuple(moment.detach() for moment in self._moments)
+        spec = Annealed().spec(0, self._penalty)
+        return self._member.param.detach(), moments, self._rule.spec, spec
 
-    def move(self, member: Member, groups: Groups) -> None:
-        """Go on with arrays that have moved, or under another penalty."""
-        if member.param.data_ptr() == self._address:
-            self.flush()  # under the old one
-        self._address = member.param.data_ptr()
-        self._member, self._groups = member, groups
-        self._core.rebind(*self._arrays())
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            name = name_of(self._groups, self._member.param)
+            raise type(error)(f"{name}: {error}") from None
+
+    def _follow(self) -> None:
+        """Go on in other memory; what others have written into the rows stands as it is."""
+        moved = [t.data_ptr() for t in (self._member.param, *self._moments)] != self._addresses
+        if moved:
+            param = self._member.param
+            state = self._terms.state_of(param, self._group)  # in the parameter's dtype
+            self._member = Member(param, state, self._member.group)
+            self._moments = self._present_moments()
+            with self._named():
+                self._core.rebind(*self._arrays(), self._euclidean)
+        if self._member.param._version != self._version:
+            self._core.forget()
+        self._remember()
+
+    def move(self, member: Member, terms: Terms) -> bool:
+        """Go on under other terms, with no row waiting; False where that takes a new plan."""
+        counts = int(member.state["step"]) == self._core.now  # nobody has set it
+        if not counts or terms.rules[member.group].name != self._rule.name:
+            return False
+        self._take(member, terms)
+        with self._named():
+            self._core.rebind(*self._arrays(), self._euclidean)
+        return True
 
     def take_rules(self, rules: list[Rule]) -> bool:
-        """Go on with other settings; False where the rule is now of another kind."""
+        """Go on with other settings; False where that takes a new plan."""
         new = rules[self._member.group]
-        if new.name != self._rule.name:
-            self.flush()
-            return False
-        self._rule = new
-        return True
+        counts = int(self._member.state["step"]) == self._core.now  # nobody has set it
+        if counts and new.name == self._rule.name:
+            self._rule = new
+        return counts and new.name == self._rule.name
 
     def gather(self) -> bool:
-        """Look at the gradient; rows that a sparse one names twice are added up."""
+        """Look at the gradient; False where it is dense and all rows are to be stepped.
+
+        Rows that a sparse one names twice are added up.
+        """
         grad = self._member.param.grad
-        if grad is not None and grad.is_sparse and not grad.is_coalesced():
+        if grad is None:
+            return True
+        if grad.is_sparse and not grad.is_coalesced():
             self._member.param.grad = grad.coalesce()
-        return True
+        return takes_rows(self._member.param, self._group)
+
+    def let_go(self) -> None:
+        """Forget the gradient."""
 
     def gradients(self) -> Iterator[tuple[Member, torch.Tensor]]:
         """Return the parameter and its gradient, if there is one; a sparse one's values."""
@@ -116,15 +165,14 @@ class RowPlan:
         grad = self._member.param.grad
         if grad is None:
             return
-        if self._groups[self._member.group]["maximize"]:
-            scale = -scale
+        self._follow()
         try:
-            self._step(grad, scale)
+            self._step(grad, self._sign * scale)
         except (TypeError, ValueError) as error:
             name = name_of(self._groups, self._member.param)
             raise type(error)(f"the gradient of {name}: {error}") from None
         self._member.state["step"] += 1
-        tell_autograd([self._member.param])
+        self._tell()
 
     def _step(self, grad: Any, scale: float) -> None:
         if not grad.is_sparse:
@@ -136,10 +184,22 @@ class RowPlan:
             )
         self._core.step_rows(self._rule.spec, grad.indices()[0], grad.values(), scale)
 
+    def _tell(self) -> None:
+        tell_autograd([self._member.param])
+        self._remember()
+
     def catch_up(self, rows: torch.Tensor) -> None:
         """Bring rows to the present."""
-        self._core.catch_up(rows.detach().reshape(-1).to("cpu", torch.int64))
+        self._follow()
+        if self._core.catch_up(rows.detach().reshape(-1).to("cpu", torch.int64)):
+            self._tell()
 
     def flush(self) -> None:
         """Bring all rows to the present."""
-        self._core.flush()
+        self._follow()
+        if self._core.flush():
+            self._tell()
+
+    def is_of(self, state: Any) -> bool:
+        """Whether this is the state that the plan steps."""
+        return state is self._member.state

@@ -48,7 +48,8 @@ class StateForm:
 
     def fits(self, param: Any, state: Mapping[str, Any]) -> bool:
         """Whether the state is of this form still, which ``model.to(dtype)`` may have changed."""
-        return {k: v.dtype for k, v in state.items() if k != "step"} == self.dtypes(param)
+        own = {k: (v.dtype, v.shape) for k, v in state.items() if k != "step"}
+        return own == {k: (dtype, param.shape) for k, dtype in self.dtypes(param).items()}
 
     def restored(self, name: str, param: Any, saved: Mapping[str, Any]) -> dict[str, Any]:
         """Copy a saved state into this form.

@@ -82,23 +82,27 @@ def write(report: Record, options: argparse.Namespace) -> None:
             path.write_text(content, encoding="utf-8")
 
 
-def main(arguments: list[str]) -> None:
-    options = parse(arguments)
-    command = " ".join(["python", "bench/report.py", *arguments])
-    report: Record = {"facts": {**facts(), "command": command}, "records": []}
-    print(head(report["facts"]), flush=True)
+def publish(own: Record, found: Iterable[Record], options: argparse.Namespace) -> None:
+    """Print records as they come, under the facts, and write what was asked for."""
+    report: Record = {"facts": own, "records": []}
+    print(head(own), flush=True)
     if os.getloadavg()[0] > 0.5:
         print("The machine is busy: these figures are not for quoting.", flush=True)
     began, before = time.perf_counter(), ps.get_num_threads()
-    for found in run(
-        plan(options.quick), sorted({1, cpu_count()}), QUICK if options.quick else FULL
-    ):
-        report["records"].append(found)
-        print("\n" + text(found), flush=True)
+    for one in found:
+        report["records"].append(one)
+        print("\n" + text(one), flush=True)
     set_threads(before)
-    report["facts"]["seconds"] = round(time.perf_counter() - began)
-    print(f"\n{COLUMNS}\n{report['facts']['seconds']} s")
+    own["seconds"] = round(time.perf_counter() - began)
+    print(f"\n{COLUMNS}\n{own['seconds']} s")
     write(report, options)
+
+
+def main(arguments: list[str]) -> None:
+    options = parse(arguments)
+    own = {**facts(), "command": " ".join(["python", "bench/report.py", *arguments])}
+    counts, pace = sorted({1, cpu_count()}), QUICK if options.quick else FULL
+    publish(own, run(plan(options.quick), counts, pace), options)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Compare whole steps of `ProxAdamW` with torch's AdamW on the parameters of three GPTs.
 
-    python bench/torch_report.py                  about five minutes, 7 GB of memory
+    python bench/torch_report.py                  about three minutes, 7 GB of memory
     python bench/torch_report.py --quick          small models, half a minute; not for quoting
     python bench/torch_report.py --json FILE --markdown FILE
 
@@ -10,22 +10,19 @@ Contestants of a case share parameters, gradients and moments, and take turns. W
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import metadata
 
 import optimizer_cases
-import proxstep as ps
 import torchao_cases
 from contest import Case
 from gpt_models import LARGE, MEDIUM, SMALL, TINY
 from machine import cpu_count, facts
-from report import FULL, QUICK, parse, run, write
-from tables import COLUMNS, Record, head, text
-from timing import Pace, set_threads
+from report import FULL, QUICK, parse, publish, run
+from tables import Record
+from timing import Pace
 
 FEW = Pace(rounds=3, most_rounds=5, seconds=4.0, turn=0.02)
 
@@ -58,18 +55,7 @@ def records(quick: bool) -> Iterable[Record]:
 
 def main(arguments: list[str]) -> None:
     options = parse(arguments, __doc__)
-    report: Record = {"facts": own_facts(arguments), "records": []}
-    print(head(report["facts"]), flush=True)
-    if os.getloadavg()[0] > 0.5:
-        print("The machine is busy: these figures are not for quoting.", flush=True)
-    began, before = time.perf_counter(), ps.get_num_threads()
-    for found in records(options.quick):
-        report["records"].append(found)
-        print("\n" + text(found), flush=True)
-    set_threads(before)
-    report["facts"]["seconds"] = round(time.perf_counter() - began)
-    print(f"\n{COLUMNS}\n{report['facts']['seconds']} s")
-    write(report, options)
+    publish(own_facts(arguments), records(options.quick), options)
 
 
 if __name__ == "__main__":

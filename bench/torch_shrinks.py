@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -36,7 +37,7 @@ def with_softshrink(model: Model) -> Callable[[], None]:
     return in_turn(step, *(partial(softshrink, x, LR * LAM, out=x) for x in weights))
 
 
-class DiagonalShrink:
+class DiagonalShrink(ABC):
     """L1 in Adam's metric: ``x - clamp(x, -t, t)`` with ``t = lam lr / (sqrt(v unbias) + eps)``."""
 
     def __init__(self, model: Model) -> None:
@@ -53,8 +54,9 @@ class DiagonalShrink:
         for x, v in self._work:
             self.shrink(x, v, numerator, eps)
 
+    @abstractmethod
     def shrink(self, x: torch.Tensor, v: torch.Tensor, numerator: torch.Tensor, eps: float) -> None:
-        raise NotImplementedError
+        """Shrink x in place by `numerator` over the root of v and eps."""
 
 
 class EagerShrink(DiagonalShrink):

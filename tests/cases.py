@@ -10,6 +10,7 @@ import numpy as np
 import proxstep as ps
 import reference as ref
 import reference_rules as rules
+from hypothesis import strategies as st
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 NARROW = ("bfloat16", "float16")
@@ -46,6 +47,12 @@ def _inside(bound: float, from_above: bool, dtype: str) -> float:
     with np.errstate(invalid="ignore"):
         every = np.arange(65536, dtype=np.uint16).view(numpy_dtype(dtype)).astype(float)
     return float(every[every >= bound].min() if from_above else every[every <= bound].max())
+
+
+# Ties, signed zeros, what 16 bits cannot hold, and numbers that are none.
+SPECIAL = st.sampled_from(
+    [-2.5, -1.25, 0.0, -0.0, 0.5, 1.25, 2.5, 1e-7, 6e-8, np.inf, -np.inf, np.nan, -np.nan]
+)
 
 
 def normal(

@@ -14,6 +14,7 @@ from cases import (
     DTYPES,
     NARROW,
     RULE_CASES,
+    SPECIAL,
     assert_same_bits,
     compute_dtype,
     normal,
@@ -31,9 +32,6 @@ NAN, INF = float("nan"), float("inf")
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_pattern = pytest.mark.parametrize(("n", "m"), PATTERNS)
 each_metric = pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
-special = st.sampled_from(
-    [-2.5, -1.25, 0.0, -0.0, 0.5, 1.25, 2.5, 1e-7, 6e-8, INF, -INF, NAN, -NAN]
-)
 
 
 def blocks(x: Any, m: int) -> Any:
@@ -67,7 +65,7 @@ def test_equals_the_sort_oracle(n: int, m: int, shape: Any, dtype: str) -> None:
 
 @each_dtype
 @settings(deadline=None, max_examples=100)
-@given(z=st.lists(special, min_size=16, max_size=16), n=st.integers(0, 8))
+@given(z=st.lists(SPECIAL, min_size=16, max_size=16), n=st.integers(0, 8))
 def test_ties_and_what_is_not_finite(dtype: str, z: list[float], n: int) -> None:
     """The earlier element stays, NaN before all, and what goes is exactly +0."""
     point = np.array(z).astype(numpy_dtype(dtype))
@@ -77,7 +75,7 @@ def test_ties_and_what_is_not_finite(dtype: str, z: list[float], n: int) -> None
 @each_dtype
 @settings(deadline=None, max_examples=100)
 @given(
-    z=st.lists(special, min_size=16, max_size=16),
+    z=st.lists(SPECIAL, min_size=16, max_size=16),
     s=st.lists(st.sampled_from([0.0, 0.25, 1.0, 4.0]), min_size=16, max_size=16),
     n=st.integers(0, 4),
 )

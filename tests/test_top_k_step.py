@@ -13,6 +13,7 @@ from cases import (
     DTYPES,
     NARROW,
     RULE_CASES,
+    SPECIAL,
     assert_same_bits,
     compute_dtype,
     normal,
@@ -31,9 +32,6 @@ NAN, INF = float("nan"), float("inf")
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_metric = pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
 each_scope = pytest.mark.parametrize("scope", ["array", "global"])
-special = st.sampled_from(
-    [-2.5, -1.25, 0.0, -0.0, 0.5, 1.25, 2.5, 1e-7, 6e-8, INF, -INF, NAN, -NAN]
-)
 N = 300_007  # more than a few chunks: found by a sample
 SHAPES = ((7,), (0,), (3, 11), (1,), (600,), (9, 557))  # less, more than a tile; all are ranked
 
@@ -126,7 +124,7 @@ def test_every_count_of_few_elements(metric: Any, dtype: str) -> None:
 
 @each_dtype
 @settings(deadline=None, max_examples=100)
-@given(z=st.lists(special, min_size=1, max_size=40), k=st.integers(0, 42), cut=st.integers(0, 40))
+@given(z=st.lists(SPECIAL, min_size=1, max_size=40), k=st.integers(0, 42), cut=st.integers(0, 40))
 def test_ties_and_what_is_not_finite(dtype: str, z: list[float], k: int, cut: int) -> None:
     """The earlier array and element stays, NaN before all, and what goes is exactly +0."""
     x = np.array(z).astype(numpy_dtype(dtype))

@@ -188,11 +188,11 @@ def test_bringing_rows_up_is_seen_by_autograd():
     embedding, optimizer = table()
     read(embedding, optimizer, [0, 1])
     loss = embedding.weight.square().sum()
-    optimizer.flush()  # nothing waits: all rows but two do
+    optimizer.flush()  # all rows but two have waited
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
     again = embedding.weight.square().sum()
-    optimizer.flush()
+    optimizer.flush()  # none waits any more, so nothing is written
     again.backward()
 
 
@@ -257,13 +257,11 @@ def test_moments_are_known_by_name_and_completed():
     cases.train([p], one, 2, 2)
     cases.train([q], two, 2, 2)
     assert torch.equal(p, q)
-    group = cases.make("SGD", [p], weight_decay=0.0).param_groups[0]
     optimizer = cases.make("SGD", [p])
     cases.train([p], optimizer, 2)
     optimizer.param_groups[0]["momentum"] = 0.9  # a schedule may begin at zero
     cases.train([p], optimizer, 2, 2)
     assert "momentum_buffer" in optimizer.state[p]
-    assert group["momentum"] == 0
 
 
 def test_settings_changed_in_place_are_seen():

@@ -55,7 +55,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         )
 
     def _make_rule(self, group: Mapping[str, Any]) -> Rule:
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} has no rule; use ProxSGD, ProxAdamW or another")
 
     def _start(self, moment: torch.Tensor, group: Mapping[str, Any]) -> None:
         """Fill a moment that begins neither at zero nor as the parameter."""

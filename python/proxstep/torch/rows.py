@@ -142,7 +142,7 @@ class RowPlan:
         return takes_rows(self._member.param, self._group)
 
     def let_go(self) -> None:
-        """Forget the gradient."""
+        """Keep no gradient, which this kind of plan never does."""
 
     def gradients(self) -> Iterator[tuple[Member, torch.Tensor]]:
         """Return the parameter and its gradient, if there is one; a sparse one's values."""

@@ -38,7 +38,8 @@ class ProxSGD(ProxOptimizer):
     maximize : bool
         Whether to go up; the penalty is still made small.
     max_norm : float, optional
-        Gradients whose global norm is larger are scaled down to it, in the pass of the step.
+        Gradients whose global norm is larger are scaled down to it: a pass that reads them for the
+        norm, and the pass of the step, which leaves them as they are.
     nonfinite : {"ignore", "raise", "skip"}
         What becomes of a step whose gradients hold NaN or infinity: it is taken, as by torch;
         refused, with the parameter's name; or left out. The last two read the gradients once more.

@@ -11,37 +11,13 @@ import reference_quantize as ref
 from cases import DTYPES, EPS, NARROW, assert_same_bits, compute_dtype, normal, numpy_dtype
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quantize_cases import LEVELS, NF4, scales_given
 
 NAN, INF = float("nan"), float("inf")
-NF4 = (
-    -1.0,
-    -0.7,
-    -0.53,
-    -0.39,
-    -0.28,
-    -0.18,
-    -0.09,
-    0.0,
-    0.08,
-    0.16,
-    0.25,
-    0.34,
-    0.44,
-    0.56,
-    0.72,
-    1.0,
-)
-TABLES = ((-1.0, 0.25, 3.0), (-1.5, -0.5, 0.5, 1.5), NF4, (0.0, 2.0), (-3.0, -2.0))
-LEVELS: Any = [{"bits": b} for b in range(1, 9)] + [{"levels": r} for r in TABLES]
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_over = pytest.mark.parametrize("over", [None, "rows", 8])
 each_rho = pytest.mark.parametrize("rho", [0.0, 0.01, 0.5, 1.0])
 each_levels = pytest.mark.parametrize("levels", LEVELS, ids=str)
-
-
-def scales_given(over: Any, groups: int) -> Any:
-    """Some are zero."""
-    return 0.31 if over is None else np.random.default_rng(7).integers(0, 9, groups) * 0.11
 
 
 def parts(z: Any, h: Any) -> tuple[Any, Any, Any]:

@@ -20,7 +20,6 @@ from cases import (
     numpy_dtype,
     rule,
 )
-from device import on_device
 from refusals import refused
 
 NAN, INF = float("nan"), float("inf")
@@ -272,10 +271,3 @@ def test_a_schedule_that_gives_no_share() -> None:
 def test_groups_refuse_it() -> None:
     with refused(TypeError, "elementwise penalty is needed"):
         ps.Group(ps.Quantize(2), "rows")  # type: ignore[arg-type]
-
-
-def test_device_arrays_are_refused_for_now() -> None:
-    x, g = on_device(normal((4, 8), seed=344)), on_device(normal((4, 8), seed=345))
-    for call in (PENALTIES[1].value, lambda x: ps.step(x, g, ps.SGD(0.1), PENALTIES[0])):
-        with refused(ValueError, "Quantize does not serve arrays in CUDA memory yet; x lies on"):
-            call(x)

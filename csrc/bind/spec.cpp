@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "../cpu/registry.hpp"
 #include "checks.hpp"
@@ -72,29 +73,31 @@ void round_box(const Borrowed& x, double* bounds) {
 
 }  // namespace
 
+Numbers::Numbers(std::vector<double> numbers)
+    : wide_(std::move(numbers)), narrow_(wide_.begin(), wide_.end()) {}
+
+const void* Numbers::beside(const Borrowed& x) const {
+  const bool wide = compute_type(x.array.dtype) == DType::float64;
+  const void* const own = wide ? static_cast<const void*>(wide_.data()) : narrow_.data();
+  if (!x.on_device()) return own;
+  const DeviceCopies& copies = wide ? wide_copies_ : narrow_copies_;
+  return copies.on(x.stream, own, wide_.size() * (wide ? sizeof(double) : sizeof(float)));
+}
+
 Weights::Weights(py::handle array_or_none) {
   if (array_or_none.is_none()) return;
   using Dense = py::array_t<double, py::array::c_style | py::array::forcecast>;
   const auto copy = py::cast<Dense>(array_or_none);  // settings are copied on purpose
   given_ = true;
   shape_.assign(copy.shape(), copy.shape() + copy.ndim());
-  wide_.assign(copy.data(), copy.data() + copy.size());
-  narrow_.assign(wide_.begin(), wide_.end());
-  for (std::size_t k = 0; k < wide_.size(); ++k) {
-    if (!(wide_[k] >= 0.0)) {
-      refuse("weights[" + std::to_string(k) + "] is " + number_text(wide_[k]) +
+  numbers_ = Numbers({copy.data(), copy.data() + copy.size()});
+  for (std::int64_t k = 0; k < size(); ++k) {
+    const double weight = numbers_.wide()[static_cast<std::size_t>(k)];
+    if (!(weight >= 0.0)) {
+      refuse("weights[" + std::to_string(k) + "] is " + number_text(weight) +
              "; weights must not be negative or NaN");
     }
   }
-}
-
-const void* Weights::beside(const Borrowed& x) const {
-  if (!given_) return nullptr;
-  const bool wide = compute_type(x.array.dtype) == DType::float64;
-  const void* const own = wide ? static_cast<const void*>(wide_.data()) : narrow_.data();
-  if (!x.on_device()) return own;
-  const DeviceCopies& copies = wide ? wide_copies_ : narrow_copies_;
-  return copies.on(x.stream, own, wide_.size() * (wide ? sizeof(double) : sizeof(float)));
 }
 
 RuleSpec::RuleSpec(const std::string& name, const std::vector<double>& given)

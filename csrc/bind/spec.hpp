@@ -13,23 +13,35 @@
 
 namespace proxstep::bind {
 
-// Non-negative factors in both compute types.
+// In both compute types.
+class Numbers {
+ public:
+  Numbers() = default;
+  explicit Numbers(std::vector<double> numbers);
+  // Where x lies, in its compute type; copied to a device once.
+  const void* beside(const Borrowed& x) const;
+  const std::vector<double>& wide() const { return wide_; }
+
+ private:
+  std::vector<double> wide_;
+  std::vector<float> narrow_;
+  DeviceCopies wide_copies_, narrow_copies_;
+};
+
+// Non-negative factors.
 class Weights {
  public:
   Weights() = default;
   explicit Weights(py::handle array_or_none);
-  // Where x lies, in its compute type; copied to a device once.
-  const void* beside(const Borrowed& x) const;
+  const void* beside(const Borrowed& x) const { return given_ ? numbers_.beside(x) : nullptr; }
   bool given() const { return given_; }
   const std::vector<std::int64_t>& shape() const { return shape_; }
-  std::int64_t size() const { return static_cast<std::int64_t>(wide_.size()); }
+  std::int64_t size() const { return static_cast<std::int64_t>(numbers_.wide().size()); }
 
  private:
   bool given_ = false;
-  std::vector<double> wide_;
-  std::vector<float> narrow_;
+  Numbers numbers_;
   std::vector<std::int64_t> shape_;
-  DeviceCopies wide_copies_, narrow_copies_;
 };
 
 struct RuleSpec {
@@ -73,8 +85,7 @@ struct PenaltySpec {
   Layout layout_ = Layout::none;
   Levels levels_;
   Weights weights_, group_weights_, level_scales_;
-  std::vector<double> table_;
-  std::vector<float> narrow_table_;
+  Numbers table_;
   std::vector<std::int64_t> offsets_;  // segments
   DeviceCopies offset_copies_;
   std::int64_t block_ = 0, heads_ = 0;

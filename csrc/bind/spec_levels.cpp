@@ -16,13 +16,6 @@ Levels::Scale scale_named(const std::string& name) {
                           : Levels::Scale::given;
 }
 
-void check_on_cpu(const Borrowed& x) {
-  if (x.on_device()) {
-    throw py::value_error(std::string("Quantize does not serve arrays in CUDA memory yet; ") +
-                          x.name + " lies on device " + std::to_string(x.array.device_id));
-  }
-}
-
 void check_order(const Borrowed& x) {
   if (!is_c_order(x.array)) {
     throw py::value_error(std::string(x.name) + " of shape " + shape_text(x.array) +
@@ -41,8 +34,7 @@ void PenaltySpec::quantize(double most, double per_scale, const std::vector<doub
   levels_.per_scale = per_scale;
   levels_.count = static_cast<int>(table.size());
   levels_.multiple = multiple;
-  table_ = table;
-  narrow_table_.assign(table.begin(), table.end());
+  table_ = Numbers(table);
   level_scales_ = Weights(scales);
 }
 
@@ -52,14 +44,11 @@ void PenaltySpec::quantize_over(const std::string& over, std::int64_t block) {
 }
 
 void PenaltySpec::apply_levels(const Borrowed& x, Task* task) const {
-  check_on_cpu(x);
   if (std::isnan(levels_.rho)) {
     throw py::value_error("rho is a schedule; say for which update by at(update)");
   }
   Levels& levels = task->levels = levels_;
-  const bool wide = compute_type(x.array.dtype) == DType::float64;
-  if (levels.count)
-    levels.table = wide ? static_cast<const void*>(table_.data()) : narrow_table_.data();
+  if (levels.count) levels.table = table_.beside(x);
   levels.scales = level_scales_.beside(x);
   levels.shared = level_scales_.size() == 1 && layout_ == Layout::none;
   if (layout_ != Layout::none) check_order(x);

@@ -41,33 +41,23 @@ void level_scales(const LevelsTile<C>& t, C* scales) {
   }
 }
 
-// -most, -most + 1, ..., most, of which per_scale make up the scale.
 template <class C>
-struct IntegerLevels {
-  C scale = C(1);  // of the group at hand
-  C most, shift, per_scale;
+struct IntegerLevels : op::IntegerLevels<C> {
   explicit IntegerLevels(const Levels& levels)
-      : most(C(levels.most)),
-        shift(C(levels.most - double(int(levels.most)))),
-        per_scale(C(levels.per_scale)) {}
-  C units(C z) const { return z / scale * per_scale; }
-  C stored(C level) const { return scale * (level / per_scale); }
+      : op::IntegerLevels<C>(op::IntegerLevels<C>::of(levels.most, levels.per_scale)) {}
   void find(std::int64_t, const C*) {}
-  op::Between<C> operator()(std::int64_t, C z) const {
-    return op::between_integers(op::clamped(units(z), -most, most), shift);
-  }
+  op::Between<C> operator()(std::int64_t, C z) const { return this->between(z); }
 };
 
 // Finds how many levels lie below each of up to kTile points before any is asked for.
 template <class C>
-struct TableLevels {
-  C scale = C(1);
+struct TableLevels : op::ScaledLevels<C> {
   int room = 2;  // a power of two above the number of levels; infinities fill it
   C first, last;
   C above[2 * kMostLevels];
   C below[2 * kMostLevels];  // one place on
   op::Score<C> rank[kTile];
-  explicit TableLevels(const Levels& levels) {
+  explicit TableLevels(const Levels& levels) : op::ScaledLevels<C>{C(1)} {
     const C* const r = static_cast<const C*>(levels.table);
     while (room <= levels.count) room *= 2;
     for (int k = 0; k < room; ++k) above[k] = k < levels.count ? r[k] : op::infinity<C>();
@@ -75,11 +65,9 @@ struct TableLevels {
     first = r[0];
     last = r[levels.count - 1];
   }
-  C units(C z) const { return z / scale; }
-  C stored(C r) const { return scale * r; }
   void find(std::int64_t n, const C* z) {
     C u[kTile];
-    for (std::int64_t i = 0; i < n; ++i) u[i] = units(z[i]);
+    for (std::int64_t i = 0; i < n; ++i) u[i] = this->units(z[i]);
     for (std::int64_t i = 0; i < n; ++i) rank[i] = 0;
     for (int half = room / 2; half > 0; half /= 2) bisect(n, u, half, rank);
   }
@@ -91,7 +79,8 @@ struct TableLevels {
     }
   }
   op::Between<C> operator()(std::int64_t i, C z) const {
-    return {op::clamped(units(z), first, last), below[rank[i]], op::least(above[rank[i]], last)};
+    return {op::clamped(this->units(z), first, last), below[rank[i]],
+            op::least(above[rank[i]], last)};
   }
 };
 
@@ -111,10 +100,9 @@ void quantize_some(std::int64_t n, C* __restrict z, AllLevels& levels, C rho) {
   }
 }
 
-// Where the scale is 0 all levels are; where it is not finite there are none.
 template <class C>
 void quantize_at_once(std::int64_t n, C* __restrict z, C scale) {
-  for (std::int64_t i = 0; i < n; ++i) z[i] = (scale - scale) + op::zero_or_nan(z[i]);
+  for (std::int64_t i = 0; i < n; ++i) z[i] = op::without_levels(z[i], scale);
 }
 
 // Calls body(begin, n, group) for stretches of n <= kTile elements of one group.
@@ -133,9 +121,8 @@ void quantize_groups(const LevelsTile<C>& t) {
   AllLevels levels(t.levels);
   over_groups(t, [&](std::int64_t begin, std::int64_t n, std::int64_t group) {
     levels.scale = t.scales[group];
-    const bool usual = levels.scale > C(0) && levels.scale < op::infinity<C>();
-    usual ? quantize_some(n, t.z + begin, levels, C(t.levels.rho))
-          : quantize_at_once(n, t.z + begin, levels.scale);
+    op::has_levels(levels.scale) ? quantize_some(n, t.z + begin, levels, C(t.levels.rho))
+                                 : quantize_at_once(n, t.z + begin, levels.scale);
   });
 }
 

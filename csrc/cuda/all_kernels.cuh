@@ -5,6 +5,7 @@
 #include "nm_kernel.cuh"
 #include "norm_kernel.cuh"
 #include "project_kernel.cuh"
+#include "quantize_kernel.cuh"
 #include "settings_kernel.cuh"
 #include "softmax_kernel.cuh"
 #include "statistics.cuh"

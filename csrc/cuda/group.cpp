@@ -8,16 +8,6 @@
 namespace proxstep::cuda {
 namespace {
 
-// Lanes of a segment of this mean length: each has up to a few packs.
-template <class S>
-int lanes_of_segment(std::int64_t length) {
-  const std::int64_t packs = parts_of(length, kRulePack<S>);
-  if (packs > 8 * kWarp) return kThreads;
-  int lanes = 1;
-  while (lanes < kWarp && lanes < packs) lanes *= 2;
-  return lanes;
-}
-
 // A warp takes as many columns as 32 bytes hold: what memory moves at once. Few long ones would
 // leave most of the device idle; they get a block each.
 template <class S>

@@ -58,6 +58,10 @@ void each_kernel(const Add& add) {
   add(kernel_name<S>("nm_kernel", kFew), &nm_kernel<S, kFew>);
   add(kernel_name<S>("nm_kernel", kMany), &nm_kernel<S, kMany>);
   add(kernel_name<S>("nm_value_kernel"), &nm_value_kernel<S>);
+  add(kernel_name<S>("sizes_kernel", kFew), &sizes_kernel<S, kFew>);
+  add(kernel_name<S>("sizes_kernel", kManyQuantized), &sizes_kernel<S, kManyQuantized>);
+  add(kernel_name<S>("quantize_kernel", kFew), &quantize_kernel<S, kFew>);
+  add(kernel_name<S>("quantize_kernel", kManyQuantized), &quantize_kernel<S, kManyQuantized>);
   add(kernel_name<S>("value_kernel"), &value_kernel<S>);
   add(kernel_name<S>("norm_kernel"), &norm_kernel<S>);
   add(kernel_name<S>("survey_kernel"), &survey_kernel<S>);

@@ -6,6 +6,7 @@
 #include "../storage.hpp"
 #include "group.hpp"
 #include "nm.hpp"
+#include "quantize.hpp"
 
 namespace proxstep::cuda {
 namespace {
@@ -24,8 +25,10 @@ struct StepTables {
   std::string kernel() const { return step_kernel_name<S>(rule, capacity); }
 };
 
-enum class Kernels { of_rule, groups, nm };
-Kernels kernels_of(const Task& t) {
+enum class Kernels { of_rule, groups, nm, levels };
+// With rho = 1 nothing is drawn to levels: what is not counted is the rule alone.
+Kernels kernels_of(const Task& t, bool counts) {
+  if (t.levels.given()) return counts || t.levels.rho != 1.0 ? Kernels::levels : Kernels::of_rule;
   return t.nm.given() ? Kernels::nm : has_groups(t) ? Kernels::groups : Kernels::of_rule;
 }
 
@@ -36,12 +39,12 @@ struct Family {
   int rule;  // where there is a kernel for each
   std::vector<std::size_t> places;
 };
-std::vector<Family> families(const std::vector<Task>& tasks) {
+std::vector<Family> families(const std::vector<Task>& tasks, bool counts) {
   std::vector<Family> all;
   for (std::size_t k = 0; k < tasks.size(); ++k) {
     const Task& t = tasks[k];
     if (t.n == 0) continue;
-    const Kernels kernels = kernels_of(t);
+    const Kernels kernels = kernels_of(t, counts);
     const int rule = kernels == Kernels::of_rule ? device_rule(t) : kNoRule;
     auto same = std::find_if(all.begin(), all.end(), [&](const Family& family) {
       return family.dtype == t.dtype && family.kernels == kernels && family.rule == rule;
@@ -55,6 +58,7 @@ std::vector<Family> families(const std::vector<Task>& tasks) {
 void run_family(const StepRun& run, const Family& family) {
   if (family.kernels == Kernels::groups) return run_groups(run, family.places);
   if (family.kernels == Kernels::nm) return run_nm(run, family.places);
+  if (family.kernels == Kernels::levels) return run_levels(run, family.places);
   with_storage(family.dtype, [&](auto storage) {
     using S = decltype(storage);
     if (family.places.size() <= kFew) {
@@ -160,7 +164,9 @@ void run(Backend& backend, Stream stream, const std::vector<Task>& tasks, const 
   if (call.statistics) statistics.emplace(launch);
   const StepRun shared{launch, tasks, call, norm ? norm->clipping() : nullptr,
                        statistics ? &*statistics : nullptr};
-  for (const Family& family : families(tasks)) run_family(shared, family);
+  for (const Family& family : families(tasks, call.statistics != nullptr)) {
+    run_family(shared, family);
+  }
   if (call.device_rates) {
     launch(kernel_name<void>("advance_kernel"), 1, AdvanceCall{call.device_rates->steps});
   }
@@ -172,11 +178,13 @@ double penalty_value(Backend& backend, Stream stream, const Task& task) {
   if (task.n == 0) return 0.0;
   const Launcher launch{backend, stream};
   StatisticsOnDevice statistics(launch);
-  const Kernels kernels = kernels_of(task);
+  const Kernels kernels = kernels_of(task, true);
   if (kernels == Kernels::groups) {
     add_group_values(launch, task, &statistics);
   } else if (kernels == Kernels::nm) {
     add_nm_values(launch, task, &statistics);
+  } else if (kernels == Kernels::levels) {
+    add_level_values(launch, task, &statistics);
   } else {
     add_element_values(launch, task, &statistics);
   }

@@ -39,6 +39,39 @@ PROXSTEP_FN Between<T> between_integers(T u, T shift) {
   return {u, lower, lower + T(1)};
 }
 
+// Levels -most, -most + 1, ..., most, of which per_scale make up the scale.
+template <class T>
+struct IntegerLevels {
+  T scale;  // of the group at hand
+  T most, shift, per_scale;
+  static PROXSTEP_FN IntegerLevels of(double most, double per_scale) {
+    return {T(1), T(most), T(most - double(int(most))), T(per_scale)};
+  }
+  PROXSTEP_FN T units(T z) const { return z / scale * per_scale; }
+  PROXSTEP_FN T stored(T level) const { return scale * (level / per_scale); }
+  PROXSTEP_FN Between<T> between(T z) const {
+    return between_integers(clamped(units(z), -most, most), shift);
+  }
+};
+
+// Levels of a table, multiples of the scale.
+template <class T>
+struct ScaledLevels {
+  T scale;
+  PROXSTEP_FN T units(T z) const { return z / scale; }
+  PROXSTEP_FN T stored(T level) const { return scale * level; }
+};
+
+// Others have no levels but 0, where the scale is 0, or none at all, where it is not finite.
+template <class T>
+PROXSTEP_FN bool has_levels(T scale) {
+  return scale > T(0) && scale < infinity<T>();
+}
+template <class T>
+PROXSTEP_FN T without_levels(T z, T scale) {
+  return (scale - scale) + zero_or_nan(z);
+}
+
 template <class T>
 PROXSTEP_FN T centre_of(const Between<T>& at) {
   return T(0.5) * at.lower + T(0.5) * at.upper;

@@ -137,7 +137,10 @@ class TestStep:
             assert len(WIDE_STORE.findall(body)) == 1 + wide * RULES[rule].stored, rule
 
 
-@pytest.mark.parametrize("kernel", ["step_kernel<float, 5, 480>", "group_kernel<float, 200>"])
+@pytest.mark.parametrize(
+    "kernel",
+    ["step_kernel<float, 5, 480>", "group_kernel<float, 200>", "quantize_kernel<float, 180>"],
+)
 def test_large_tables_are_taken_by_value(names: list[str], kernel: str) -> None:
     assert kernel in names
     check_resources(compiled((kernel,), 90), 1)
@@ -145,7 +148,7 @@ def test_large_tables_are_taken_by_value(names: list[str], kernel: str) -> None:
 
 def test_all_other_kernels_fit_in_registers_and_contract_nothing(names: list[str]) -> None:
     """All but powers of the moments' rates, which are CUDA's own function."""
-    large = re.compile(r"step_kernel<|group_kernel<.*200>|(rows|group)\w*_kernel<.*float16")
+    large = re.compile(r"step_kernel<|.*, (200|180)>|(rows|group|quantize)\w*_kernel<.*float16")
     small = [name for name in names if not large.match(name)]
     powers = tuple(name for name in small if name.startswith("settings_kernel"))
     others = tuple(name for name in small if name not in powers)

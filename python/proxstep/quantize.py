@@ -72,8 +72,7 @@ class Quantize(Penalty):
         For what is not a number of the kind.
     ValueError
         For settings out of their range; later for arrays that blocks do not divide, that are not in
-        C order, whose groups are not as many as the scales, or that lie in CUDA memory, which is
-        not served yet.
+        C order, or whose groups are not as many as the scales.
 
     Notes
     -----
@@ -82,6 +81,8 @@ class Quantize(Penalty):
     of one magnitude. NaN stays NaN. A group whose own scale cannot be found, as it holds a NaN or
     an infinity, becomes NaN as a whole, so that a diverged run stays visible; with a given scale
     infinities go to the outermost levels. A group of zeros stays zero.
+
+    Arrays in CUDA memory get the bits of the CPU but for "mean", whose sum is in another order.
 
     `value` is h with a step of 1, and for ``rho=0`` the indicator of the levels: 0 or infinity. It
     takes the scales from x, a step's `StepInfo.penalty` those of its prox: they are the same for

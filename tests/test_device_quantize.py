@@ -256,6 +256,23 @@ def test_a_diverged_run_stays_visible(dtype: str) -> None:
 
 
 @each_dtype
+@pytest.mark.parametrize("r", [ps.Adagrad(0.1, eps=0.0), ps.FTRL(0.1, beta=0.0)], ids=["g", "f"])
+def test_what_lies_beyond_a_group_does_not_count(r: Any, dtype: str) -> None:
+    """A pack's empty places have no gradient, and their step would be infinite."""
+    hs = [h for shape, over in CUTS[1::2] for h in penalties(shape, over, 0.3)]
+    shapes = [shape for shape, _ in CUTS[1::2] for _ in range(5)]
+    members = [
+        {"params": [normal(shape, dtype, seed=450 + k)], "penalty": h, "rule": r}
+        for k, (h, shape) in enumerate(zip(hs, shapes, strict=True))
+    ]
+    pair = Pair(members)
+    pair.step()
+    check_pair(pair, hs)
+    finite = [np.isfinite(p.astype(float)).all() for p in pair.here]
+    assert all(finite)
+
+
+@each_dtype
 def test_beside_other_penalties(emulation: Any, dtype: str) -> None:
     """One launch for each kind of kernel; rho = 1 is the rule alone."""
     hs = [

@@ -21,12 +21,12 @@ from cases import (
     prox_step,
     rule,
 )
-from device import on_device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from proxstep.schedules import CubicRamp
 from reference_groups import keep_largest
 from refusals import refused
+from top_k_cases import HARD, hard
 
 NAN, INF = float("nan"), float("inf")
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -133,38 +133,6 @@ def test_ties_and_what_is_not_finite(dtype: str, z: list[float], k: int, cut: in
     opt.step([np.zeros_like(p) for p in parts])
     start = x.astype(compute_dtype(dtype)) - np.zeros(1, compute_dtype(dtype))  # -0 - 0 = -0
     assert_same_bits(np.concatenate(parts), keep_largest([start], k)[0].astype(x.dtype))
-
-
-def hard(name: str, n: int, dtype: str, seed: int = 230) -> Any:
-    """Points that make guessing difficult."""
-    z, rng = normal(n, dtype, seed=seed), np.random.default_rng(seed)
-    if name == "ties":
-        return np.round(z.astype(float), 1).astype(z.dtype)
-    if name == "short ties":  # within what a guess leaves open
-        return np.round(z.astype(float), 3).astype(z.dtype)
-    if name == "constant":
-        return np.where(z.astype(float) > 0, 1.5, -1.5).astype(z.dtype)
-    if name == "mostly zero":
-        return np.where(rng.random(n) < 0.9, 0, z).astype(z.dtype)
-    if name == "sorted":
-        return np.sort(z)
-    if name == "two sizes":
-        return np.where(np.arange(n) < 0.9 * n, z * 1e-20, z).astype(z.dtype)
-    if name == "few outliers":
-        return np.where(rng.random(n) < 1e-4, NAN, z).astype(z.dtype)
-    return z
-
-
-HARD = (
-    "normal",
-    "ties",
-    "short ties",
-    "constant",
-    "mostly zero",
-    "sorted",
-    "two sizes",
-    "few outliers",
-)
 
 
 @each_metric
@@ -430,11 +398,3 @@ def test_scores_of_two_kinds_are_not_compared() -> None:
         ps.Optimizer(groups, ps.AdamW(0.1), h)
     ps.Optimizer(groups, ps.AdamW(0.1), h, metric="euclidean")
     ps.Optimizer(groups, ps.AdamW(0.1), ps.TopK(0.5))
-
-
-def test_arrays_on_a_device_are_refused(emulation: Any) -> None:
-    x, g = (on_device(normal(5, seed=k)) for k in (456, 457))
-    with refused(ValueError, "x is in CUDA memory; TopK in a step is for arrays in CPU memory"):
-        ps.step(x, g, ps.SGD(0.1), ps.TopK(3))
-    with refused(ValueError, r"params\[0\]: x is in CUDA memory"):
-        ps.Optimizer([x], ps.SGD(0.1), ps.TopK(3))

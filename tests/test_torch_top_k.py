@@ -224,7 +224,14 @@ def test_scores_of_two_kinds_are_refused_by_name():
 
 
 @pytest.mark.gpu
-def test_arrays_on_a_device_are_refused_by_name():
-    w = torch.nn.Parameter(matrices()[0].to("cuda"))
-    with pytest.raises(ValueError, match=r"'w': x is in CUDA memory; TopK in a step is for arrays"):
-        cases.make("SGD", [("w", w)], penalty=ps.TopK(0.3))
+@pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
+def test_a_gpu_has_the_bits_of_the_cpu(metric):
+    here = matrices()
+    there = [torch.nn.Parameter(p.detach().to("cuda")) for p in here]
+    h = ps.TopK(0.3, scope="global")
+    for params in (here, there):
+        optimizer = cases.make("AdamW", params, penalty=h, metric=metric)
+        for t in range(2):
+            cases.set_gradients(params, t)
+            optimizer.step()
+    cases.assert_equal([p.detach().cpu() for p in there], [p.detach() for p in here])

@@ -130,8 +130,7 @@ py::object step(py::handle x, py::handle g, const RuleSpec& rule, const PenaltyS
   if (keep.is_none()) {
     run(arguments.x(), task, grad_scale, wanted);
   } else {
-    check_selectable(arguments.x());
-    run_selected(task, kept_of(keep, task.n), grad_scale, wanted);
+    run_selected(arguments.x(), task, kept_of(keep, task.n), grad_scale, wanted);
   }
   return statistics ? py::object(statistics_tuple(sums)) : py::none();
 }

@@ -51,7 +51,6 @@ void Plan::add(std::size_t group, const py::object& x, const py::tuple& moments,
 // The newest entry takes part in a selection, whose scores must be of one kind.
 void Plan::take_part(int selection) {
   StepArguments& newest = entries_.back().arrays;
-  check_selectable(newest.x());
   for (std::size_t k = 0; k + 1 < entries_.size(); ++k) {
     if (entries_[k].arrays.task().selection != selection) continue;
     check_same_scores(k);

@@ -69,8 +69,8 @@ class Plan {
   std::vector<Task> prepared(const std::vector<Gradient>& grads, double t,
                              const std::vector<double>& lrs) const;
   bool share_step(std::size_t k, std::size_t other) const;
-  void run_on_cpu(const std::vector<Gradient>& grads, const std::vector<std::int64_t>& kept,
-                  const cuda::StepCall& call, std::vector<Task>* tasks);
+  void run_on_cpu(const std::vector<Gradient>& grads, const cuda::StepCall& call,
+                  std::vector<Task>* tasks);
 
   py::object dtype_;
   std::uint64_t seed_;

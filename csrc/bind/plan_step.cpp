@@ -67,11 +67,15 @@ py::tuple Plan::step(const py::list& grads, double t, const std::vector<double>&
   if (on_device()) follow_stream();
   const std::vector<Gradient> lent = gradients(grads);
   std::vector<Task> tasks = prepared(lent, t, lrs);
-  const std::vector<std::int64_t> kept = kept_in(tasks, keep);
+  rank_at_rest(tasks.data(), tasks.size(), !rates.is_none());
   double norm = 0.0;
   Statistics sums;
-  cuda::StepCall call{grad_scale, max_norm, nullptr, statistics ? &norm : nullptr,
-                      statistics ? &sums : nullptr};
+  cuda::StepCall call{grad_scale,
+                      max_norm,
+                      nullptr,
+                      statistics ? &norm : nullptr,
+                      statistics ? &sums : nullptr,
+                      kept_in(tasks, keep)};
   if (on_device()) {
     cuda::Backend& serves = backend();
     std::optional<RatesOnDevice> held;
@@ -80,7 +84,7 @@ py::tuple Plan::step(const py::list& grads, double t, const std::vector<double>&
     cuda::run(serves, first().stream, tasks, call);
   } else {
     py::gil_scoped_release released;
-    run_on_cpu(lent, kept, call, &tasks);
+    run_on_cpu(lent, call, &tasks);
   }
   for (const Gradient& g : lent) {
     if (float* const steps = entries_[g.entry].steps()) *steps += 1.0F;
@@ -134,7 +138,6 @@ std::vector<Task> Plan::prepared(const std::vector<Gradient>& grads, double t,
     }
     last = now;
   }
-  rank_at_rest(tasks.data(), tasks.size());
   return tasks;
 }
 
@@ -144,8 +147,8 @@ bool Plan::share_step(std::size_t k, std::size_t other) const {
          entries_[k].arrays.task().dtype == entries_[other].arrays.task().dtype;
 }
 
-void Plan::run_on_cpu(const std::vector<Gradient>& grads, const std::vector<std::int64_t>& kept,
-                      const cuda::StepCall& call, std::vector<Task>* tasks) {
+void Plan::run_on_cpu(const std::vector<Gradient>& grads, const cuda::StepCall& call,
+                      std::vector<Task>* tasks) {
   double grad_scale = call.grad_scale;
   if (call.max_norm > 0.0) {
     std::vector<Array> plain;
@@ -154,7 +157,9 @@ void Plan::run_on_cpu(const std::vector<Gradient>& grads, const std::vector<std:
     if (norm > call.max_norm) grad_scale *= call.max_norm / norm;
     if (call.norm) *call.norm = norm;
   }
-  if (!kept.empty()) cpu::select({kept, grad_scale, call.statistics != nullptr, &ends_}, tasks);
+  if (!call.keep.empty()) {
+    cpu::select({call.keep, grad_scale, call.statistics != nullptr, &ends_}, tasks);
+  }
   cpu::run(tasks->data(), static_cast<std::int64_t>(tasks->size()), grad_scale, call.statistics);
 }
 

@@ -101,7 +101,7 @@ void StepArguments::check_apart(const Borrowed& gradient) const {
   for (const Borrowed& b : kept_) check_no_overlap(gradient, b);
 }
 
-void rank_at_rest(Task* tasks, std::size_t count) {
+void rank_at_rest(Task* tasks, std::size_t count, bool rates_on_device) {
   const auto moves = [&](int selection) {
     return std::any_of(tasks, tasks + count,
                        [=](const Task& t) { return t.selection == selection && t.step != 0.0; });
@@ -109,31 +109,41 @@ void rank_at_rest(Task* tasks, std::size_t count) {
   for (std::size_t k = 0; k < count; ++k) {
     Task& t = tasks[k];
     if (!t.rule_steps || t.step != 0.0) continue;
-    if (t.nm.given() || (t.selection != kNoSelection && !moves(t.selection))) {
+    const bool selects = t.selection != kNoSelection && !rates_on_device;
+    if (t.nm.given() || (selects && !moves(t.selection))) {
       t.rule_steps = false;
       t.euclidean = true;
     }
   }
 }
 
-void run(const Borrowed& x, const Task& task, double grad_scale, Statistics* statistics) {
-  if (!x.on_device()) {
-    if (task.n < kReleaseFrom) return cpu::run(&task, 1, grad_scale, statistics);
-    py::gil_scoped_release released;
-    return cpu::run(&task, 1, grad_scale, statistics);
-  }
+namespace {
+
+void run_on_device(const Borrowed& x, const Task& task, const cuda::StepCall& call) {
   cuda::Backend& serves = backend();
-  cuda::StepCall call;
-  call.grad_scale = grad_scale;
-  call.statistics = statistics;
   py::gil_scoped_release released;
   cuda::run(serves, x.stream, {task}, call);
 }
 
-void run_selected(Task task, std::int64_t keep, double grad_scale, Statistics* statistics) {
+}  // namespace
+
+void run(const Borrowed& x, const Task& task, double grad_scale, Statistics* statistics) {
+  if (x.on_device()) {
+    return run_on_device(x, task, {grad_scale, 0.0, nullptr, nullptr, statistics, {}});
+  }
+  if (task.n < kReleaseFrom) return cpu::run(&task, 1, grad_scale, statistics);
+  py::gil_scoped_release released;
+  cpu::run(&task, 1, grad_scale, statistics);
+}
+
+void run_selected(const Borrowed& x, Task task, std::int64_t keep, double grad_scale,
+                  Statistics* statistics) {
+  task.selection = 0;
+  if (x.on_device()) {
+    return run_on_device(x, task, {grad_scale, 0.0, nullptr, nullptr, statistics, {keep}});
+  }
   py::gil_scoped_release released;
   std::vector<Task> tasks{task};
-  tasks[0].selection = 0;
   std::vector<cpu::LastEnd> ends;
   cpu::select({{keep}, grad_scale, statistics != nullptr, &ends}, &tasks);
   cpu::run(tasks.data(), 1, grad_scale, statistics);
@@ -142,13 +152,6 @@ void run_selected(Task task, std::int64_t keep, double grad_scale, Statistics* s
 std::int64_t kept_of(py::handle k, std::int64_t n) {
   if (!PyFloat_Check(k.ptr())) return std::min(n, k.cast<std::int64_t>());
   return static_cast<std::int64_t>(std::floor(k.cast<double>() * static_cast<double>(n) + 0.5));
-}
-
-void check_selectable(const Borrowed& x) {
-  if (x.on_device()) {
-    throw py::value_error(std::string(x.name) +
-                          " is in CUDA memory; TopK in a step is for arrays in CPU memory so far");
-  }
 }
 
 py::tuple statistics_tuple(const Statistics& s) {

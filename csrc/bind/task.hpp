@@ -41,21 +41,20 @@ class StepArguments {
 };
 
 // With steps of length 0 nothing moves, and all scores would be infinite: what a selection or N:M
-// sparsity keeps is then told by magnitudes, unless other arrays of a selection move.
-void rank_at_rest(Task* tasks, std::size_t count);
+// sparsity keeps is then told by magnitudes, unless other arrays of a selection move. Where rates
+// lie on a device, what a selection does is told there.
+void rank_at_rest(Task* tasks, std::size_t count, bool rates_on_device = false);
 
 // Runs where x lies; on the CPU without the GIL where that pays.
 void run(const Borrowed& x, const Task& task, double grad_scale, Statistics* statistics);
 
-// The same on the CPU, where of x only `keep` elements stay.
-void run_selected(Task task, std::int64_t keep, double grad_scale, Statistics* statistics);
+// The same, where of x only `keep` elements stay.
+void run_selected(const Borrowed& x, Task task, std::int64_t keep, double grad_scale,
+                  Statistics* statistics);
 
 // How many of n elements k asks for: itself, or where it is a Python float the share k of them, to
 // the nearest integer.
 std::int64_t kept_of(py::handle k, std::int64_t n);
-
-// Raises where x is on a device, which selects in no step so far.
-void check_selectable(const Borrowed& x);
 
 // (nonzeros, penalty value, squared change, whether all is finite)
 py::tuple statistics_tuple(const Statistics& s);

@@ -1,6 +1,7 @@
 // Every kernel: what NVRTC is given as one text.
 #pragma once
 #include "group_kernel.cuh"
+#include "keep_kernel.cuh"
 #include "loss_kernel.cuh"
 #include "nm_kernel.cuh"
 #include "norm_kernel.cuh"

@@ -30,11 +30,21 @@ void each_step_kernel(const Add& add) {
   each_step_kernel<S>(add, std::make_integer_sequence<int, Rules::size>());
 }
 
+template <class S, class Add>
+void each_select_kernel(const Add& add) {
+  add(kernel_name<S>("rank_kernel", kFew), &rank_kernel<S, kFew>);
+  add(kernel_name<S>("rank_kernel", kManyRanked), &rank_kernel<S, kManyRanked>);
+  add(kernel_name<S>("keep_kernel", kFew), &keep_kernel<S, kFew>);
+  add(kernel_name<S>("keep_kernel", kManyRanked), &keep_kernel<S, kManyRanked>);
+}
+
 // Those of a compute type, by its storage; and those of none.
 template <class C, class Add>
 void each_compute_kernel(const Add& add) {
   add(kernel_name<C>("sum_kernel"), &sum_kernel<C>);
   add(kernel_name<C>("settings_kernel"), &settings_kernel<C>);
+  add(kernel_name<C>("start_kernel"), &start_kernel<C>);
+  add(kernel_name<C>("cut_kernel"), &cut_kernel<C>);
   add(kernel_name<C>("softmax_narrow_kernel"), &softmax_narrow_kernel<C>);
   add(kernel_name<C>("softmax_wide_kernel"), &softmax_wide_kernel<C>);
   add(kernel_name<C>("logistic_kernel"), &logistic_kernel<C>);
@@ -43,6 +53,7 @@ template <class Add>
 void each_plain_kernel(const Add& add) {
   add(kernel_name<void>("clip_kernel"), &clip_kernel<void>);
   add(kernel_name<void>("advance_kernel"), &advance_kernel<void>);
+  add(kernel_name<void>("moves_kernel"), &moves_kernel<void>);
   add(kernel_name<void>("label_kernel"), &label_kernel<void>);
   add(kernel_name<void>("first_kernel"), &first_kernel<void>);
   add(kernel_name<void>("loss_sum_kernel"), &loss_sum_kernel<void>);
@@ -62,6 +73,7 @@ void each_kernel(const Add& add) {
   add(kernel_name<S>("sizes_kernel", kManyQuantized), &sizes_kernel<S, kManyQuantized>);
   add(kernel_name<S>("quantize_kernel", kFew), &quantize_kernel<S, kFew>);
   add(kernel_name<S>("quantize_kernel", kManyQuantized), &quantize_kernel<S, kManyQuantized>);
+  each_select_kernel<S>(add);
   add(kernel_name<S>("value_kernel"), &value_kernel<S>);
   add(kernel_name<S>("norm_kernel"), &norm_kernel<S>);
   add(kernel_name<S>("survey_kernel"), &survey_kernel<S>);

@@ -1,9 +1,8 @@
 // The step of arrays with N:M sparsity: many of them in one launch, one kernel for each storage
 // type. Neighbouring lanes hold a block and compare all its pairs; the rule is a uniform switch.
 #pragma once
-#include "../op/nm.hpp"
 #include "nm_tables.hpp"
-#include "points.cuh"
+#include "scores.cuh"
 #include "share.cuh"
 #include "statistics.cuh"
 
@@ -11,16 +10,6 @@ namespace proxstep::cuda {
 
 template <class C>
 using NMShare = Share<C, StepArray<C>, NMSettings<C>>;
-
-// The thread's pack of those from `first` on, neighbours in neighbouring lanes. It may be empty:
-// all lanes of a warp take part in what follows.
-template <class S>
-__device__ Place own_place(long long first, long long end, bool aligned) {
-  constexpr int n = kRulePack<S>;
-  const long long i = first + threadIdx.x * n;
-  const int count = static_cast<int>(op::most(op::least<long long>(n, end - i), 0ll));
-  return {i, 1, {0, count}, aligned && count == n};
-}
 
 // The ranks of a pack's elements in their blocks of m. A warp begins with a block; a block is some
 // lanes' packs or a part of one, so that its elements differ in the low bits of their place.
@@ -61,13 +50,7 @@ __device__ void step_nm_pack(const NMShare<C>& share, const Place& at, bool coun
   Points<S> p;
   points(share, at, p);
   const Pack<S, n> before = p.x;
-  Pack<op::Score<C>, n> score;
-#pragma unroll
-  for (int j = 0; j < n; ++j) {
-    const C z = p.z.at[j];
-    score.at[j] = share.settings.steps_differ ? op::nm_score(z, p.s.at[j]) : op::nm_score(z);
-  }
-  const Pack<int, n> rank = ranks(score, nm.m);
+  const Pack<int, n> rank = ranks(scores(p, share.settings.steps_differ), nm.m);
   store_points(share, at, p, [&](int j) { return rank.at[j] < nm.n ? p.z.at[j] : C(0); });
   if (!counts) return;
   add_sums(share.step.penalty, Change<S, n>{before, p.x, p.weights}, at.span, sums);

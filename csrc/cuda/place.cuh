@@ -12,6 +12,16 @@ struct Place {
   bool whole;
 };
 
+// The thread's pack of those from `first` on, neighbours in neighbouring lanes. It may be empty:
+// all lanes of a warp take part in what follows.
+template <class S>
+__device__ Place own_place(long long first, long long end, bool aligned) {
+  constexpr int n = kRulePack<S>;
+  const long long i = first + threadIdx.x * n;
+  const int count = static_cast<int>(op::most(op::least<long long>(n, end - i), 0ll));
+  return {i, 1, {0, count}, aligned && count == n};
+}
+
 template <class T, int n>
 __device__ __forceinline__ void gather(Pack<T, n>& to, const T* from, const Place& at) {
   if (at.whole) return load(to, from + at.first, n, true);

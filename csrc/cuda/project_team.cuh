@@ -41,26 +41,27 @@ __device__ Survey team_survey(const Survey& own) {
   }
 }
 
+template <class Count>
 struct Counted {
-  int before, all;
+  Count before, all;
 };
 
 // How many the threads before this one count, and how many all do.
-template <int size>
-__device__ Counted team_place(int own) {
+template <int size, class Count>
+__device__ Counted<Count> team_place(Count own) {
   const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
-  __shared__ int parts[kWarps];
-  int up_to = own;
+  __shared__ Count parts[kWarps];
+  Count up_to = own;
 #pragma unroll
   for (int apart = 1; apart < kWarp; apart *= 2) {
-    const int other = __shfl_sync(kAllLanes, up_to, lane < apart ? lane : lane - apart);
+    const Count other = __shfl_sync(kAllLanes, up_to, lane < apart ? lane : lane - apart);
     if (lane >= apart) up_to += other;
   }
   if (lane == kWarp - 1) parts[warp] = up_to;
   team_sync<size>();
-  Counted place{up_to - own, 0};
+  Counted<Count> place{up_to - own, 0};
   for (int k = 0; k < size / kWarp; ++k) {
-    const int other = parts[first_warp<size>() + k];
+    const Count other = parts[first_warp<size>() + k];
     place.all += other;
     if (first_warp<size>() + k < warp) place.before += other;
   }

@@ -1,5 +1,6 @@
 // What becomes of a stretch when its row's threshold is known.
 #pragma once
+#include "in_order.cuh"
 #include "stretch.cuh"
 
 namespace proxstep::cuda {
@@ -16,19 +17,17 @@ __device__ void write_in_order(const Goal& goal, const Stretch<S>& stretch, cons
     const bool whole = aligned && count == kPack<S>;
     Pack<S, kPack<S>> pack;
     load(pack, stretch.z + i, count, whole);
-    int ties = 0;
+    Pack<op::Key<S>, kPack<S>> keys;
 #pragma unroll
-    for (int j = 0; j < kPack<S>; ++j) ties += j < count && goal.key(pack.at[j]) == threshold;
-    const Counted place = team_place<size>(ties);
-    long long wanted = goal.wanted_ties(t) - before - place.before;
+    for (int j = 0; j < kPack<S>; ++j) keys.at[j] = goal.key(pack.at[j]);
+    Pack<bool, kPack<S>> stays;
+    const long long wanted = goal.wanted_ties(t) - before;
+    before += stay_in_order<size>(keys, {0, count}, Ties<op::Key<S>>{threshold, wanted}, stays);
 #pragma unroll
     for (int j = 0; j < kPack<S>; ++j) {
-      const bool tie = goal.key(pack.at[j]) == threshold;
-      if (!(goal.key(pack.at[j]) > threshold || (tie && wanted > 0))) pack.at[j] = S{};
-      wanted -= tie;
+      if (!stays.at[j]) pack.at[j] = S{};
     }
     store(pack, stretch.out + i, count, whole);
-    before += place.all;
   }
 }
 

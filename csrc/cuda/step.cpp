@@ -7,6 +7,7 @@
 #include "group.hpp"
 #include "nm.hpp"
 #include "quantize.hpp"
+#include "select.hpp"
 
 namespace proxstep::cuda {
 namespace {
@@ -43,7 +44,7 @@ std::vector<Family> families(const std::vector<Task>& tasks, bool counts) {
   std::vector<Family> all;
   for (std::size_t k = 0; k < tasks.size(); ++k) {
     const Task& t = tasks[k];
-    if (t.n == 0) continue;
+    if (t.n == 0 || t.selection != kNoSelection) continue;
     const Kernels kernels = kernels_of(t, counts);
     const int rule = kernels == Kernels::of_rule ? device_rule(t) : kNoRule;
     auto same = std::find_if(all.begin(), all.end(), [&](const Family& family) {
@@ -167,6 +168,7 @@ void run(Backend& backend, Stream stream, const std::vector<Task>& tasks, const 
   for (const Family& family : families(tasks, call.statistics != nullptr)) {
     run_family(shared, family);
   }
+  if (!call.keep.empty()) run_selections(shared);
   if (call.device_rates) {
     launch(kernel_name<void>("advance_kernel"), 1, AdvanceCall{call.device_rates->steps});
   }

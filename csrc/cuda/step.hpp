@@ -20,6 +20,7 @@ struct StepCall {
   const DeviceRates* device_rates = nullptr;
   double* norm = nullptr;            // of the scaled gradients, wanted where not null
   Statistics* statistics = nullptr;  // added to, wanted where not null
+  std::vector<std::int64_t> keep;    // elements that stay, of each selection
 };
 
 // Asking for statistics or the norm waits for the device; nothing else does.

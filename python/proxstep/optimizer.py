@@ -54,7 +54,7 @@ class Optimizer:
         For arrays in CUDA memory: every step reads the learning rates from `rates` and the step
         count from memory of the device, so that a CUDA graph that holds a step goes on with every
         replay. Penalties, `grad_scale`, `max_norm` and the rules' other settings stay what they
-        were at the capture.
+        were at the capture; a `TopK` with a schedule is refused.
     moments : {None, "bfloat16"}
         What `Rule.init` takes: "bfloat16" moments are half as large, rounded stochastically.
     rounding : {"nearest", "stochastic"}
@@ -159,6 +159,8 @@ class Optimizer:
     def _move_settings(self) -> None:
         if not self._plan.on_device():
             raise ValueError("capturable is for arrays in CUDA memory; these are in CPU memory")
+        if self._selections.scheduled:
+            raise ValueError("capturable fixes what a TopK keeps; its schedule needs the host")
         first = self._entries[0].param
         rates = [group["rule"].settings()[0] for group in self.groups]
         self.rates = beside(first, np.array(rates, np.float64))

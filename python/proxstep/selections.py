@@ -21,6 +21,11 @@ class Selections:
     def __bool__(self) -> bool:
         return bool(self._penalties)
 
+    @property
+    def scheduled(self) -> bool:
+        """Whether what stays follows a schedule, which only the host can ask."""
+        return any(penalty.schedule is not None for penalty in self._penalties)
+
     def number(self, penalty: Penalty | TopK | None) -> int:
         """Return the number of the selection that an array with this penalty takes part in."""
         if not isinstance(penalty, TopK):

@@ -27,12 +27,11 @@ class TopK(Projection):
     memory, and the others become zero, with the same result on every device. NaN counts as larger
     than infinity: a diverged run stays visible.
 
-    As the penalty of `proxstep.step` and `proxstep.Optimizer` (in CPU memory so far) it gives the
-    sparsity exactly: rule, then selection among its points z. Under an adaptive rule in the
-    diagonal metric the elements with the largest ``z_i**2 / s_i`` stay, s_i their own steps, which
-    is the exact prox in that metric; else, and among arrays with different rates, the largest
-    ``|z_i|``. 16-bit arrays are ranked before they are rounded, those
-    with a master by their master.
+    As the penalty of `proxstep.step` and `proxstep.Optimizer` it gives the sparsity exactly: rule,
+    then selection among its points z. Under an adaptive rule in the diagonal metric the elements
+    with the largest ``z_i**2 / s_i`` stay, s_i their own steps, which is the exact prox in that
+    metric; else, and among arrays with different rates, the largest ``|z_i|``. 16-bit arrays are
+    ranked before they are rounded, those with a master by their master.
 
     Parameters
     ----------

@@ -35,6 +35,14 @@ template <class Word>
 void __stcg(Word* to, Word value) {
   *to = value;
 }
+template <class T>
+T atomicAdd(T* to, T value) {
+  return __atomic_fetch_add(to, value, __ATOMIC_RELAXED);
+}
+template <class T>
+T atomicOr(T* to, T value) {
+  return __atomic_fetch_or(to, value, __ATOMIC_RELAXED);
+}
 inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace emulation {

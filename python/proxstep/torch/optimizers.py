@@ -77,7 +77,7 @@ class ProxSGD(ProxOptimizer):
     `follow` the module, so that rows are at the present when they are read, and `flush` before you
     look at the parameters: then the bits are those of dense gradients.
 
-    `TopK` gives the density exactly, on the CPU: in each parameter, or with ``scope="global"`` in
+    `TopK` gives the density exactly: in each parameter, or with ``scope="global"`` in
     all that bear this very object, and that have `min_ndim` dimensions and a gradient, together.
     Its schedule is asked for the number of steps that these have taken before, the largest of their
     counts, and so goes on with a restored state. It is refused where rows are stepped by

@@ -1,0 +1,191 @@
+#include "select.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <set>
+#include <utility>
+
+#include "../storage.hpp"
+#include "select_tables.hpp"
+
+namespace proxstep::cuda {
+namespace {
+
+constexpr std::int64_t kBlocksAtOnce = 1024;
+constexpr std::int64_t kLeastChunk = 8192;  // fewer elements than bins would be mostly bins
+
+// The tasks whose scores are of one type, and the blocks of each, in the order of ties.
+struct Members {
+  std::vector<std::vector<std::size_t>> places;  // of each selection
+  std::vector<std::int64_t> first_block;         // of each task
+  std::vector<std::int64_t> elements;            // of each selection
+  std::int64_t chunk = kLeastChunk, blocks = 0;
+};
+
+Members members_of(const StepRun& run, DType compute) {
+  Members all;
+  const std::size_t selections = run.call.keep.size();
+  all.places.resize(selections);
+  all.elements.resize(selections, 0);
+  all.first_block.resize(run.tasks.size(), 0);
+  std::int64_t elements = 0;
+  for (std::size_t k = 0; k < run.tasks.size(); ++k) {
+    const Task& t = run.tasks[k];
+    if (t.selection == kNoSelection || t.n == 0 || compute_type(t.dtype) != compute) continue;
+    all.places[static_cast<std::size_t>(t.selection)].push_back(k);
+    all.elements[static_cast<std::size_t>(t.selection)] += t.n;
+    elements += t.n;
+  }
+  // Whole passes of all threads, so that alignment is the array's.
+  all.chunk *= std::max<std::int64_t>(1, parts_of(elements, kBlocksAtOnce * kLeastChunk));
+  for (const auto& own : all.places) {
+    for (std::size_t k : own) {
+      all.first_block[k] = all.blocks;
+      all.blocks += parts_of(run.tasks[k].n, all.chunk);
+    }
+  }
+  return all;
+}
+
+// One pass over the tasks of a storage type.
+template <class S, int capacity>
+struct SelectTables {
+  using C = op::compute_t<S>;
+  using Table = SelectTable<C, capacity>;
+  const StepRun& run;
+  const Members& members;
+  Ranking ranking;
+  int pass;
+  const char* name;
+
+  std::int64_t blocks(const Task& t) const { return parts_of(t.n, ranking.chunk); }
+  void set_settings(const Task& t, typename Table::Settings* to) const {
+    set_rule(t, to);
+    to->ranking = ranking;
+    to->pass = pass;
+    to->in_place = sizeof(S) == sizeof(C) && !run.call.statistics && !t.extrapolates;
+  }
+  void set_array(const Task& t, int settings, typename Table::Array* to) const {
+    cuda::set_array(t, settings, to);
+    to->selection = t.selection;
+    const auto place = static_cast<std::size_t>(&t - run.tasks.data());
+    to->first_block = static_cast<int>(members.first_block[place]);
+  }
+  std::string kernel() const { return kernel_name<S>(name, capacity); }
+};
+
+// All selections of a compute type.
+template <class C>
+class Selections {
+ public:
+  Selections(const StepRun& run, const Members& members)
+      : run_(run),
+        counting_{run.launch, run.tasks, run.call, run.clipping, nullptr},
+        members_(members),
+        count_(members.places.size()),
+        cuts_(room(count_ * sizeof(Cut))),
+        bins_(room(count_ * kWideBins * sizeof(unsigned long long))),
+        last_bins_(
+            room(static_cast<std::size_t>(members.blocks) * kLastBins<C> * sizeof(unsigned))) {}
+
+  void run() const {
+    start();
+    if (run_.call.device_rates) tell_moves();
+    for (int pass = 0; pass < kPasses<C>; ++pass) {
+      over_arrays("rank_kernel", pass, counting_);
+      const CutCall call{cuts(), bins(), pass};
+      run_.launch(kernel_name<C>("cut_kernel"), static_cast<std::int64_t>(count_), call);
+    }
+    over_arrays("keep_kernel", kPasses<C>, run_);
+  }
+
+ private:
+  Scratch room(std::size_t bytes) const { return {run_.launch.backend, run_.launch.stream, bytes}; }
+  Cut* cuts() const { return cuts_.as<Cut>(); }
+  unsigned long long* bins() const { return bins_.as<unsigned long long>(); }
+
+  void start() const {
+    for (std::size_t first = 0; first < count_; first += kSelectionsAtOnce) {
+      const std::size_t count = std::min<std::size_t>(kSelectionsAtOnce, count_ - first);
+      StartCall call = {};
+      call.cuts = cuts() + first;
+      call.bins = bins() + first * kWideBins;
+      call.moves = !run_.call.device_rates;
+      for (std::size_t k = 0; k < count; ++k) set_selection(first + k, static_cast<int>(k), &call);
+      run_.launch(kernel_name<C>("start_kernel"), static_cast<std::int64_t>(count), call);
+    }
+  }
+  void set_selection(std::size_t selection, int k, StartCall* call) const {
+    const auto& own = members_.places[selection];
+    call->keep[k] = run_.call.keep[selection];
+    call->elements[k] = members_.elements[selection];
+    if (!own.empty()) call->first_block[k] = static_cast<int>(members_.first_block[own.front()]);
+  }
+
+  void tell_moves() const {
+    std::set<std::pair<int, const double*>> rates;
+    for (const auto& own : members_.places) {
+      for (std::size_t k : own) {
+        rates.insert({run_.tasks[k].selection, run_.call.device_rates->rates[k]});
+      }
+    }
+    MovesCall call = {};
+    call.cuts = cuts();
+    const auto flush = [&] {
+      if (call.count) run_.launch(kernel_name<void>("moves_kernel"), 1, call);
+      call.count = 0;
+    };
+    for (const auto& [selection, rate] : rates) {
+      if (call.count == kSelectionsAtOnce) flush();
+      call.selections[call.count] = selection;
+      call.rates[call.count++] = rate;
+    }
+    flush();
+  }
+
+  void over_arrays(const char* kernel, int pass, const StepRun& run) const {
+    for (DType dtype : {DType::float64, DType::float32, DType::bfloat16, DType::float16}) {
+      std::vector<std::size_t> places;
+      for (const auto& own : members_.places) {
+        for (std::size_t k : own) {
+          if (run.tasks[k].dtype == dtype) places.push_back(k);
+        }
+      }
+      if (places.empty()) continue;
+      with_storage(dtype, [&](auto storage) {
+        using S = decltype(storage);
+        if constexpr (std::is_same_v<op::compute_t<S>, C>) launch<S>(kernel, pass, run, places);
+      });
+    }
+  }
+  template <class S>
+  void launch(const char* kernel, int pass, const StepRun& run,
+              const std::vector<std::size_t>& places) const {
+    const Ranking ranking{cuts(), bins(), last_bins_.as<unsigned>(), members_.chunk};
+    if (places.size() <= kFew) {
+      return run_places(SelectTables<S, kFew>{run_, members_, ranking, pass, kernel}, run, places);
+    }
+    run_places(SelectTables<S, kManyRanked>{run_, members_, ranking, pass, kernel}, run, places);
+  }
+
+  const StepRun& run_;
+  StepRun counting_;  // without statistics
+  const Members& members_;
+  std::size_t count_;
+  Scratch cuts_, bins_, last_bins_;
+};
+
+template <class C>
+void run_of(const StepRun& run, DType compute) {
+  const Members members = members_of(run, compute);
+  if (members.blocks > 0) Selections<C>(run, members).run();
+}
+
+}  // namespace
+
+void run_selections(const StepRun& run) {
+  run_of<double>(run, DType::float64);
+  run_of<float>(run, DType::float32);
+}
+
+}  // namespace proxstep::cuda

@@ -16,13 +16,19 @@ void each_step_kernel(const Add& add, std::integer_sequence<int, rules...>) {
 
 // By the set that is projected onto.
 template <class S, template <class> class Goal, class Add>
-void each_project_kernel(const std::string& goal, const Add& add) {
-  add(project_kernel_name<S>("rows_kernel", goal + ", 32"), &rows_kernel<S, Goal, kWarp>);
-  add(project_kernel_name<S>("rows_kernel", goal + ", 256"), &rows_kernel<S, Goal, kThreads>);
-  add(project_kernel_name<S>("begin_kernel", goal), &begin_kernel<S, Goal>);
-  add(project_kernel_name<S>("bins_kernel", goal), &bins_kernel<S, Goal>);
-  add(project_kernel_name<S>("digit_kernel", goal), &digit_kernel<S, Goal>);
-  add(project_kernel_name<S>("write_kernel", goal), &write_kernel<S, Goal>);
+void each_rows_kernel(const std::string& goal, const Add& add) {
+  add(rows_kernel_name<S>(goal + ", 32"), &rows_kernel<S, Goal, kWarp>);
+  add(rows_kernel_name<S>(goal + ", 256"), &rows_kernel<S, Goal, kThreads>);
+}
+template <class S, class Add>
+void each_project_kernel(const Add& add) {
+  each_rows_kernel<S, Ball>("proxstep::cuda::Ball", add);
+  each_rows_kernel<S, TopK>("proxstep::cuda::TopK", add);
+  add(kernel_name<S>("survey_kernel"), &survey_kernel<S>);
+  add(kernel_name<S>("begin_kernel"), &begin_kernel<S>);
+  add(kernel_name<S>("bins_kernel"), &bins_kernel<S>);
+  add(kernel_name<S>("digit_kernel"), &digit_kernel<S>);
+  add(kernel_name<S>("write_kernel"), &write_kernel<S>);
 }
 
 template <class S, class Add>
@@ -76,9 +82,7 @@ void each_kernel(const Add& add) {
   each_select_kernel<S>(add);
   add(kernel_name<S>("value_kernel"), &value_kernel<S>);
   add(kernel_name<S>("norm_kernel"), &norm_kernel<S>);
-  add(kernel_name<S>("survey_kernel"), &survey_kernel<S>);
-  each_project_kernel<S, Ball>("proxstep::cuda::Ball", add);
-  each_project_kernel<S, TopK>("proxstep::cuda::TopK", add);
+  each_project_kernel<S>(add);
   if constexpr (sizeof(S) >= 4) each_compute_kernel<S>(add);
   if constexpr (sizeof(S) == 8) each_plain_kernel(add);
 }

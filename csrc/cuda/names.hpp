@@ -29,8 +29,8 @@ std::string step_kernel_name(int rule, int capacity) {
          std::to_string(capacity) + ">";
 }
 template <class S>
-std::string project_kernel_name(const char* kernel, const std::string& goal) {
-  return std::string(kernel) + "<" + type_name<S> + ", " + goal + ">";
+std::string rows_kernel_name(const std::string& goal) {
+  return std::string("rows_kernel<") + type_name<S> + ", " + goal + ">";
 }
 
 template <class S>

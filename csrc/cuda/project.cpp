@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "../storage.hpp"
 #include "launcher.hpp"
 #include "project_tables.hpp"
+#include "select.hpp"
 
 namespace proxstep::cuda {
 namespace {
@@ -38,16 +40,15 @@ void project_short(const Launcher& launch, const Projection& p) {
   const int team = p.n <= kMostOfWarp ? kWarp : kThreads;
   const std::int64_t blocks = std::min(kMostBlocks, parts_of(p.rows, kThreads / team));
   const std::string goal = goal_name(p) + ", " + std::to_string(team);
-  launch(project_kernel_name<S>("rows_kernel", goal), blocks, call_for(p));
+  launch(rows_kernel_name<S>(goal), blocks, call_for(p));
 }
 
-// Rows of many blocks, and what these leave for each other.
+// Long rows onto balls: many blocks, and what these leave for each other.
 template <class S>
 class LongRows {
  public:
   LongRows(const Launcher& launch, const Projection& p)
       : launch_(launch),
-        goal_(goal_name(p)),
         call_(call_for(p)),
         chunk_(chunk(p)),
         blocks_(p.rows * parts_of(p.n, chunk_)),
@@ -61,8 +62,8 @@ class LongRows {
     call_.bins = bins_.template as<Bin>();
   }
 
-  void project(bool surveys) const {
-    if (surveys) launch_(kernel_name<S>("survey_kernel"), blocks_, call_);
+  void project() const {
+    run("survey_kernel", blocks_);
     run("begin_kernel", call_.rows);
     for (std::size_t bits = 0; bits < 8 * sizeof(S); bits += kDigit) {
       run("bins_kernel", blocks_);
@@ -79,15 +80,31 @@ class LongRows {
   }
   Scratch room(std::size_t bytes) const { return {launch_.backend, launch_.stream, bytes}; }
   void run(const char* kernel, std::int64_t blocks) const {
-    launch_(project_kernel_name<S>(kernel, goal_), blocks, call_);
+    launch_(kernel_name<S>(kernel), blocks, call_);
   }
 
   Launcher launch_;
-  std::string goal_;
   ProjectCall call_;
   std::int64_t chunk_, blocks_;
   Scratch thresholds_, surveys_, bins_;
 };
+
+// What stays of long rows is what a step keeps of points that are given.
+void select_in_rows(const Launcher& launch, const Projection& p) {
+  std::vector<Task> tasks(static_cast<std::size_t>(p.rows));
+  StepCall call;
+  call.keep.assign(tasks.size(), p.k);
+  for (std::int64_t row = 0; row < p.rows; ++row) {
+    const std::int64_t offset = row * p.n * itemsize(p.dtype);
+    Task& t = tasks[static_cast<std::size_t>(row)];
+    t.dtype = p.dtype;
+    t.n = p.n;
+    t.source = static_cast<const char*>(p.z) + offset;
+    t.x = static_cast<char*>(p.out) + offset;
+    t.selection = static_cast<int>(row);
+  }
+  run_selections({launch, tasks, call, nullptr, nullptr});
+}
 
 }  // namespace
 
@@ -98,7 +115,8 @@ void project(Backend& backend, Stream stream, const Projection& p) {
   with_storage(p.dtype, [&](auto storage) {
     using S = decltype(storage);
     if (is_short) return project_short<S>(launch, p);
-    LongRows<S>(launch, p).project(p.set != ProjectionSet::top_k);
+    if (p.set == ProjectionSet::top_k) return select_in_rows(launch, p);
+    LongRows<S>(launch, p).project();
   });
 }
 

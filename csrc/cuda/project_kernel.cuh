@@ -1,6 +1,6 @@
-// Projections of long rows, by selection: four bits of the threshold a pass, from the top, until
-// its bin holds equal elements. In a pass many blocks leave their bins, and one block a row adds
-// them up; the number of passes does not depend on the elements.
+// Projections of long rows onto balls: four bits of the threshold a pass, from the top, until its
+// bin holds equal elements. In a pass many blocks leave their bins, and one block a row adds them
+// up, sums in a fixed order; the number of passes does not depend on the elements.
 #pragma once
 #include "rows_kernel.cuh"
 
@@ -25,33 +25,31 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) call.surveys[blockIdx.x] = found;
 }
 
-template <class S, template <class> class GoalOf>
+template <class S>
 __global__ void __launch_bounds__(kThreads) begin_kernel(const ProjectCall __grid_constant__ call) {
-  const GoalOf<S> goal(call);
+  const Ball<S> goal(call);
   Survey found = {0.0, -op::infinity<double>()};
-  if constexpr (GoalOf<S>::sums) {
-    const Survey* const surveys = call.surveys + blockIdx.x * static_cast<long long>(call.blocks);
-    for (int k = threadIdx.x; k < call.blocks; k += kThreads) add_survey(found, surveys[k]);
-    found = team_survey<kThreads>(found);
-  }
+  const Survey* const surveys = call.surveys + blockIdx.x * static_cast<long long>(call.blocks);
+  for (int k = threadIdx.x; k < call.blocks; k += kThreads) add_survey(found, surveys[k]);
+  found = team_survey<kThreads>(found);
   if (threadIdx.x == 0) call.thresholds[blockIdx.x] = first_threshold<S>(goal, found);
 }
 
-template <class S, template <class> class GoalOf>
+template <class S>
 __global__ void __launch_bounds__(kThreads, kResident)
     bins_kernel(const ProjectCall __grid_constant__ call) {
   const BlockOfRow at(call);
   const Threshold t = call.thresholds[at.row];
   if (t.done) return;
-  const Bin* const bins = next_bins<kThreads>(GoalOf<S>(call), at.stretch<S>(call), t);
+  const Bin* const bins = next_bins<kThreads>(Ball<S>(call), at.stretch<S>(call), t);
   const long long first = blockIdx.x * static_cast<long long>(kBins);
   if (threadIdx.x < kBins) call.bins[first + threadIdx.x] = bins[threadIdx.x];
 }
 
-template <class S, template <class> class GoalOf>
+template <class S>
 __global__ void __launch_bounds__(kThreads, kResident)
     digit_kernel(const ProjectCall __grid_constant__ call) {
-  const GoalOf<S> goal(call);
+  const Ball<S> goal(call);
   Threshold t = call.thresholds[blockIdx.x];
   if (t.done) return;
   Bins<long long> bins = {};
@@ -63,26 +61,14 @@ __global__ void __launch_bounds__(kThreads, kResident)
       bins.sum[j] += parts[k * kBins + j].sum;
     }
   }
-  add_digit<S>(goal, join_bins<kThreads, GoalOf<S>::sums>(bins), t);
+  add_digit<S>(goal, join_bins<kThreads, Ball<S>::sums>(bins), t);
   if (threadIdx.x == 0) call.thresholds[blockIdx.x] = t;
 }
 
-// Ties in front of a block: its row's last bins say how many the earlier blocks hold. Where ties
-// are wanted all digits of the key were found: the last of them is its bin.
-__device__ inline long long ties_before(const ProjectCall& call, const BlockOfRow& at,
-                                        const Threshold& t) {
-  const Bin* const parts = call.bins + at.row * call.blocks * kBins + t.key % kBins;
-  long long ties = 0;
-  for (int k = threadIdx.x; k < at.block; k += kThreads) ties += parts[k * kBins].count;
-  return block_sum(ties);
-}
-
-template <class S, template <class> class GoalOf>
+template <class S>
 __global__ void __launch_bounds__(kThreads) write_kernel(const ProjectCall __grid_constant__ call) {
-  const GoalOf<S> goal(call);
   const BlockOfRow at(call);
-  const Threshold t = call.thresholds[at.row];
-  write<kThreads>(goal, at.stretch<S>(call), t, [&] { return ties_before(call, at, t); });
+  write_each<kThreads>(Ball<S>(call), at.stretch<S>(call), call.thresholds[at.row]);
 }
 
 }  // namespace proxstep::cuda

@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(kThreads, kResident)
     if constexpr (goal.sums) found = survey<size>(goal, stretch);
     Threshold t = first_threshold<S>(goal, found);
     while (!t.done) add_digit<S>(goal, next_bins<size>(goal, stretch, t), t);
-    write<size>(goal, stretch, t, [] { return 0ll; });
+    write<size>(goal, stretch, t);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <set>
+#include <type_traits>
 #include <utility>
 
 #include "../storage.hpp"
@@ -63,7 +64,7 @@ struct SelectTables {
     set_rule(t, to);
     to->ranking = ranking;
     to->pass = pass;
-    to->in_place = sizeof(S) == sizeof(C) && !run.call.statistics && !t.extrapolates;
+    to->in_place = can_step_in_place(t);
   }
   void set_array(const Task& t, int settings, typename Table::Array* to) const {
     cuda::set_array(t, settings, to);
@@ -72,6 +73,13 @@ struct SelectTables {
     to->first_block = static_cast<int>(members.first_block[place]);
   }
   std::string kernel() const { return kernel_name<S>(name, capacity); }
+
+ private:
+  // Whether what is stored beside the points tells all that is to be known of them.
+  bool can_step_in_place(const Task& t) const {
+    const bool told = std::is_same_v<S, C> && t.rule != kNoRule && !t.extrapolates;
+    return told && !run.call.statistics;
+  }
 };
 
 // All selections of a compute type.

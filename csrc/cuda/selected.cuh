@@ -5,11 +5,10 @@
 
 namespace proxstep::cuda {
 
-// Keeps the first ties only; `before` of them lie in front of the stretch.
+// Keeps the first ties only.
 template <int size, class S, class Goal>
-__device__ void write_in_order(const Goal& goal, const Stretch<S>& stretch, const Threshold& t,
-                               long long before) {
-  const op::Key<S> threshold = static_cast<op::Key<S>>(t.key);
+__device__ void write_in_order(const Goal& goal, const Stretch<S>& stretch, const Threshold& t) {
+  Ties<op::Key<S>> ties = {static_cast<op::Key<S>>(t.key), goal.wanted_ties(t)};
   const bool aligned = is_aligned(stretch.z) && is_aligned(stretch.out);
   for (long long first = 0; first < stretch.n; first += size * kPack<S>) {  // all threads together
     const long long i = first + team_rank<size>() * kPack<S>, left = stretch.n - i;
@@ -21,8 +20,7 @@ __device__ void write_in_order(const Goal& goal, const Stretch<S>& stretch, cons
 #pragma unroll
     for (int j = 0; j < kPack<S>; ++j) keys.at[j] = goal.key(pack.at[j]);
     Pack<bool, kPack<S>> stays;
-    const long long wanted = goal.wanted_ties(t) - before;
-    before += stay_in_order<size>(keys, {0, count}, Ties<op::Key<S>>{threshold, wanted}, stays);
+    ties.wanted -= stay_in_order<size>(keys, {0, count}, ties, stays);
 #pragma unroll
     for (int j = 0; j < kPack<S>; ++j) {
       if (!stays.at[j]) pack.at[j] = S{};
@@ -41,14 +39,10 @@ __device__ void write_each(const Goal& goal, const Stretch<S>& stretch, const Th
   });
 }
 
-// ties_before(): how many elements of the threshold's bin lie in front of the stretch.
-template <int size, class S, class Goal, class TiesBefore>
-__device__ void write(const Goal& goal, const Stretch<S>& stretch, const Threshold& t,
-                      const TiesBefore& ties_before) {
+template <int size, class S, class Goal>
+__device__ void write(const Goal& goal, const Stretch<S>& stretch, const Threshold& t) {
   if constexpr (Goal::in_order) {
-    if (goal.wanted_ties(t) < t.at.count) {
-      return write_in_order<size>(goal, stretch, t, ties_before());
-    }
+    if (goal.wanted_ties(t) < t.at.count) return write_in_order<size>(goal, stretch, t);
   }
   write_each<size>(goal, stretch, t);
 }

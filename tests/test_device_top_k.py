@@ -99,15 +99,30 @@ def test_hard_points(name: str, dtype: str, scope: Any, metric: Any) -> None:
 )
 @given(z=st.lists(SPECIAL, min_size=1, max_size=40), k=st.integers(0, 42), cut=st.integers(0, 40))
 def test_ties_and_what_is_not_finite(dtype: str, z: list[float], k: int, cut: int) -> None:
-    x = np.array(z).astype(numpy_dtype(dtype))
-    parts = [x[:cut].copy(), x[cut:].copy()]
-    there = [on_device(p) for p in parts]
-    h = ps.TopK(k, scope="global")
-    for arrays, move in ((parts, np.copy), (there, on_device)):
-        opt = ps.Optimizer(arrays, ps.Adagrad(0.1), h)
-        opt.step([move(np.full_like(p, 0.3)) for p in parts])
-    for got, want in zip(there, parts, strict=True):
-        assert_same_bits(got.host, want)
+    """With a gradient of zero -0 stays -0, unless a tie drops it."""
+    x, h = np.array(z).astype(numpy_dtype(dtype)), ps.TopK(k, scope="global")
+    for r, g in ((ps.Adagrad(0.1), 0.3), (ps.SGD(0.1), 0.0)):
+        parts = [x[:cut].copy(), x[cut:].copy()]
+        there = [on_device(p) for p in parts]
+        for arrays, move in ((parts, np.copy), (there, on_device)):
+            opt = ps.Optimizer(arrays, r, h)
+            opt.step([move(np.full_like(p, g)) for p in parts])
+        for got, want in zip(there, parts, strict=True):
+            assert_same_bits(got.host, want)
+
+
+@each_dtype
+def test_zeros_of_both_signs(dtype: str) -> None:
+    """Among zeros the first stay what they are; the others become +0."""
+    for n, k in ((10, 4), (9000, 8500)):
+        x = np.where(np.arange(n) % 3, -0.0, 0.0).astype(numpy_dtype(dtype))
+        x[1] = 2.5
+        there, g = on_device(x), np.zeros_like(x)
+        ps.step(x, g, ps.SGD(0.1), ps.TopK(k))
+        ps.step(there, on_device(g), ps.SGD(0.1), ps.TopK(k))
+        assert_same_bits(there.host, x, f"{k} of {n}")
+        assert np.signbit(x[:k].astype(float)).any()
+        assert not np.signbit(x[k:].astype(float)).any()
 
 
 @each_metric

@@ -67,18 +67,20 @@ def assert_close(got: Any, want: Any, what: str) -> None:
 class Pair:
     """The same optimizer on the CPU and on the device, after a first step that leaves moments."""
 
-    def __init__(self, groups: list[dict[str, Any]], move: Any = on_device) -> None:
+    def __init__(self, groups: list[dict[str, Any]], move: Any = on_device, **options: Any) -> None:
         self.here = [p for g in groups for p in g["params"]]
         self.there = [move(p) for p in self.here]
         moved = iter(self.there)
         there = [{**g, "params": [next(moved) for _ in g["params"]]} for g in groups]
-        self.cpu, self.gpu = ps.Optimizer(groups, ps.SGD(0.1)), ps.Optimizer(there, ps.SGD(0.1))
+        self.cpu = ps.Optimizer(groups, ps.SGD(0.1), **options)
+        self.gpu = ps.Optimizer(there, ps.SGD(0.1), **options)
         self.step(seed=82)
         for mine, its in zip(self.there, self.here, strict=True):
             mine[...] = its
         for key, moment in self.cpu.state_dict().items():
             if key != "steps":
-                self.gpu.state_dict()[key][...] = moment
+                own = self.gpu.state_dict()[key]
+                own[...] = moment.view(own.dtype)  # bfloat16 may be its bits
 
     def step(self, seed: int = 83, **call: Any) -> tuple[Any, Any]:
         """What both tell of a step."""
@@ -86,15 +88,27 @@ class Pair:
         want = self.cpu.step(grads, grad_scale=SCALE, **call)
         return self.gpu.step([on_device(g) for g in grads], grad_scale=SCALE, **call), want
 
+    def check_bits(self) -> None:
+        for k, (got, want) in enumerate(zip(self.there, self.here, strict=True)):
+            assert_same_bits(got.host, want, f"array {k} of shape {want.shape}")
+            check_sentinels(got.host)
+        for key, want in self.cpu.state_dict().items():
+            if key != "steps":
+                assert_same_bits(self.kept(key, want), want, key)
+
+    def kept(self, key: str, like: Any) -> Any:
+        """What the device keeps, with the dtype that it has on the CPU."""
+        return self.gpu.state_dict()[key].host.view(like.dtype)
+
     def check(self) -> None:
         for k, (got, want) in enumerate(zip(self.there, self.here, strict=True)):
             assert_close(got.host, want, f"array {k} of shape {want.shape}")
             check_sentinels(got.host)
         for key, want in self.cpu.state_dict().items():
-            if key.endswith(".y"):  # holds the new x
-                assert_close(self.gpu.state_dict()[key].host, want, key)
+            if key.endswith((".y", ".master")):  # holds the new x
+                assert_close(self.kept(key, want), want, key)
             elif key != "steps":
-                assert_same_bits(self.gpu.state_dict()[key].host, want, key)
+                assert_same_bits(self.kept(key, want), want, key)
 
 
 def assert_same_statistics(got: Any, want: Any, dtype: str) -> None:

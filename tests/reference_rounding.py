@@ -19,10 +19,10 @@ def _mixed(v: int) -> int:
     return v ^ v >> 31
 
 
-def random_bits(index: Any, seed: int, step: int, array: int, purpose: str) -> Any:
-    """One 32-bit word per index below 2**32."""
+def random_bits(index: Any, seed: int, step: int, array: int, purpose: str, upper: int = 0) -> Any:
+    """One 32-bit word per index: its lower 32 bits, `upper` are the others."""
     v = 0
-    for part in (seed, step, array, PURPOSES.index(purpose)):
+    for part in (seed, step, array, upper << 1 | PURPOSES.index(purpose)):
         v = _mixed((v ^ part) + GOLDEN & WORD)
     word = np.asarray(index, np.uint32) * np.uint32(GOLDEN >> 32) + np.uint32(v & 0xFFFFFFFF)
     word = ((word ^ word >> np.uint32(15)) + np.uint32(v >> 32)) * np.uint32(0x846CA68B)

@@ -16,15 +16,6 @@ from refusals import refused
 pytestmark = pytest.mark.usefixtures("any_device")
 
 
-def check_bits(pair: Pair) -> None:
-    for k, (got, want) in enumerate(zip(pair.there, pair.here, strict=True)):
-        assert_same_bits(got.host, want, f"array {k} of shape {want.shape}")
-        check_sentinels(got.host)
-    for key, want in pair.cpu.state_dict().items():
-        if key != "steps":
-            assert_same_bits(pair.gpu.state_dict()[key].host, want, key)
-
-
 @each_dtype
 @each_metric
 @pytest.mark.parametrize(("rule_name", "r"), RULE_CASES)
@@ -41,7 +32,7 @@ def test_every_rule(rule_name: str, r: Any, metric: Any, dtype: str) -> None:
     ]
     pair = Pair(groups)
     got, want = pair.step(stats=True)
-    check_bits(pair)
+    pair.check_bits()
     assert got.penalty == want.penalty == 0.0
     assert_same_statistics(got, want, dtype)
 
@@ -63,7 +54,7 @@ def test_rules_side_by_side(emulation: Any, move: Any, dtype: str) -> None:
     before = emulation.launches()
     pair.step()
     assert emulation.launches() - before == 1
-    check_bits(pair)
+    pair.check_bits()
 
 
 @each_dtype
@@ -129,7 +120,7 @@ def test_beside_other_penalties(emulation: Any, metric: Any, dtype: str) -> None
     before = emulation.launches()
     pair.step()
     assert emulation.launches() - before == 2
-    check_bits(pair)
+    pair.check_bits()
 
 
 def test_more_arrays_and_settings_than_a_table_holds(emulation: Any) -> None:
@@ -146,7 +137,7 @@ def test_more_arrays_and_settings_than_a_table_holds(emulation: Any) -> None:
     before = emulation.launches()
     pair.step()
     assert emulation.launches() - before == 2
-    check_bits(pair)
+    pair.check_bits()
 
 
 @each_dtype

@@ -23,6 +23,8 @@ CONTRACTION = re.compile(r"\bfma\.")
 DOUBLE_ARITHMETIC = re.compile(r"^\s+[a-z][\w.]*\.f64\b", re.MULTILINE)  # not a declaration
 WIDE_LOAD = re.compile(r"ld\.global\.(?:nc\.)?v(?:4\.[bfu]32|2\.[bfu]64)")
 WIDE_STORE = re.compile(r"st\.global\.cg\.v4\.[bu]32")
+HALF_LOAD = re.compile(r"ld\.global\.(?:nc\.)?v2\.[bfu]32")  # 8 bytes: four elements of 16 bits
+HALF_STORE = re.compile(r"st\.global\.cg\.v2\.[bu]32")
 MOST_REGISTERS = 128  # two blocks of 256 threads share a multiprocessor
 
 
@@ -137,9 +139,39 @@ class TestStep:
             assert len(WIDE_STORE.findall(body)) == 1 + wide * RULES[rule].stored, rule
 
 
+# By the layout (x, gradient): packs of x, the gradient and a copy that are of 16 bits.
+LAYOUTS = [
+    ("float, float", 0, 0, 0),
+    ("proxstep::op::bfloat16, proxstep::op::bfloat16", 1, 1, 0),
+    ("float, proxstep::op::bfloat16", 0, 1, 1),
+]
+
+
+@pytest.mark.parametrize(("layout", "x", "g", "copy"), LAYOUTS)
+def test_mixed_layouts_move_four_elements_at_once(
+    names: list[str], layout: str, x: int, g: int, copy: int
+) -> None:
+    """Two moments may be of either width; weights are wide."""
+    kernel = f"mixed_kernel<proxstep::cuda::Mixed<{layout}>, 4>"
+    assert kernel in names
+    result = compiled((kernel,), 90)
+    check_resources(result, 1)
+    assert result.stack_bytes == 0
+    assert not DOUBLE_ARITHMETIC.search(result.ptx)
+    assert len(WIDE_LOAD.findall(result.ptx)) == 3 + (1 - x) + (1 - g)
+    assert len(HALF_LOAD.findall(result.ptx)) == 2 + x + g
+    assert len(WIDE_STORE.findall(result.ptx)) == 2 + (1 - x)
+    assert len(HALF_STORE.findall(result.ptx)) == 2 + x + copy
+
+
 @pytest.mark.parametrize(
     "kernel",
-    ["step_kernel<float, 5, 480>", "group_kernel<float, 200>", "quantize_kernel<float, 180>"],
+    [
+        "step_kernel<float, 5, 480>",
+        "group_kernel<float, 200>",
+        "quantize_kernel<float, 180>",
+        "group_kernel<proxstep::cuda::Mixed<float, proxstep::op::bfloat16>, 200>",
+    ],
 )
 def test_large_tables_are_taken_by_value(names: list[str], kernel: str) -> None:
     assert kernel in names

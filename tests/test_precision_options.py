@@ -10,7 +10,6 @@ import numpy as np
 import proxstep as ps
 import pytest
 from cases import RULE_CASES, assert_same_bits, normal, rule
-from device import on_device
 from precision_cases import typed
 from refusals import refused
 
@@ -182,17 +181,3 @@ def test_moments_that_do_not_fit():
     with refused(ValueError, "overlap", keep=[narrow]):
         inside = ps.State(0, {"velocity": narrow.view(np.uint16)[:12]})
         ps.step(narrow, g.astype(np.float32), r, None, inside)
-
-
-@pytest.mark.parametrize(
-    ("dtype", "options", "what"),
-    [
-        ("float32", {"moments": "bfloat16"}, "bfloat16 moments"),
-        ("float16", {"rounding": "stochastic"}, "stochastic rounding"),
-        ("float16", {"master": True}, "float32 masters"),
-    ],
-)
-def test_arrays_in_cuda_memory_are_refused(emulation, dtype, options, what):
-    x = on_device(normal(12, dtype, seed=645))
-    with refused(ValueError, r"params\[0\]", what, "CUDA memory", "not served there yet"):
-        ps.Optimizer([x], ps.AdamW(0.1), **options)

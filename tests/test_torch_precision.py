@@ -28,8 +28,9 @@ each_dtype = pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"]
 @each
 @each_option
 @each_dtype
-def test_the_bits_are_those_of_the_core(name, option, dtype):
-    mine = [p for p in cases.tensors(getattr(torch, dtype)) if p.ndim == 2]
+@pytest.mark.parametrize("place", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_the_bits_are_those_of_the_core(name, option, dtype, place):
+    mine = [p for p in cases.tensors(getattr(torch, dtype), place=place) if p.ndim == 2]
     theirs, h = [p.detach().clone() for p in mine], ps.L1(0.05)
     ours = cases.make(name, mine, penalty=h, **OPTIONS[option])
     core = ps.Optimizer(theirs, cases.RULES[name], h, **OPTIONS[option])

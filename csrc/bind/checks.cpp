@@ -44,12 +44,6 @@ void check_place(const Borrowed& b, const Borrowed* like) {
   }
 }
 
-void check_cpu(const Borrowed& b, const char* otherwise) {
-  if (b.on_device()) {
-    throw py::value_error(std::string(b.name) + " is in CUDA memory; " + otherwise);
-  }
-}
-
 void check_same_shape(const Borrowed& b, const Borrowed& like) {
   const bool same_shape = b.array.ndim == like.array.ndim &&
                           std::equal(b.array.shape, b.array.shape + b.array.ndim, like.array.shape);

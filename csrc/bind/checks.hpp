@@ -6,8 +6,7 @@ namespace proxstep::bind {
 
 bool fits(double value, DType dtype);  // finite in the compute type
 
-void check_place(const Borrowed& b, const Borrowed* like);  // null: any place
-void check_cpu(const Borrowed& b, const char* otherwise);
+void check_place(const Borrowed& b, const Borrowed* like);       // null: any place
 void check_same_shape(const Borrowed& b, const Borrowed& like);  // and the same layout
 void check_same_dtype(const Borrowed& b, const Borrowed& like);
 void check_dtype(const Borrowed& b, DType wanted, const Borrowed& like);

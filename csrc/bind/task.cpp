@@ -56,7 +56,6 @@ void StepArguments::check_moment(std::size_t k, bool stored) {
   if (!stored || compute == DType::float64 || m.array.dtype != DType::bfloat16) {
     check_dtype(m, compute, x_);
   } else {
-    check_cpu(x_, "bfloat16 moments are not served there yet");
     task_.narrowing.moments[k] = true;
   }
   if (stored) check_same_dtype(m, kept_[0]);
@@ -70,7 +69,6 @@ void StepArguments::keep_apart(Borrowed b) {
 }
 
 void StepArguments::step_master(py::handle master) {
-  check_cpu(x_, "float32 masters are not served there yet");
   if (itemsize(x_.array.dtype) != 2) {
     throw py::type_error(std::string("x has dtype ") + dtype_name(x_.array.dtype) +
                          "; a master is for bfloat16 or float16");
@@ -84,9 +82,7 @@ void StepArguments::step_master(py::handle master) {
 }
 
 void StepArguments::round_stochastically() {
-  if (itemsize(task_.dtype) != 2) return;
-  check_cpu(x_, "stochastic rounding is not served there yet");
-  task_.narrowing.stochastic = true;
+  task_.narrowing.stochastic = itemsize(task_.dtype) == 2;
 }
 
 Borrowed StepArguments::gradient(py::handle g, py::handle dtype) const {

@@ -3,6 +3,7 @@
 #include "group_kernel.cuh"
 #include "keep_kernel.cuh"
 #include "loss_kernel.cuh"
+#include "mixed_kernel.cuh"
 #include "nm_kernel.cuh"
 #include "norm_kernel.cuh"
 #include "project_kernel.cuh"

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "../storage.hpp"
 #include "group_tables.hpp"
+#include "mixed.hpp"
 
 namespace proxstep::cuda {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 // leave most of the device idle; they get a block each.
 template <class S>
 int lanes_of_column(const GroupPenalty& groups) {
-  constexpr int lanes = sizeof(S);
+  constexpr int lanes = sizeof(x_t<S>);
   const bool long_ones = groups.length > 64 * lanes * kRulePack<S>;
   return long_ones && groups.count <= 1024 ? kThreads : lanes;
 }
@@ -40,8 +40,8 @@ std::int64_t blocks_of(const Groups<C>& groups) {
 }
 
 template <class C>
-void set_group_settings(const Task& t, GroupSettings<C>* to) {
-  set_rule(t, to);
+void set_group_settings(const Task& t, const DeviceRates* rates, GroupSettings<C>* to) {
+  set_rule(t, rates, to);
   set_penalty(t.groups.kind, t.groups.settings, &to->norm);
   set_penalty(t.groups.kind, t.groups.settings, &to->wide_norm);
   op::with_member(op::Penalties{}, t.groups.kind,
@@ -51,13 +51,14 @@ void set_group_settings(const Task& t, GroupSettings<C>* to) {
 template <class S, int capacity>
 struct GroupTables {
   using Table = GroupTable<op::compute_t<S>, capacity>;
+  const DeviceRates* rates;
 
   std::int64_t blocks(const Task& t) const { return t.n ? blocks_of(make_groups<S>(t)) : 0; }
   void set_settings(const Task& t, typename Table::Settings* to) const {
-    set_group_settings(t, to);
+    set_group_settings(t, rates, to);
   }
   void set_array(const Task& t, int settings, typename Table::Array* to) const {
-    cuda::set_array(t, settings, to);
+    set_rule_array(t, settings, to);
     to->groups = make_groups<S>(t);
   }
   std::string kernel() const { return kernel_name<S>("group_kernel", capacity); }
@@ -66,10 +67,13 @@ struct GroupTables {
 }  // namespace
 
 void run_groups(const StepRun& run, const std::vector<std::size_t>& places) {
-  with_storage(run.tasks[places.front()].dtype, [&](auto storage) {
-    using S = decltype(storage);
-    if (places.size() <= kFew) return run_places(GroupTables<S, kFew>{}, run, places);
-    run_places(GroupTables<S, kManyGrouped>{}, run, places);
+  const DeviceRates* const rates = run.call.device_rates;
+  with_layout(run.tasks[places.front()], [&](auto layout) {
+    using S = decltype(layout);
+    if constexpr (!LayoutOf<S>::is_mixed) {
+      if (places.size() <= kFew) return run_places(GroupTables<S, kFew>{rates}, run, places);
+    }
+    run_places(GroupTables<S, kManyGrouped>{rates}, run, places);
   });
 }
 

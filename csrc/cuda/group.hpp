@@ -1,5 +1,5 @@
-// Runs checked tasks with groups on a device: all of one storage type in one launch, whatever their
-// rules and penalties.
+// Runs checked tasks with groups on a device: all of one layout in one launch, whatever their rules
+// and penalties.
 #pragma once
 #include <vector>
 
@@ -19,7 +19,7 @@ int lanes_of_segment(std::int64_t length) {
   return lanes;
 }
 
-// Steps the tasks at these places of the list, all of one dtype.
+// Steps the tasks at these places of the list, all of one layout.
 void run_groups(const StepRun& run, const std::vector<std::size_t>& places);
 
 // The penalty's value of one array, added to the statistics.

@@ -2,7 +2,7 @@
 // rule, the penalty of the elements and that of the groups are uniform switches.
 #pragma once
 #include "group_root.cuh"
-#include "statistics.cuh"
+#include "stored_points.cuh"
 
 namespace proxstep::cuda {
 
@@ -22,20 +22,20 @@ __device__ void add_group_value(const AnyPenalty<double>& any, const Team& team,
 template <class S, class C>
 __device__ __noinline__ BlockSums<double> store_group(const GroupRun<C>& run,
                                                       const Shrinkage<C>& shrink, bool counts) {
-  constexpr int n = kRulePack<S>;
+  const Noise noise = noise_of<S>(run, run.group.begin);
   BlockSums<double> sums = {};
   double squares = 0.0;
-  each_pack<n>(run.team, run.group, run.aligned, [&](const Place& at) {
+  each_pack<kRulePack<S>>(run.team, run.group, run.aligned, [&](const Place& at) {
     Points<S> p;
     points(run, at, p);
-    const Pack<S, n> before = p.x;
-    store_points(run, at, p, [&](int j) { return shrink(p.z.at[j], p.s.at[j]); });
+    const auto before = p.x;
+    store_points(run, noise, at, p, [&](int j) { return shrink(p.z.at[j], p.s.at[j]); });
     if (!counts) return;
-    add_sums(run.step.penalty, Change<S, n>{before, p.x, p.weights}, at.span, sums);
+    add_point_sums(run, before, p, at.span, sums);
     squares += sum_of_squares(p.x, at.span);
   });
   if (counts) {
-    add_group_value<S>(run.settings.wide_norm, run.team, run.weight, squares, sums.penalty);
+    add_group_value<x_t<S>>(run.settings.wide_norm, run.team, run.weight, squares, sums.penalty);
   }
   return sums;
 }

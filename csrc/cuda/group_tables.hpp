@@ -26,7 +26,7 @@ struct Groups {
 };
 
 template <class C>
-struct GroupArray : StepArray<C> {
+struct GroupArray : RuleArray<C> {
   Groups<C> groups;
 };
 

@@ -23,18 +23,18 @@ __device__ __forceinline__ void drop_stored(const SelectShare<C>& share, const P
 #pragma unroll
   for (int j = 0; j < kRulePack<S>; ++j) {
     if (stays.at[j]) continue;
-    p.x.at[j] = S{};
+    p.x.at[j] = x_t<S>{};
     drops = true;
   }
-  if (drops) scatter(p.x, static_cast<S*>(share.array.x), at);
+  if (drops) scatter(p.x, static_cast<x_t<S>*>(share.array.x), at);
 }
 
-template <class S, class C>
-__device__ __forceinline__ void add_kept_values(const Pack<S, kRulePack<S>>& x, const Span& span,
+template <class X, class C, int n>
+__device__ __forceinline__ void add_kept_values(const Pack<X, n>& x, const Span& span,
                                                 BlockSums<C>& sums) {
 #pragma unroll
-  for (int j = 0; j < kRulePack<S>; ++j) {
-    if (span.holds(j)) sums.penalty += op::zero_or_nan(op::Storage<S>::load(x.at[j]));
+  for (int j = 0; j < n; ++j) {
+    if (span.holds(j)) sums.penalty += op::zero_or_nan(op::Storage<X>::load(x.at[j]));
   }
 }
 
@@ -46,11 +46,12 @@ __global__ void __launch_bounds__(kThreads, kResident)
   const SelectShare<C> share = share_of(table);
   const Cut cut = share.settings.ranking.cuts[share.array.selection];
   const bool in_order = cut.rank < cut.count;
-  const bool stored = share.settings.in_place;
+  const bool stored = !LayoutOf<S>::is_mixed && share.settings.in_place;
   if (stored && cut.key == 0 && !in_order) return;  // all stay
   const Ranked ranked = {stored, share.settings.steps_differ && cut.moves};
   Ties<op::Score<C>> ties = {static_cast<op::Score<C>>(cut.key), cut.rank};
   if (in_order) ties.wanted -= ties_before(share, cut);
+  const Noise noise = noise_of<S>(share, share.block * share.settings.ranking.chunk);
   BlockSums<C> sums = {};
   each_place<S>(share, [&](const Place& at) {
     Points<S> p;
@@ -63,10 +64,10 @@ __global__ void __launch_bounds__(kThreads, kResident)
       for (int j = 0; j < n; ++j) stays.at[j] = score.at[j] >= ties.key;
     }
     if (stored) return drop_stored<S>(share, at, stays, p);
-    const Pack<S, n> before = p.x;
-    store_points(share, at, p, [&](int j) { return stays.at[j] ? p.z.at[j] : C(0); });
+    const auto before = p.x;
+    store_points(share, noise, at, p, [&](int j) { return stays.at[j] ? p.z.at[j] : C(0); });
     if (!table.sums) return;
-    add_sums(share.step.penalty, Change<S, n>{before, p.x, p.weights}, at.span, sums);
+    add_point_sums(share, before, p, at.span, sums);
     add_kept_values(p.x, at.span, sums);
   });
   if (table.sums) store_block_sums(sums, table.sums + blockIdx.x);

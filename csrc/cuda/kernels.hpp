@@ -44,6 +44,27 @@ void each_select_kernel(const Add& add) {
   add(kernel_name<S>("keep_kernel", kManyRanked), &keep_kernel<S, kManyRanked>);
 }
 
+template <class S, class Add>
+void each_level_kernel(const Add& add) {
+  add(kernel_name<S>("sizes_kernel", kFew), &sizes_kernel<S, kFew>);
+  add(kernel_name<S>("sizes_kernel", kManyQuantized), &sizes_kernel<S, kManyQuantized>);
+  add(kernel_name<S>("quantize_kernel", kFew), &quantize_kernel<S, kFew>);
+  add(kernel_name<S>("quantize_kernel", kManyQuantized), &quantize_kernel<S, kManyQuantized>);
+}
+
+// Those of a mixed layout.
+template <class S, class Add>
+void each_mixed_kernel(const Add& add) {
+  add(kernel_name<S>("mixed_kernel", kFew), &mixed_kernel<S, kFew>);
+  add(kernel_name<S>("mixed_kernel", kManyRuled), &mixed_kernel<S, kManyRuled>);
+  add(kernel_name<S>("group_kernel", kManyGrouped), &group_kernel<S, kManyGrouped>);
+  add(kernel_name<S>("nm_kernel", kManyRuled), &nm_kernel<S, kManyRuled>);
+  add(kernel_name<S>("sizes_kernel", kManyQuantized), &sizes_kernel<S, kManyQuantized>);
+  add(kernel_name<S>("quantize_kernel", kManyQuantized), &quantize_kernel<S, kManyQuantized>);
+  add(kernel_name<S>("rank_kernel", kManyRanked), &rank_kernel<S, kManyRanked>);
+  add(kernel_name<S>("keep_kernel", kManyRanked), &keep_kernel<S, kManyRanked>);
+}
+
 // Those of a compute type, by its storage; and those of none.
 template <class C, class Add>
 void each_compute_kernel(const Add& add) {
@@ -73,16 +94,15 @@ void each_kernel(const Add& add) {
   add(kernel_name<S>("group_kernel", kManyGrouped), &group_kernel<S, kManyGrouped>);
   add(kernel_name<S>("group_value_kernel"), &group_value_kernel<S>);
   add(kernel_name<S>("nm_kernel", kFew), &nm_kernel<S, kFew>);
-  add(kernel_name<S>("nm_kernel", kMany), &nm_kernel<S, kMany>);
+  add(kernel_name<S>("nm_kernel", kManyRuled), &nm_kernel<S, kManyRuled>);
   add(kernel_name<S>("nm_value_kernel"), &nm_value_kernel<S>);
-  add(kernel_name<S>("sizes_kernel", kFew), &sizes_kernel<S, kFew>);
-  add(kernel_name<S>("sizes_kernel", kManyQuantized), &sizes_kernel<S, kManyQuantized>);
-  add(kernel_name<S>("quantize_kernel", kFew), &quantize_kernel<S, kFew>);
-  add(kernel_name<S>("quantize_kernel", kManyQuantized), &quantize_kernel<S, kManyQuantized>);
+  each_level_kernel<S>(add);
   each_select_kernel<S>(add);
   add(kernel_name<S>("value_kernel"), &value_kernel<S>);
   add(kernel_name<S>("norm_kernel"), &norm_kernel<S>);
   each_project_kernel<S>(add);
+  if constexpr (sizeof(S) <= 4) each_mixed_kernel<Mixed<S, S>>(add);
+  if constexpr (sizeof(S) == 2) each_mixed_kernel<Mixed<float, S>>(add);
   if constexpr (sizeof(S) >= 4) each_compute_kernel<S>(add);
   if constexpr (sizeof(S) == 8) each_plain_kernel(add);
 }

@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "../op/scalar.hpp"
+#include "layout.hpp"
 
 namespace proxstep::cuda {
 
@@ -18,6 +18,20 @@ template <>
 inline constexpr const char* type_name<op::bfloat16> = "proxstep::op::bfloat16";
 template <>
 inline constexpr const char* type_name<op::float16> = "proxstep::op::float16";
+template <>
+inline constexpr const char* type_name<Mixed<float, float>> = "proxstep::cuda::Mixed<float, float>";
+template <>
+inline constexpr const char* type_name<Mixed<float, op::bfloat16>> =
+    "proxstep::cuda::Mixed<float, proxstep::op::bfloat16>";
+template <>
+inline constexpr const char* type_name<Mixed<float, op::float16>> =
+    "proxstep::cuda::Mixed<float, proxstep::op::float16>";
+template <>
+inline constexpr const char* type_name<Mixed<op::bfloat16, op::bfloat16>> =
+    "proxstep::cuda::Mixed<proxstep::op::bfloat16, proxstep::op::bfloat16>";
+template <>
+inline constexpr const char* type_name<Mixed<op::float16, op::float16>> =
+    "proxstep::cuda::Mixed<proxstep::op::float16, proxstep::op::float16>";
 
 template <class T>
 std::string kernel_name(const char* kernel) {

@@ -1,4 +1,4 @@
-// Runs checked tasks with N:M sparsity on a device: all of one storage type in one launch.
+// Runs checked tasks with N:M sparsity on a device: all of one layout in one launch.
 #pragma once
 #include <vector>
 
@@ -6,7 +6,7 @@
 
 namespace proxstep::cuda {
 
-// Steps the tasks at these places of the list, all of one dtype.
+// Steps the tasks at these places of the list, all of one layout.
 void run_nm(const StepRun& run, const std::vector<std::size_t>& places);
 
 // The penalty's value of one array, added to the statistics.

@@ -4,12 +4,12 @@
 #include "nm_tables.hpp"
 #include "scores.cuh"
 #include "share.cuh"
-#include "statistics.cuh"
+#include "stored_points.cuh"
 
 namespace proxstep::cuda {
 
 template <class C>
-using NMShare = Share<C, StepArray<C>, NMSettings<C>>;
+using NMShare = Share<C, RuleArray<C>, NMSettings<C>>;
 
 // The ranks of a pack's elements in their blocks of m. A warp begins with a block; a block is some
 // lanes' packs or a part of one, so that its elements differ in the low bits of their place.
@@ -43,17 +43,17 @@ __device__ void add_nm_values(const Pack<S, n>& x, const Pack<int, n>& rank, int
 }
 
 template <class S, class C>
-__device__ void step_nm_pack(const NMShare<C>& share, const Place& at, bool counts,
-                             BlockSums<C>& sums) {
+__device__ void step_nm_pack(const NMShare<C>& share, const Noise& noise, const Place& at,
+                             bool counts, BlockSums<C>& sums) {
   constexpr int n = kRulePack<S>;
   const BlockNM& nm = share.settings.nm;
   Points<S> p;
   points(share, at, p);
-  const Pack<S, n> before = p.x;
+  const auto before = p.x;
   const Pack<int, n> rank = ranks(scores(p, share.settings.steps_differ), nm.m);
-  store_points(share, at, p, [&](int j) { return rank.at[j] < nm.n ? p.z.at[j] : C(0); });
+  store_points(share, noise, at, p, [&](int j) { return rank.at[j] < nm.n ? p.z.at[j] : C(0); });
   if (!counts) return;
-  add_sums(share.step.penalty, Change<S, n>{before, p.x, p.weights}, at.span, sums);
+  add_point_sums(share, before, p, at.span, sums);
   add_nm_values(p.x, rank, nm.n, at.span, sums);
 }
 
@@ -63,11 +63,12 @@ __global__ void __launch_bounds__(kThreads, kResident)
   using C = op::compute_t<S>;
   const NMShare<C> share = share_of(table);
   const bool aligned = is_aligned(share.array);
-  const long long begin = share.block * kChunkNM<S>;
-  const long long end = op::least(begin + kChunkNM<S>, share.array.n);
+  const long long begin = share.block * kRuleChunk<S>;
+  const long long end = op::least(begin + kRuleChunk<S>, share.array.n);
+  const Noise noise = noise_of<S>(share, begin);
   BlockSums<C> sums = {};
   for (long long first = begin; first < end; first += kThreads * kRulePack<S>) {
-    step_nm_pack<S>(share, own_place<S>(first, end, aligned), table.sums != nullptr, sums);
+    step_nm_pack<S>(share, noise, own_place<S>(first, end, aligned), table.sums != nullptr, sums);
   }
   if (table.sums) store_block_sums(sums, table.sums + blockIdx.x);
 }
@@ -78,8 +79,8 @@ __global__ void __launch_bounds__(kThreads)
     nm_value_kernel(const NMValueCall<op::compute_t<S>> __grid_constant__ call) {
   using C = op::compute_t<S>;
   constexpr int n = kRulePack<S>;
-  const long long begin = blockIdx.x * kChunkNM<S>;
-  const long long end = op::least(begin + kChunkNM<S>, call.n);
+  const long long begin = blockIdx.x * kRuleChunk<S>;
+  const long long end = op::least(begin + kRuleChunk<S>, call.n);
   BlockSums<C> sums = {};
   for (long long first = begin; first < end; first += kThreads * n) {
     const Place at = own_place<S>(first, end, is_aligned(call.x));

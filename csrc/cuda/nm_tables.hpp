@@ -4,10 +4,6 @@
 
 namespace proxstep::cuda {
 
-// How many elements of one array a block of threads takes.
-template <class S>
-constexpr long long kChunkNM = static_cast<long long>(kThreads) * kRulePack<S> * kPacksPerThread;
-
 struct BlockNM {
   int n, m;  // at most n nonzeros in every m elements
 };
@@ -18,7 +14,7 @@ struct NMSettings : RuleSettings<C> {
 };
 
 template <class C, int capacity>
-using NMTable = Table<C, StepArray<C>, NMSettings<C>, C, capacity>;
+using NMTable = Table<C, RuleArray<C>, NMSettings<C>, C, capacity>;
 
 template <class C>
 struct NMValueCall {

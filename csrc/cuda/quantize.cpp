@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "../storage.hpp"
 #include "group.hpp"
+#include "mixed.hpp"
 #include "quantize_tables.hpp"
 
 namespace proxstep::cuda {
@@ -15,12 +15,12 @@ constexpr std::int64_t kEnoughGroups = 512;  // for a block each, however long t
 template <class S>
 LevelGroups<op::compute_t<S>> make_level_groups(const Task& t) {
   const std::int64_t length = std::min(t.groups.length, t.n);
-  const bool shares = length > 4 * kPieceOfLevels<S> && t.groups.count < kEnoughGroups;
+  const bool shares = length > 4 * kRuleChunk<S> && t.groups.count < kEnoughGroups;
   const std::int64_t most_pieces = shares ? kMostPieces : 1;
   LevelGroups<op::compute_t<S>> groups{};
   groups.length = length;
   groups.piece = length;
-  if (shares) groups.piece = kPieceOfLevels<S> * parts_of(length, most_pieces * kPieceOfLevels<S>);
+  if (shares) groups.piece = kRuleChunk<S> * parts_of(length, most_pieces * kRuleChunk<S>);
   groups.pieces = parts_of(length, groups.piece);
   groups.count = t.groups.count * groups.pieces;
   groups.lanes = shares ? kThreads : lanes_of_segment<S>(length);
@@ -75,6 +75,7 @@ struct LevelTables {
   using C = op::compute_t<S>;
   using Table = LevelTable<C, capacity>;
   const char* name;
+  const DeviceRates* rates;
   const SizesOfPieces& sizes;
   bool stays;
 
@@ -83,12 +84,12 @@ struct LevelTables {
     return parts_of(groups.count, kThreads / groups.lanes);
   }
   void set_settings(const Task& t, typename Table::Settings* to) const {
-    set_rule(t, to);
+    set_rule(t, rates, to);
     set_levels(t.levels, to);
     to->stays = stays;
   }
   void set_array(const Task& t, int settings, typename Table::Array* to) const {
-    cuda::set_array(t, settings, to);
+    set_rule_array(t, settings, to);
     to->groups = make_level_groups<S>(t);
     to->groups.scales = static_cast<const C*>(t.levels.scales);
     to->groups.shared = t.levels.shared;
@@ -100,19 +101,23 @@ struct LevelTables {
 template <class S, int capacity>
 void run_tables(const StepRun& run, const std::vector<std::size_t>& places, bool stays) {
   const SizesOfPieces sizes(S{}, run, places);
+  const DeviceRates* const rates = run.call.device_rates;
   if (!sizes.places().empty()) {
     const StepRun first{run.launch, run.tasks, run.call, run.clipping, nullptr};
-    run_places(LevelTables<S, capacity>{"sizes_kernel", sizes, stays}, first, sizes.places());
+    run_places(LevelTables<S, capacity>{"sizes_kernel", rates, sizes, stays}, first,
+               sizes.places());
   }
-  run_places(LevelTables<S, capacity>{"quantize_kernel", sizes, stays}, run, places);
+  run_places(LevelTables<S, capacity>{"quantize_kernel", rates, sizes, stays}, run, places);
 }
 
 }  // namespace
 
 void run_levels(const StepRun& run, const std::vector<std::size_t>& places) {
-  with_storage(run.tasks[places.front()].dtype, [&](auto storage) {
-    using S = decltype(storage);
-    if (places.size() <= kFew) return run_tables<S, kFew>(run, places, false);
+  with_layout(run.tasks[places.front()], [&](auto layout) {
+    using S = decltype(layout);
+    if constexpr (!LayoutOf<S>::is_mixed) {
+      if (places.size() <= kFew) return run_tables<S, kFew>(run, places, false);
+    }
     run_tables<S, kManyQuantized>(run, places, false);
   });
 }

@@ -4,26 +4,37 @@
 #pragma once
 #include "quantize_levels.cuh"
 #include "quantize_scale.cuh"
-#include "statistics.cuh"
+#include "stored_points.cuh"
 
 namespace proxstep::cuda {
 
+template <class C>
+struct Drawing {
+  C scale;
+  Noise noise;
+  bool counts;
+};
+
 template <class S, class C>
-__device__ __forceinline__ void draw_pack(const LevelRun<C>& run, C scale, const Place& at,
-                                          bool counts, BlockSums<double>& sums) {
+__device__ __forceinline__ void draw_pack(const LevelRun<C>& run, const Drawing<C>& how,
+                                          const Place& at, BlockSums<double>& sums) {
   constexpr int n = kRulePack<S>;
   Points<S> p;
   points(run, at, p);
-  if (run.settings.stays) p.x = p.g;
-  const Pack<S, n> before = p.x;
-  with_levels(run.settings, scale, [&](const auto& levels) {
+  if constexpr (!LayoutOf<S>::is_mixed) {
+    if (run.settings.stays) p.x = p.g;
+  }
+  const auto before = p.x;
+  with_levels(run.settings, how.scale, [&](const auto& levels) {
 #pragma unroll
     for (int j = 0; j < n; ++j) p.z.at[j] = drawn(levels, p.z.at[j], run.settings.rho);
   });
-  if (!run.settings.stays) store_points(run, at, p, [&](int j) { return p.z.at[j]; });
-  if (!counts) return;
-  add_sums(run.step.penalty, Change<S, n>{before, p.x, p.weights}, at.span, sums);
-  with_levels(run.settings, scale, [&](const auto& levels) {
+  if (!run.settings.stays) {
+    store_points(run, how.noise, at, p, [&](int j) { return p.z.at[j]; });
+  }
+  if (!how.counts) return;
+  add_point_sums(run, before, p, at.span, sums);
+  with_levels(run.settings, how.scale, [&](const auto& levels) {
 #pragma unroll
     for (int j = 0; j < n; ++j) {
       if (at.span.holds(j)) sums.penalty += value_of(levels, p.x.at[j], run.settings.wide_rho);
@@ -37,9 +48,9 @@ __device__ __noinline__ BlockSums<double> draw_groups(const LevelShare<C> share,
   const LevelRun<C> run = level_run(share);
   BlockSums<double> sums = {};
   if (run.team.group >= share.array.groups.count) return sums;
-  const C scale = scale_of<S>(run);
+  const Drawing<C> how{scale_of<S>(run), noise_of<S>(run, run.piece.begin), counts};
   each_pack<kRulePack<S>>(run.team, run.piece, run.aligned,
-                          [&](const Place& at) { draw_pack<S>(run, scale, at, counts, sums); });
+                          [&](const Place& at) { draw_pack<S>(run, how, at, sums); });
   return sums;
 }
 

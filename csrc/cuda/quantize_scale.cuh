@@ -82,7 +82,8 @@ __device__ __forceinline__ C scale_of(const LevelRun<C>& run) {
   if (run.settings.mean) {
     scale = op::mean_scale(sizes.sum, double(run.length), run.settings.multiple, scale);
   }
-  return op::Storage<S>::load(op::Storage<S>::pack(scale));
+  using X = x_t<S>;
+  return op::Storage<X>::load(op::Storage<X>::pack(scale));
 }
 
 }  // namespace proxstep::cuda

@@ -7,10 +7,6 @@ namespace proxstep::cuda {
 
 constexpr int kManyQuantized = 180;  // arrays
 
-// Elements that a block takes at least of a group that several share.
-template <class S>
-constexpr long long kPieceOfLevels =
-    static_cast<long long>(kThreads) * kRulePack<S> * kPacksPerThread;
 constexpr long long kMostPieces = 1024;  // of a group: every block reads what all have found
 
 // What arrays that are drawn to the same levels share.
@@ -43,7 +39,7 @@ struct LevelGroups : Groups<C> {
 };
 
 template <class C>
-struct LevelArray : StepArray<C> {
+struct LevelArray : RuleArray<C> {
   LevelGroups<C> groups;
 };
 

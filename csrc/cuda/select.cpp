@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "../storage.hpp"
+#include "mixed.hpp"
 #include "select_tables.hpp"
 
 namespace proxstep::cuda {
@@ -18,10 +18,18 @@ constexpr std::int64_t kLeastChunk = 8192;  // fewer elements than bins would be
 // The tasks whose scores are of one type, and the blocks of each, in the order of ties.
 struct Members {
   std::vector<std::vector<std::size_t>> places;  // of each selection
+  std::vector<std::vector<std::size_t>> alike;   // the same, by their layouts
   std::vector<std::int64_t> first_block;         // of each task
   std::vector<std::int64_t> elements;            // of each selection
   std::int64_t chunk = kLeastChunk, blocks = 0;
 };
+
+void add_alike(const std::vector<Task>& tasks, std::size_t k, Members* all) {
+  for (auto& places : all->alike) {
+    if (share_layout(tasks[places.front()], tasks[k])) return places.push_back(k);
+  }
+  all->alike.push_back({k});
+}
 
 Members members_of(const StepRun& run, DType compute) {
   Members all;
@@ -41,6 +49,7 @@ Members members_of(const StepRun& run, DType compute) {
   all.chunk *= std::max<std::int64_t>(1, parts_of(elements, kBlocksAtOnce * kLeastChunk));
   for (const auto& own : all.places) {
     for (std::size_t k : own) {
+      add_alike(run.tasks, k, &all);
       all.first_block[k] = all.blocks;
       all.blocks += parts_of(run.tasks[k].n, all.chunk);
     }
@@ -48,7 +57,7 @@ Members members_of(const StepRun& run, DType compute) {
   return all;
 }
 
-// One pass over the tasks of a storage type.
+// One pass over the tasks of a layout.
 template <class S, int capacity>
 struct SelectTables {
   using C = op::compute_t<S>;
@@ -61,13 +70,13 @@ struct SelectTables {
 
   std::int64_t blocks(const Task& t) const { return parts_of(t.n, ranking.chunk); }
   void set_settings(const Task& t, typename Table::Settings* to) const {
-    set_rule(t, to);
+    set_rule(t, run.call.device_rates, to);
     to->ranking = ranking;
     to->pass = pass;
     to->in_place = can_step_in_place(t);
   }
   void set_array(const Task& t, int settings, typename Table::Array* to) const {
-    cuda::set_array(t, settings, to);
+    set_rule_array(t, settings, to);
     to->selection = t.selection;
     const auto place = static_cast<std::size_t>(&t - run.tasks.data());
     to->first_block = static_cast<int>(members.first_block[place]);
@@ -152,16 +161,9 @@ class Selections {
   }
 
   void over_arrays(const char* kernel, int pass, const StepRun& run) const {
-    for (DType dtype : {DType::float64, DType::float32, DType::bfloat16, DType::float16}) {
-      std::vector<std::size_t> places;
-      for (const auto& own : members_.places) {
-        for (std::size_t k : own) {
-          if (run.tasks[k].dtype == dtype) places.push_back(k);
-        }
-      }
-      if (places.empty()) continue;
-      with_storage(dtype, [&](auto storage) {
-        using S = decltype(storage);
+    for (const std::vector<std::size_t>& places : members_.alike) {
+      with_layout(run.tasks[places.front()], [&](auto layout) {
+        using S = decltype(layout);
         if constexpr (std::is_same_v<op::compute_t<S>, C>) launch<S>(kernel, pass, run, places);
       });
     }
@@ -170,8 +172,11 @@ class Selections {
   void launch(const char* kernel, int pass, const StepRun& run,
               const std::vector<std::size_t>& places) const {
     const Ranking ranking{cuts(), bins(), last_bins_.as<unsigned>(), members_.chunk};
-    if (places.size() <= kFew) {
-      return run_places(SelectTables<S, kFew>{run_, members_, ranking, pass, kernel}, run, places);
+    if constexpr (!LayoutOf<S>::is_mixed) {
+      if (places.size() <= kFew) {
+        const SelectTables<S, kFew> few{run_, members_, ranking, pass, kernel};
+        return run_places(few, run, places);
+      }
     }
     run_places(SelectTables<S, kManyRanked>{run_, members_, ranking, pass, kernel}, run, places);
   }

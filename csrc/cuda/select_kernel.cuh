@@ -7,7 +7,7 @@
 #include "scores.cuh"
 #include "select_tables.hpp"
 #include "share.cuh"
-#include "statistics.cuh"
+#include "stored_points.cuh"
 
 namespace proxstep::cuda {
 
@@ -32,8 +32,7 @@ template <class S, class C>
 __device__ __forceinline__ void stored_points(const SelectShare<C>& share, const Place& at,
                                               Points<S>& p) {
   gather(p.x, static_cast<const S*>(share.array.x), at);
-#pragma unroll
-  for (int j = 0; j < kRulePack<S>; ++j) p.z.at[j] = op::Storage<S>::load(p.x.at[j]);
+  p.z = widened(p.x);
   if (!share.settings.steps_differ) return;
   op::with_member(op::Rules{}, share.settings.rule, [&](auto member) {
     using Rule = typename decltype(member)::template of<C>;
@@ -52,11 +51,13 @@ struct Ranked {
   template <class S, class C>
   __device__ __forceinline__ Scores<S> operator()(const SelectShare<C>& share, const Place& at,
                                                   Points<S>& p) const {
-    if (stored) {
-      stored_points<S>(share, at, p);
-    } else {
-      points(share, at, p);
+    if constexpr (!LayoutOf<S>::is_mixed) {  // points of those are never stored before
+      if (stored) {
+        stored_points<S>(share, at, p);
+        return scores(p, by_steps);
+      }
     }
+    points(share, at, p);
     return scores(p, by_steps);
   }
 };
@@ -94,7 +95,9 @@ __global__ void __launch_bounds__(kThreads, kResident)
   each_place<S>(share, [&](const Place& at) {
     Points<S> p;
     const Scores<S> score = ranked(share, at, p);
-    if (stores) store_points(share, at, p, [&](int j) { return p.z.at[j]; });
+    if constexpr (!LayoutOf<S>::is_mixed) {
+      if (stores) store_points(share, Noise{}, at, p, [&](int j) { return p.z.at[j]; });
+    }
 #pragma unroll
     for (int j = 0; j < kRulePack<S>; ++j) {
       if (!at.span.holds(j) || score.at[j] >> digit.above != known) continue;

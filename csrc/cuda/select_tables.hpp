@@ -5,7 +5,7 @@
 
 namespace proxstep::cuda {
 
-constexpr int kManyRanked = 400;            // arrays of a table
+constexpr int kManyRanked = 340;            // arrays of a table
 constexpr int kWideDigit = 11;              // bits of a score that a pass looks at:
 constexpr int kWideBins = 1 << kWideDigit;  // its bins fit shared memory
 constexpr int kSelectionsAtOnce = 1024;
@@ -45,7 +45,7 @@ struct Ranking {
 };
 
 template <class C>
-struct SelectArray : StepArray<C> {
+struct SelectArray : RuleArray<C> {
   int selection, first_block;
 };
 template <class C>

@@ -7,6 +7,9 @@
 
 namespace proxstep::cuda {
 
+inline bool is_mixed(const Task& t) {
+  return t.narrowing.copy || t.narrowing.stochastic || t.narrowing.moments[0];
+}
 inline int device_rule(const Task& t) {
   return t.rule != kNoRule ? t.rule : t.steps ? kGivenEach : kGiven;
 }
@@ -30,7 +33,15 @@ void set_step(const Task& t, StepSettings<C>* to) {
 }
 
 template <class C>
-void set_rule(const Task& t, RuleSettings<C>* to) {
+void set_narrowing(const Task& t, const DeviceRates* rates, RuleSettings<C>* to) {
+  std::memcpy(to->narrow, t.narrowing.moments, sizeof to->narrow);
+  to->stochastic = t.narrowing.stochastic;
+  if (!to->stochastic && !to->narrow[0]) return;
+  to->random = {t.narrowing.random.seed, t.narrowing.random.step, 0};
+  to->steps = rates ? rates->steps : nullptr;
+}
+template <class C>
+void set_rule(const Task& t, const DeviceRates* rates, RuleSettings<C>* to) {
   set_step(t, &to->step);
   to->rule = device_rule(t);
   op::with_member(Rules{}, to->rule, [&](auto member) {
@@ -39,6 +50,7 @@ void set_rule(const Task& t, RuleSettings<C>* to) {
   });
   to->reads_x = t.rule != kNoRule;
   to->steps_differ = t.rule_steps || t.steps;
+  if (is_mixed(t)) set_narrowing(t, rates, to);
 }
 
 template <class C>
@@ -50,6 +62,12 @@ void set_array(const Task& t, int settings, StepArray<C>* to) {
   to->weights = static_cast<const C*>(t.element.weights);
   to->n = t.n;
   to->settings = settings;
+}
+template <class C>
+void set_rule_array(const Task& t, int settings, RuleArray<C>* to) {
+  set_array(t, settings, to);
+  to->copy = t.narrowing.copy;
+  to->number = t.narrowing.random.array;
 }
 
 // The settings of one table, at most kMostSettings.

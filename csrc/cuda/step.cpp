@@ -5,6 +5,7 @@
 
 #include "../storage.hpp"
 #include "group.hpp"
+#include "mixed.hpp"
 #include "nm.hpp"
 #include "quantize.hpp"
 #include "select.hpp"
@@ -26,47 +27,53 @@ struct StepTables {
   std::string kernel() const { return step_kernel_name<S>(rule, capacity); }
 };
 
-enum class Kernels { of_rule, groups, nm, levels };
+enum class Kernels { of_rule, of_layout, groups, nm, levels };
 // With rho = 1 nothing is drawn to levels: what is not counted is the rule alone.
 Kernels kernels_of(const Task& t, bool counts) {
-  if (t.levels.given()) return counts || t.levels.rho != 1.0 ? Kernels::levels : Kernels::of_rule;
-  return t.nm.given() ? Kernels::nm : has_groups(t) ? Kernels::groups : Kernels::of_rule;
+  if (t.levels.given() && (counts || t.levels.rho != 1.0)) return Kernels::levels;
+  if (t.nm.given()) return Kernels::nm;
+  if (has_groups(t) && !t.levels.given()) return Kernels::groups;
+  return is_mixed(t) ? Kernels::of_layout : Kernels::of_rule;
+}
+
+bool share_kernel(const Task& a, const Task& b, bool counts) {
+  const Kernels kernels = kernels_of(a, counts);
+  return kernels == kernels_of(b, counts) && share_layout(a, b) &&
+         (kernels != Kernels::of_rule || device_rule(a) == device_rule(b));
 }
 
 // The tasks that one kernel serves, by their places in the list.
-struct Family {
-  DType dtype;
-  Kernels kernels;
-  int rule;  // where there is a kernel for each
-  std::vector<std::size_t> places;
-};
+using Family = std::vector<std::size_t>;
 std::vector<Family> families(const std::vector<Task>& tasks, bool counts) {
   std::vector<Family> all;
   for (std::size_t k = 0; k < tasks.size(); ++k) {
-    const Task& t = tasks[k];
-    if (t.n == 0 || t.selection != kNoSelection) continue;
-    const Kernels kernels = kernels_of(t, counts);
-    const int rule = kernels == Kernels::of_rule ? device_rule(t) : kNoRule;
+    if (tasks[k].n == 0 || tasks[k].selection != kNoSelection) continue;
     auto same = std::find_if(all.begin(), all.end(), [&](const Family& family) {
-      return family.dtype == t.dtype && family.kernels == kernels && family.rule == rule;
+      return share_kernel(tasks[family.front()], tasks[k], counts);
     });
-    if (same == all.end()) same = all.insert(all.end(), {t.dtype, kernels, rule, {}});
-    same->places.push_back(k);
+    if (same == all.end()) same = all.insert(all.end(), Family());
+    same->push_back(k);
   }
   return all;
 }
 
-void run_family(const StepRun& run, const Family& family) {
-  if (family.kernels == Kernels::groups) return run_groups(run, family.places);
-  if (family.kernels == Kernels::nm) return run_nm(run, family.places);
-  if (family.kernels == Kernels::levels) return run_levels(run, family.places);
-  with_storage(family.dtype, [&](auto storage) {
+void run_rule(const StepRun& run, const Family& family) {
+  const Task& first = run.tasks[family.front()];
+  const int rule = device_rule(first);
+  with_storage(first.dtype, [&](auto storage) {
     using S = decltype(storage);
-    if (family.places.size() <= kFew) {
-      return run_places(StepTables<S, kFew>{family.rule}, run, family.places);
-    }
-    run_places(StepTables<S, kMany>{family.rule}, run, family.places);
+    if (family.size() <= kFew) return run_places(StepTables<S, kFew>{rule}, run, family);
+    run_places(StepTables<S, kMany>{rule}, run, family);
   });
+}
+
+void run_family(const StepRun& run, const Family& family) {
+  const Kernels kernels = kernels_of(run.tasks[family.front()], run.statistics != nullptr);
+  if (kernels == Kernels::groups) return run_groups(run, family);
+  if (kernels == Kernels::nm) return run_nm(run, family);
+  if (kernels == Kernels::levels) return run_levels(run, family);
+  if (kernels == Kernels::of_layout) return run_mixed(run, family);
+  run_rule(run, family);
 }
 
 // Sums of squares of many arrays, one a block, and what becomes of them.
@@ -133,7 +140,7 @@ std::vector<Array> gradients(const std::vector<Task>& tasks) {
   for (const Task& t : tasks) {
     Array g;
     g.data = const_cast<void*>(t.g);
-    g.dtype = t.dtype;
+    g.dtype = t.g_dtype;
     g.ndim = 1;
     g.shape[0] = t.n;
     all.push_back(g);

@@ -1,7 +1,9 @@
 // What kernels are handed by value: nothing is copied to the device beforehand. Plain structs, for
 // the host and for kernels alike; C is the compute type.
 #pragma once
+#include "../op/rounding.hpp"
 #include "any.hpp"
+#include "layout.hpp"
 
 namespace proxstep::cuda {
 
@@ -11,6 +13,7 @@ constexpr int kResident = 2;   // blocks that share a multiprocessor: up to 128 
 constexpr int kPacksPerThread = 4;
 constexpr int kMostBytes = 32764;     // that a kernel takes by value, from CUDA 12.1 on
 constexpr int kFew = 4, kMany = 480;  // arrays: a small table makes a small launch
+constexpr int kManyRuled = 360;       // where the rule is chosen at run time
 constexpr int kNormArrays = 1024;
 constexpr int kMostSettings = 16;
 
@@ -20,9 +23,11 @@ constexpr int kPack = 16 / sizeof(S);
 // The same where the rule is chosen at run time: what registers have room for.
 template <class S>
 constexpr int kRulePack = sizeof(S) == 8 ? 1 : 4;
-// How many of one array a block takes.
+// How many of one array a block takes: a power of two.
 template <class S>
 constexpr long long kChunk = static_cast<long long>(kThreads) * kPack<S> * kPacksPerThread;
+template <class S>
+constexpr long long kRuleChunk = static_cast<long long>(kThreads) * kRulePack<S> * kPacksPerThread;
 
 // The last k with first[k] <= block. Arrays without elements have no blocks.
 PROXSTEP_FN int array_of_block(const int* first, int count, int block) {
@@ -43,12 +48,16 @@ struct StepSettings {
   bool own_step;
 };
 
-// The same where the rule is chosen at run time.
+// The same where the rule is chosen at run time, with what a mixed layout needs.
 template <class C>
 struct RuleSettings {
   StepSettings<C> step;
   int rule, writes;            // writes: the first moments, by so many
   bool reads_x, steps_differ;  // between elements
+  bool narrow[op::kMaxSlots];  // moments in bfloat16
+  bool stochastic;             // x is rounded so
+  op::RandomStream random;     // but for the array
+  const long long* steps;      // in the device's memory, instead of random's own: one less; or null
 };
 
 template <class C>
@@ -68,6 +77,13 @@ struct StepArray {
   const C* weights;  // null: all are 1
   long long n;
   int settings;
+};
+
+// The same where the rule is chosen at run time.
+template <class C>
+struct RuleArray : StepArray<C> {
+  void* copy;                 // of a master, or null
+  unsigned long long number;  // which array of its random stream this is
 };
 
 // What a block found of its elements.
@@ -96,6 +112,8 @@ struct Table {
 };
 template <class C, int capacity>
 using StepTable = Table<C, StepArray<C>, StepSettings<C>, C, capacity>;
+template <class C, int capacity>
+using MixedTable = Table<C, RuleArray<C>, RuleSettings<C>, C, capacity>;
 
 template <class C>
 struct ValueCall {

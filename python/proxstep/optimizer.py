@@ -65,7 +65,7 @@ class Optimizer:
         parameters become their masters rounded to nearest. Exact zeros are zeros in both.
     seed : int
         Of stochastic rounding, from 0 to 2**64 - 1. Equal seeds give equal bits, whatever the
-        number of threads and the processor.
+        number of threads and the processor, on the CPU and on a device.
 
     Attributes
     ----------
@@ -90,11 +90,10 @@ class Optimizer:
     torch parameter other memory afterwards (``p.data = ...``) or resizing an array in place is not
     followed; make a new Optimizer then, and carry the moments over by `state_dict`.
 
-    `moments`, `rounding` and `master` are for arrays in CPU memory. What is zero, infinite, NaN or
-    exact in 16 bits is what it is under either rounding. A master is made from its parameter here;
-    what is written into the parameter later is overwritten by the next step. A nonzero master
-    too small for 16 bits is a zero in the parameter. `StepInfo` counts the parameters' zeros; its
-    penalty and change are those of the masters.
+    What is zero, infinite, NaN or exact in 16 bits is what it is under either rounding. A master
+    is made from its parameter here; what is written into the parameter later is overwritten by the
+    next step. A nonzero master too small for 16 bits is a zero in the parameter. `StepInfo` counts
+    the parameters' zeros; its penalty and change are those of the masters.
 
     Examples
     --------

@@ -87,7 +87,7 @@ class Rule:
             "bfloat16" halves the moments of x that is not float64: every step rounds them
             stochastically, up or down with the probabilities that make the mean right, so that
             decay by little is not lost. Those that start as a copy of x ("y" of `FISTA`, "origin"
-            of `RDA`) stay float32. CPU memory only.
+            of `RDA`) stay float32.
 
         Returns
         -------

@@ -160,6 +160,21 @@ def test_groups(rule_name, metric, move, dtype, options):
     assert_same_statistics(got, want, dtype if "master" not in options else "float32")
 
 
+@each_metric
+@each_move
+@each_option
+def test_groups_that_do_not_shrink_have_the_bits_of_the_cpu(metric, move, dtype, options):
+    """Wherever a group's elements lie, each is rounded by its own random bits."""
+    groups = []
+    for k, (shape, over) in enumerate(TEAMS):
+        h = ps.SparseGroup(0.21, 0.0, over=over, weights=weights_for(shape, dtype))
+        r = rule(*RULE_CASES[k % len(RULE_CASES)])
+        groups += grouped([normal(shape, dtype, seed=k)], [h], rule=r, metric=metric)
+    pair = Pair(groups, move, seed=SEED, **options)
+    pair.step()
+    pair.check_bits()
+
+
 @each_rule
 @each_option
 def test_a_captured_step_draws_by_the_count_on_the_device(rule_name, r, dtype, options):

@@ -95,6 +95,7 @@ class Pair:
         for key, want in self.cpu.state_dict().items():
             if key != "steps":
                 assert_same_bits(self.kept(key, want), want, key)
+                check_sentinels(self.gpu.state_dict()[key].host)
 
     def kept(self, key: str, like: Any) -> Any:
         """What the device keeps, with the dtype that it has on the CPU."""

@@ -26,6 +26,8 @@ from device_groups import TEAMS, Pair, assert_same_statistics, group_weights, od
 from nm_cases import PATTERNS, SHAPES
 from precision_cases import SEED
 from proxstep.precision import Precision
+from quantize_cases import NF4
+from top_k_cases import hard
 
 pytestmark = pytest.mark.usefixtures("any_device")
 
@@ -47,6 +49,10 @@ OPTIONS = {
 each_option = pytest.mark.parametrize(("dtype", "options"), OPTIONS.values(), ids=OPTIONS)
 each_metric = pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
 each_rule = pytest.mark.parametrize(("rule_name", "r"), RULE_CASES)
+some_rules = pytest.mark.parametrize(
+    ("rule_name", "r"),
+    [case for case in RULE_CASES if case[0] in ("AdamW", "Momentum", "FISTA", "RDA")],
+)
 each_move = pytest.mark.parametrize("move", [on_device, odd_place])
 
 
@@ -128,7 +134,7 @@ def test_an_optimizer_steps_many_arrays_in_one_launch(emulation, dtype, options,
     pair.check_bits()
 
 
-@each_rule
+@some_rules
 @each_metric
 @each_option
 def test_n_m_sparsity(rule_name, r, metric, dtype, options):
@@ -145,15 +151,16 @@ def test_n_m_sparsity(rule_name, r, metric, dtype, options):
 @each_metric
 @each_move
 @each_option
-@pytest.mark.parametrize("rule_name", ["AdamW", "Momentum", "FISTA", "RDA"])
-def test_groups(rule_name, metric, move, dtype, options):
+@some_rules
+def test_groups(rule_name, r, metric, move, dtype, options):
     """Moments have the CPU's bits; the rest agrees to what a sum in another order leaves."""
     groups = []
     for k, (shape, over) in enumerate(TEAMS):
         w, elements = group_weights(shape, over, dtype), weights_for(shape, dtype)
         h = ps.SparseGroup(0.11, 1.3, over=over, weights=elements, group_weights=w)
-        r = rule(rule_name, dict(RULE_CASES)[rule_name])
-        groups += grouped([normal(shape, dtype, seed=k)], [h], rule=r, metric=metric)
+        groups += grouped(
+            [normal(shape, dtype, seed=k)], [h], rule=rule(rule_name, r), metric=metric
+        )
     pair = Pair(groups, move, seed=SEED, **options)
     got, want = pair.step(stats=True)
     pair.check()
@@ -175,14 +182,103 @@ def test_groups_that_do_not_shrink_have_the_bits_of_the_cpu(metric, move, dtype,
     pair.check_bits()
 
 
+def ranked(dtype: str) -> list[Any]:
+    """Less and more than a block, an empty array among them; some have many ties."""
+    sizes = [700, 0, 9000, 1, 8193]
+    return [
+        hard("constant" if k % 2 else "normal", n, dtype, seed=600 + k) for k, n in enumerate(sizes)
+    ]
+
+
+@some_rules
+@each_metric
+@each_option
+def test_selections(rule_name, r, metric, dtype, options):
+    """Alone and together, ranked before anything is rounded; what is dropped is zero in both."""
+    shared = ps.TopK(0.3, scope="global")
+    penalties = [shared, shared, shared, ps.TopK(1), ps.TopK(0.9)]
+    groups = grouped(ranked(dtype), penalties, rule=rule(rule_name, r), metric=metric)
+    pair = Pair(groups, seed=SEED, **options)
+    for seed, stats in ((83, False), (84, True)):
+        got, want = pair.step(seed, stats=stats)
+        pair.check_bits()
+    assert got.penalty == want.penalty == 0.0
+    assert_same_statistics(got, want, "float32")
+
+
+def check_ties(x: list[Any], move: Any, **options: Any) -> None:
+    """Of points at rest, equal in size and rounded to what they were, the first stay."""
+    there = [move(a) for a in x]
+    for arrays, like in ((x, np.array), (there, on_device)):
+        h = ps.TopK(0.37, scope="global")
+        opt = ps.Optimizer(arrays, ps.AdamW(0.1), h, seed=SEED, **options)
+        opt.step([like(np.zeros_like(a)) for a in x])
+    for got, want in zip(there, x, strict=True):
+        assert_same_bits(got.host, want)
+        check_sentinels(got.host)
+
+
+@each_move
+@each_option
+def test_ties_of_a_selection(dtype, options, move):
+    check_ties(ranked(dtype), move, **options)
+
+
+@each_move
+@pytest.mark.parametrize("options", [MOMENTS, STOCHASTIC, MASTER, MASTER | MOMENTS])
+def test_a_selection_over_several_layouts(move, options):
+    """In the order of the arrays, whatever launches these are of."""
+    dtypes = ("bfloat16", "float32", "float16", "float32", "bfloat16")
+    x = [hard("constant", 900, dtype, seed=620 + k) for k, dtype in enumerate(dtypes)]
+    check_ties(x, move, **options)
+
+
+# Groups of a lane, of some lanes, of a block and of several; integers and tables.
+DRAWN: list[tuple[tuple[int, ...], Any]] = [
+    ((301,), ps.Quantize(1, over=1, rho=0.2)),
+    ((37, 97), ps.Quantize(3, over="rows", rho=0.3)),
+    ((0,), ps.Quantize(2)),
+    ((3, 1301), ps.Quantize(levels=(-1.5, 0.0, 0.4), over="rows", scale=(0.7, 0.0, 1.1))),
+    ((7, 43), ps.Quantize(levels=NF4, over=7, rho=0.6)),
+    ((700,), ps.Quantize(2, rho=1.0)),
+    ((2, 16_400), ps.Quantize(4, over="rows", rho=0.1)),
+]
+
+
+@some_rules
+@each_metric
+@each_option
+def test_levels(rule_name, r, metric, dtype, options):
+    """A scale is rounded as x is stored: to nearest, and not at all in a master."""
+    arrays = [normal(shape, dtype, seed=610 + k) for k, (shape, _) in enumerate(DRAWN)]
+    penalties = [h for _, h in DRAWN]
+    groups = grouped(arrays, penalties, rule=rule(rule_name, r), metric=metric)
+    pair = Pair(groups, seed=SEED, **options)
+    for seed, stats in ((83, False), (84, True)):
+        got, want = pair.step(seed, stats=stats)
+        pair.check_bits()
+    assert_same_statistics(got, want, "float32")
+
+
+@each_option
+def test_levels_of_a_mean(dtype, options):
+    """Its sum has another order: what is stored agrees but where a tie tips over."""
+    n = 20_000
+    pair = Pair(grouped([normal(n, dtype)], [ps.Quantize(2, scale="mean", rho=0.5)]), **options)
+    pair.step()
+    got, want = (a[0].astype(float) for a in ([pair.there[0].host], pair.here))
+    assert np.mean(np.abs(got - want) > 0.01 * np.abs(want)) < 0.001
+
+
 @each_rule
 @each_option
 def test_a_captured_step_draws_by_the_count_on_the_device(rule_name, r, dtype, options):
     """Nothing of a call tells the step, as in a graph that is replayed."""
-    stepper, shapes = rule(rule_name, r), ((300,), (7,), (8, 32), (5, 16))
+    stepper, shapes = rule(rule_name, r), ((300,), (7,), (8, 32), (5, 16), (90,), (6, 21))
     params = [normal(shape, dtype, seed=k) for k, shape in enumerate(shapes)]
     there = [on_device(p) for p in params]
     penalties = [ps.L1(0.1), ps.MCP(0.3, 3.0), ps.NM(2, 4), ps.Group(ps.L1(0.0), over="rows")]
+    penalties += [ps.TopK(0.4), ps.Quantize(2, over="rows", rho=0.3)]
 
     def optimizer(arrays: list[Any], **more: Any) -> ps.Optimizer:
         groups = grouped(arrays, penalties)
@@ -191,7 +287,7 @@ def test_a_captured_step_draws_by_the_count_on_the_device(rule_name, r, dtype, o
     cpu, gpu = optimizer(params), optimizer(there, capturable=True)
     for t, lr in enumerate((0.04, 0.09, 0.03)):
         grads = [normal(p.shape, dtype, seed=90 + t) for p in params]
-        gpu.rates[...] = np.full(4, lr)
+        gpu.rates[...] = np.full(6, lr)
         cpu.step(grads, lr=lr)
         gpu.step([on_device(g) for g in grads])
         for got, want in zip(there, params, strict=True):
@@ -213,17 +309,19 @@ def test_clipping(dtype, options, max_norm):
     np.testing.assert_allclose(got.squared_change, want.squared_change, 1e-5)
 
 
+@pytest.mark.parametrize("h", [ps.L1(0.01), ps.TopK(4), ps.Quantize(2, scale=1.0, rho=1.0)])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_statistics_of_a_master(dtype):
+def test_statistics_of_a_master(dtype, h):
     """Penalty and change are the master's; zeros and overflow those of the parameter."""
     tiny = 2.0**-30  # zero in float16
     x = on_device(np.array([1.0, -2.0, 0.0, 3.0], numpy_dtype(dtype)))
     zero = on_device(np.zeros_like(x.host))
-    opt = ps.Optimizer([x], ps.SGD(1.0), ps.L1(0.01), master=True)
+    opt = ps.Optimizer([x], ps.SGD(1.0), h, master=True)
     opt.step([zero])
     opt.state_dict()["0.master"][...] = np.array([tiny, -2.0, 0.0, 65_530.0], np.float32)
     info = opt.step([zero], lr=0.0, stats=True)
-    assert info.penalty == pytest.approx(0.01 * (2.0 + 65_530.0 + tiny), rel=1e-6)
+    penalty = 0.01 * (2.0 + 65_530.0 + tiny) if isinstance(h, ps.L1) else 0.0
+    assert info.penalty == pytest.approx(penalty, rel=1e-6)
     assert info.squared_change == 0.0
     assert (info.nonzeros, info.finite) == ((2, False) if dtype == "float16" else (3, True))
 

@@ -21,7 +21,8 @@ void bind_optimizer(py::module_& m) {
       .def("step", &Plan::step, py::arg("grads"), py::arg("t"), py::arg("lrs"),
            py::arg("grad_scale"), py::arg("max_norm"), py::arg("statistics"),
            py::arg("rates") = py::none(), py::arg("count") = py::none(),
-           py::arg("keep") = py::list());
+           py::arg("keep") = py::list())
+      .def("check", &Plan::check, py::arg("grads"), py::arg("grad_scale"), py::arg("keep"));
 }
 
 }  // namespace proxstep::bind

@@ -39,6 +39,9 @@ class Plan {
                  double max_norm, bool statistics, const py::object& rates, const py::object& count,
                  const py::list& keep);
 
+  // Raises what a step with these would, and changes nothing.
+  void check(const py::list& grads, double grad_scale, const py::list& keep);
+
  private:
   struct Group {
     bool own_steps() const { return !euclidean && !cpu::rule_info(rule->kind).scalar_step; }
@@ -64,6 +67,7 @@ class Plan {
   void take_part(int selection);
   void check_same_scores(std::size_t k) const;
 
+  void begin(double grad_scale);
   void follow_stream();
   std::vector<Gradient> gradients(const py::list& grads) const;
   std::vector<Task> prepared(const std::vector<Gradient>& grads, double t,

@@ -63,8 +63,7 @@ class Plan::RatesOnDevice {
 py::tuple Plan::step(const py::list& grads, double t, const std::vector<double>& lrs,
                      double grad_scale, double max_norm, bool statistics, const py::object& rates,
                      const py::object& count, const py::list& keep) {
-  for (const Entry& e : entries_) check_grad_scale(grad_scale, e.arrays.task().dtype);
-  if (on_device()) follow_stream();
+  begin(grad_scale);
   const std::vector<Gradient> lent = gradients(grads);
   std::vector<Task> tasks = prepared(lent, t, lrs);
   rank_at_rest(tasks.data(), tasks.size(), !rates.is_none());
@@ -91,6 +90,17 @@ py::tuple Plan::step(const py::list& grads, double t, const std::vector<double>&
   }
   return py::make_tuple(max_norm > 0.0 ? py::object(py::float_(norm)) : py::none(),
                         statistics ? py::object(statistics_tuple(sums)) : py::none());
+}
+
+void Plan::check(const py::list& grads, double grad_scale, const py::list& keep) {
+  begin(grad_scale);
+  if (on_device()) backend();
+  kept_in(prepared(gradients(grads), 1.0, {}), keep);
+}
+
+void Plan::begin(double grad_scale) {
+  for (const Entry& e : entries_) check_grad_scale(grad_scale, e.arrays.task().dtype);
+  if (on_device()) follow_stream();
 }
 
 // The stream may have changed since the last step.

@@ -6,7 +6,7 @@ torch owns the parameters and the state; a plan of the core points into both and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -103,8 +103,7 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         Raises
         ------
         TypeError, ValueError
-            For gradients that do not fit, with the parameter's name. Nothing has changed then of
-            the parameters on that device, in dense steps of one direction.
+            For gradients that do not fit, with the parameter's name. Nothing has changed then.
         FloatingPointError
             With ``nonfinite="raise"``, for a gradient with NaN or infinity.
         """
@@ -138,9 +137,23 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
 
     def _step(self, scale: float) -> None:
         plans = self._plans.present(self.state, self.param_groups)
+        try:
+            self._step_together(plans, scale)
+        finally:
+            for plan in plans:
+                plan.let_go()
+
+    def _step_together(self, plans: Sequence[NativePlan | RowPlan], scale: float) -> None:
+        """Step all plans, or none: whatever may be refused is looked at before anything moves."""
         max_norm = self.whole.max_norm
         clips = len(plans) == 1 and plans[0].clips
-        if self.whole.nonfinite != "ignore" or (max_norm and not clips):
+        looks = self.whole.nonfinite != "ignore" or bool(max_norm and not clips)
+        for plan in plans:
+            plan.ask_schedules()
+        if looks or len(plans) > 1:
+            for plan in plans:
+                plan.check(scale)
+        if looks:
             norm = scale * math.hypot(*(plan.grad_norm() for plan in plans))
             if not math.isfinite(norm) and self.whole.nonfinite != "ignore":
                 self._refuse_nonfinite(plans)
@@ -153,8 +166,6 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
 
     def _refuse_nonfinite(self, plans: Iterable[NativePlan | RowPlan]) -> None:
         found = [m.param for plan in plans for m, grad in plan.gradients() if not _is_finite(grad)]
-        for plan in plans:
-            plan.let_go()
         if self.whole.nonfinite == "raise" or not found:
             name = name_of(self.param_groups, found[0]) if found else "all parameters together"
             raise FloatingPointError(f"the gradient of {name} is not finite")

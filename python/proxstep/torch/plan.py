@@ -76,6 +76,7 @@ class NativePlan:
         self._sign = -1.0 if maximize else 1.0
         self._rules = list(terms.rules)
         self._grads: list[Any] = []
+        self._keep: list[int | float] = []  # of selections, in this step
         self._selections = Selections()
         self._annealed = Annealed()
         self._counts: dict[int, list[torch.Tensor]] = defaultdict(list)  # of a penalty's members
@@ -140,6 +141,22 @@ class NativePlan:
         """Global norm of the gradients."""
         return _core.global_norm([grad for _, grad in self.gradients()])
 
+    def ask_schedules(self) -> None:
+        """Ask each schedule once what it says of this step."""
+        self._keep = self._selections.kept(self._taken) if self._selections else []
+        if self._annealed:
+            self._annealed.set(self._core, self._taken)
+
+    def check(self, scale: float) -> None:
+        """Raise what `step` would, and change nothing.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For gradients that do not fit, with the parameter's name.
+        """
+        self._hand_over(lambda: self._core.check(self._grads, self._sign * scale, self._keep))
+
     def step(self, scale: float, max_norm: float | None) -> None:
         """Step all members whose gradient, as gathered, is not None.
 
@@ -148,29 +165,29 @@ class NativePlan:
         TypeError, ValueError
             For gradients that do not fit, with the parameter's name; nothing has changed then.
         """
-        grads, self._grads = self._grads, []
-        limit = 0.0 if max_norm is None else max_norm
-        keep = self._selections.kept(self._taken) if self._selections else []
-        changed = [p for p, grad in zip(self._params, grads, strict=True) if grad is not None]
-        if self._annealed:
-            self._annealed.set(self._core, self._taken)
-        try:
-            self._core.step(grads, 0.0, [], self._sign * scale, limit, False, keep=keep)
-        except (TypeError, ValueError) as error:
-            laid_out = self._laid_out(grads)
-            if laid_out is None:
-                raise type(error)(self._named(str(error))) from None
-            self._core.step(laid_out, 0.0, [], self._sign * scale, limit, False, keep=keep)
-        tell_autograd(changed)
+        scale, limit = self._sign * scale, 0.0 if max_norm is None else max_norm
+        self._hand_over(
+            lambda: self._core.step(self._grads, 0.0, [], scale, limit, False, keep=self._keep)
+        )
+        tell_autograd([member.param for member, _ in self.gradients()])
 
-    def _laid_out(self, grads: list[Any]) -> list[Any] | None:
-        """Gradients in the memory order of their parameters; None where that is not the matter."""
-        fits = True
+    def _hand_over(self, call: Callable[[], object]) -> None:
+        """Let the core look at the gradients, laid out for it where that is what it misses."""
+        try:
+            call()
+        except (TypeError, ValueError) as error:
+            if not self._lay_out():
+                raise type(error)(self._named(str(error))) from None
+            self._hand_over(call)
+
+    def _lay_out(self) -> bool:
+        """Bring gradients into the memory order of their parameters; whether any was not."""
+        found = False
         for k, member in enumerate(self._members):
-            p, g = local(member.param), grads[k]
+            p, g = local(member.param), self._grads[k]
             if g is not None and _differs_in_layout_alone(p, g):
-                grads[k], fits = torch.empty_like(p).copy_(g), False
-        return None if fits else grads
+                self._grads[k], found = torch.empty_like(p).copy_(g), True
+        return found
 
     def _named(self, message: str) -> str:
         def name(match: re.Match[str]) -> str:

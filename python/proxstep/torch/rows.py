@@ -90,12 +90,12 @@ class RowPlan:
         return self._member.param.detach(), moments, self._rule.spec, spec
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def _named(self, what: str = "") -> Iterator[None]:
         try:
             yield
         except (TypeError, ValueError) as error:
             name = name_of(self._groups, self._member.param)
-            raise type(error)(f"{name}: {error}") from None
+            raise type(error)(f"{what}{name}: {error}") from None
 
     def _follow(self) -> None:
         """Go on in other memory; what others have written into the rows stands as it is."""
@@ -144,6 +144,9 @@ class RowPlan:
     def let_go(self) -> None:
         """Keep no gradient, which this kind of plan never does."""
 
+    def ask_schedules(self) -> None:
+        """Ask nothing: what has a schedule is not stepped by rows."""
+
     def gradients(self) -> Iterator[tuple[Member, torch.Tensor]]:
         """Return the parameter and its gradient, if there is one; a sparse one's values."""
         grad = self._member.param.grad
@@ -154,6 +157,19 @@ class RowPlan:
         """Norm of the gradient."""
         return _core.global_norm([grad for _, grad in self.gradients()])
 
+    def check(self, scale: float) -> None:
+        """Raise what `step` would, and change nothing.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a gradient that does not fit, with the parameter's name.
+        """
+        if self._member.param.grad is not None:
+            self._follow()
+            with self._named("the gradient of "):
+                self._core.check(*self._lent(), self._sign * scale)
+
     def step(self, scale: float, max_norm: float | None) -> None:
         """Step the rows that have a gradient.
 
@@ -162,27 +178,30 @@ class RowPlan:
         TypeError, ValueError
             For a gradient that does not fit, with the parameter's name; nothing has changed then.
         """
-        grad = self._member.param.grad
-        if grad is None:
+        if self._member.param.grad is None:
             return
         self._follow()
-        try:
-            self._step(grad, self._sign * scale)
-        except (TypeError, ValueError) as error:
-            name = name_of(self._groups, self._member.param)
-            raise type(error)(f"the gradient of {name}: {error}") from None
+        with self._named("the gradient of "):
+            self._step(*self._lent(), self._sign * scale)
         self._member.state["step"] += 1
         self._tell()
 
-    def _step(self, grad: Any, scale: float) -> None:
+    def _lent(self) -> tuple[Any, Any]:
+        """Return which rows have a gradient, None for all, and their gradients."""
+        grad = self._member.param.grad
         if not grad.is_sparse:
-            self._core.step_awake(self._rule.spec, grad, scale)
-            return
+            return None, grad
         if grad.sparse_dim() != 1:
             raise TypeError(
                 f"{grad.sparse_dim()} of its dimensions are sparse; 1 is served, the rows"
             )
-        self._core.step_rows(self._rule.spec, grad.indices()[0], grad.values(), scale)
+        return grad.indices()[0], grad.values()
+
+    def _step(self, indices: Any, values: Any, scale: float) -> None:
+        if indices is None:
+            self._core.step_awake(self._rule.spec, values, scale)
+        else:
+            self._core.step_rows(self._rule.spec, indices, values, scale)
 
     def _tell(self) -> None:
         tell_autograd([self._member.param])

@@ -1,0 +1,126 @@
+"""Plans of one optimizer, for directions and for rows, step together or not at all."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import proxstep as ps
+import pytest
+from refusals import refused
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+cases = pytest.importorskip("torch_cases")
+
+KINDS: dict[str, dict[str, Any]] = {  # of a group; each has a plan of its own
+    "down": {},
+    "up": {"maximize": True},
+    "rows": {"skip_zero_rows": True},
+    "sparse": {},
+}
+ORDERS = [list(KINDS), list(KINDS)[::-1]]
+
+
+def of_kinds(kinds: list[str], **options: Any) -> tuple[list[Any], Any]:
+    torch.manual_seed(11)
+    params = [torch.nn.Parameter(torch.randn(5, 6)) for _ in kinds]
+    groups = [{"params": [(kind, p)], **KINDS[kind]} for kind, p in zip(kinds, params, strict=True)]
+    return params, cases.make("AdamW", groups, **{"penalty": ps.L1(0.05), **options})
+
+
+def set_gradients(kinds: list[str], params: list[Any], seed: int) -> None:
+    cases.set_gradients(params, seed)
+    for kind, p in zip(kinds, params, strict=True):
+        if kind == "sparse":
+            p.grad[1::2] = 0
+            p.grad = p.grad.to_sparse(1)
+
+
+def another_dtype(p: Any) -> None:
+    p.grad.data = p.grad.double()
+
+
+def another_shape(p: Any) -> None:
+    p.grad.data = torch.ones(7, 3).to_sparse(1) if p.grad.is_sparse else torch.ones(7, 3)
+
+
+def its_own_memory(p: Any) -> None:
+    if p.grad.is_sparse:
+        rows = torch.arange(5)[None]
+        how = {"is_coalesced": True, "check_invariants": False}
+        p.grad = torch.sparse_coo_tensor(rows, p.detach(), **how)
+    else:
+        p.grad = p.detach()
+
+
+def a_row_that_is_not_there(p: Any) -> None:
+    if p.grad.is_sparse:
+        p.grad._indices()[0, -1] = 99
+    else:
+        another_shape(p)
+
+
+def nan(p: Any) -> None:
+    (p.grad._values() if p.grad.is_sparse else p.grad)[1, 2] = math.nan
+
+
+SPOILED = [another_dtype, another_shape, its_own_memory, a_row_that_is_not_there, nan]
+
+
+@pytest.mark.parametrize("kinds", ORDERS, ids=" ".join)
+@pytest.mark.parametrize("spoil", SPOILED)
+@pytest.mark.parametrize("bad", KINDS)
+@pytest.mark.parametrize("options", [{"nonfinite": "raise"}, {"max_norm": 0.7}, {}], ids=str)
+def test_one_bad_gradient_leaves_everything_as_it_was(kinds, spoil, bad, options):
+    """Whichever plan would have been first; the steps after it are those without the mishap."""
+    if spoil is nan and "nonfinite" not in options:
+        return  # taken, as by torch
+    ended = []
+    for mishap in (True, False):
+        params, optimizer = of_kinds(kinds, **options)
+        for seed in range(2):
+            set_gradients(kinds, params, seed)
+            optimizer.step()
+        if mishap:
+            set_gradients(kinds, params, 77)
+            spoil(params[kinds.index(bad)])
+            before = copy.deepcopy((params, list(optimizer.state.values())))
+            with refused((TypeError, ValueError, FloatingPointError), f"the gradient of '{bad}'"):
+                optimizer.step()
+            cases.assert_equal(params, before[0])
+            for state, old in zip(optimizer.state.values(), before[1], strict=True):
+                assert all(torch.equal(state[key], old[key]) for key in old)
+        for seed in range(2, 4):
+            set_gradients(kinds, params, seed)
+            optimizer.step()
+        optimizer.flush()
+        ended.append(params)
+    cases.assert_equal(*ended)
+
+
+@pytest.mark.parametrize("kinds", ORDERS, ids=" ".join)
+def test_so_does_a_schedule_that_fails(kinds):
+    for h in (ps.TopK(1, schedule=lambda t: 1.5), ps.Quantize(4, rho=lambda t: -1.0 if t else 0.1)):
+        params, optimizer = of_kinds(kinds)
+        group = optimizer.param_groups[kinds.index("up")]
+        group["penalty"] = h
+        set_gradients(kinds, params, 0)
+        if isinstance(h, ps.Quantize):
+            optimizer.step()
+        optimizer.flush()
+        before = copy.deepcopy(params)
+        with pytest.raises(ValueError, match=r"schedule\(0\)|rho"):
+            optimizer.step()
+        cases.assert_equal(params, before)
+
+
+def test_a_schedule_is_asked_once_a_step_beside_other_plans():
+    asked: list[int] = []
+    params, optimizer = of_kinds(list(KINDS))
+    optimizer.param_groups[0]["penalty"] = ps.TopK(1, schedule=lambda t: asked.append(t) or 0.5)
+    for seed in range(3):
+        set_gradients(list(KINDS), params, seed)
+        optimizer.step()
+    assert asked == [0, 1, 2]

@@ -124,3 +124,78 @@ def test_a_schedule_is_asked_once_a_step_beside_other_plans():
         set_gradients(list(KINDS), params, seed)
         optimizer.step()
     assert asked == [0, 1, 2]
+
+
+NARROW = {"rounding": "stochastic", "moments": "bfloat16", "seed": 41}
+
+
+def stepped(signs: list[int], steps: range, restore: int = -1, gaps: int = -1) -> list[Any]:
+    """bfloat16 parameters, all beginning equal; those of sign -1 go up, by negated gradients."""
+    params = [torch.nn.Parameter(torch.linspace(-1, 1, 3000).bfloat16()) for _ in signs]
+
+    def make() -> Any:
+        groups = [{"params": [p], "maximize": s < 0} for p, s in zip(params, signs, strict=True)]
+        return cases.make("AdamW", groups, **NARROW)
+
+    optimizer = make()
+    for step in steps:
+        if step == restore:
+            state = copy.deepcopy(optimizer.state_dict())
+            optimizer = make()
+            optimizer.load_state_dict(state)
+        for k, (p, sign) in enumerate(zip(params, signs, strict=True)):
+            generator = torch.Generator().manual_seed(step)
+            p.grad = sign * torch.randn(3000, generator=generator).bfloat16()
+            if k == gaps and step % 2 == 0:
+                p.grad = None
+        optimizer.step()
+    return params
+
+
+def test_random_bits_are_those_of_a_parameter_whatever_plan_steps_it():
+    """By its place among all parameters; no two of them have the same bits."""
+    alike = stepped([1, 1, 1], range(5))
+    cases.assert_equal(stepped([1, -1, 1], range(5)), alike)
+    cases.assert_equal(stepped([-1, 1, -1], range(5), restore=3), alike)
+    cases.assert_equal(stepped([1, 1, -1], range(5), gaps=0)[1:], alike[1:])
+    for k in range(3):
+        differ = (alike[k] != alike[(k + 1) % 3]).float().mean()
+        assert differ > 0.2  # equal parameters and gradients: only the rounding can do it
+
+
+FAR = 2**24 - 3  # steps; three more, and a float32 counts by ones no longer
+
+
+@pytest.mark.parametrize("name", cases.RULES)
+def test_steps_are_counted_beyond_what_a_float32_can(name):
+    """Random bits go on, and rules whose step depends on the count."""
+    mine = [p for p in cases.tensors(torch.bfloat16) if p.ndim == 2]
+    theirs = [p.detach().clone() for p in mine]
+    ours = cases.make(name, mine, **NARROW)
+    core = ps.Optimizer(theirs, cases.RULES[name], **NARROW)
+    for seed in range(9):
+        cases.set_gradients(mine, seed)
+        ours.step()
+        core.step([p.grad for p in mine])
+        if seed == 0:
+            core.steps = FAR
+            for state in ours.state.values():
+                state["step"].fill_(FAR)
+    cases.assert_equal([p.detach() for p in mine], theirs)
+    assert all(float(state["step"]) == torch.tensor(FAR + 8.0) for state in ours.state.values())
+
+
+def test_so_are_those_of_rows():
+    """A plan that no longer knows its count would be made anew, with no row at rest."""
+    p = torch.nn.Parameter(torch.zeros(6, 4))
+    optimizer = cases.make("RDA", [p], penalty=ps.L1(0.5), skip_zero_rows=True)
+    p.grad = torch.zeros(6, 4)
+    optimizer.step()
+    optimizer.state[p]["step"].fill_(FAR)
+    plans = []
+    for _ in range(9):
+        p.grad = torch.ones(6, 4)
+        optimizer.step()
+        plans.append(optimizer._plans.of_rows(p))
+    assert len(set(map(id, plans))) == 1
+    assert plans[0]._core.now == FAR + 9

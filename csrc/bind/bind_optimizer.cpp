@@ -14,7 +14,7 @@ void bind_optimizer(py::module_& m) {
       .def("set_rule", &Plan::set_rule, py::arg("group"), py::arg("rule"))
       .def("add", &Plan::add, py::arg("group"), py::arg("x"), py::arg("moments"),
            py::arg("penalty"), py::arg("count") = py::none(), py::arg("master") = py::none(),
-           py::arg("selection") = kNoSelection)
+           py::arg("selection") = kNoSelection, py::arg("place") = py::none())
       .def("set_rho", &Plan::set_rho, py::arg("entry"), py::arg("rho"))
       .def("check_overlaps", &Plan::check_overlaps)
       .def("on_device", &Plan::on_device)

@@ -35,14 +35,15 @@ void Plan::set_rule(std::size_t group, const py::object& rule) {
 
 void Plan::add(std::size_t group, const py::object& x, const py::tuple& moments,
                const py::object& penalty, const py::object& count, const py::object& master,
-               int selection) {
+               int selection, std::optional<std::size_t> place) {
   naming("params", entries_.size(), [&] {
     const RuleSpec& rule = *groups_.at(group).rule;
     StepArguments arrays(x, moments, rule, penalty.cast<const PenaltySpec*>(), dtype_);
     if (!entries_.empty()) check_place(arrays.x(), &first());
     if (!master.is_none()) arrays.step_master(master);
     if (stochastic_) arrays.round_stochastically();
-    entries_.push_back({std::move(arrays), group, own_count(count)});
+    const std::size_t known_by = place.value_or(entries_.size());
+    entries_.push_back({std::move(arrays), group, known_by, own_count(count)});
     if (selection != kNoSelection) take_part(selection);
   });
   keep_.append(py::make_tuple(x, moments, penalty, count, master));

@@ -1,6 +1,7 @@
 // Many arrays in one native call: checked once, one job for the pool a step.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,10 +22,11 @@ class Plan {
   void set_rule(std::size_t group, const py::object& rule);
   // count: None, or the array's own count of steps, a float32 in CPU memory that steps advance.
   // Such an array may go without a gradient. master: None, or what is stepped instead of a 16-bit
-  // x. selection: among which elements x's have to be the largest to stay.
+  // x. selection: among which elements x's have to be the largest to stay. place: what random bits
+  // know the array by, its index in the plan where none is given.
   void add(std::size_t group, const py::object& x, const py::tuple& moments,
            const py::object& penalty, const py::object& count, const py::object& master,
-           int selection);
+           int selection, std::optional<std::size_t> place);
   // Of an array that is drawn to levels, from the next step on.
   void set_rho(std::size_t entry, double rho) { entries_.at(entry).arrays.set_rho(rho); }
   // Arrays of different entries must not share memory; called once all are added.
@@ -52,9 +54,19 @@ class Plan {
   };
   struct Entry {
     float* steps() const { return static_cast<float*>(count.array.data); }
+    // Steps of an array with a count. From 2^24 on a float32 counts by ones no more: ours goes on
+    // as long as the array's is its rounding, which nobody else has set then.
+    double taken() const {
+      return static_cast<float>(exact_count) == *steps() ? exact_count : *steps();
+    }
+    void take_step() {
+      exact_count = taken() + 1.0;
+      *steps() = static_cast<float>(exact_count);
+    }
     StepArguments arrays;
-    std::size_t group;
+    std::size_t group, place;
     Borrowed count;  // without data where the array has none of its own
+    double exact_count = 0.0;
   };
   struct Gradient {
     std::size_t entry;

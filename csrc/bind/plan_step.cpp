@@ -86,7 +86,7 @@ py::tuple Plan::step(const py::list& grads, double t, const std::vector<double>&
     run_on_cpu(lent, call, &tasks);
   }
   for (const Gradient& g : lent) {
-    if (float* const steps = entries_[g.entry].steps()) *steps += 1.0F;
+    if (entries_[g.entry].steps()) entries_[g.entry].take_step();
   }
   return py::make_tuple(max_norm > 0.0 ? py::object(py::float_(norm)) : py::none(),
                         statistics ? py::object(statistics_tuple(sums)) : py::none());
@@ -135,11 +135,11 @@ std::vector<Task> Plan::prepared(const std::vector<Gradient>& grads, double t,
   for (const Gradient& g : grads) {
     const Entry& entry = entries_[g.entry];
     const double lr = lrs.empty() ? std::nan("") : lrs.at(entry.group);
-    const double now = entry.steps() ? double(*entry.steps()) + 1.0 : t;
+    const double now = entry.steps() ? entry.taken() + 1.0 : t;
     check_lr(lr);
     tasks.push_back(entry.arrays.task());
     tasks.back().g = g.lent.array.data;
-    tasks.back().narrowing.random = StepArguments::stream(seed_, now, g.entry);
+    tasks.back().narrowing.random = StepArguments::stream(seed_, now, entry.place);
     if (tasks.size() > 1 && now == last && share_step(g.entry, grads[tasks.size() - 2].entry)) {
       static_cast<RuleStep&>(tasks.back()) = tasks[tasks.size() - 2];
     } else {

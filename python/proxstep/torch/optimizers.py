@@ -55,7 +55,8 @@ class ProxSGD(ProxOptimizer):
     master : bool
         Whether 16-bit parameters have float32 masters in the state, which are stepped instead.
     seed : int
-        Of stochastic rounding, from 0 to 2**64 - 1; equal seeds give equal bits.
+        Of stochastic rounding, from 0 to 2**64 - 1. Equal seeds give equal bits, which depend on
+        the step, the parameter's place among all of the optimizer, and the element.
 
     Raises
     ------

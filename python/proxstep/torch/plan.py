@@ -27,11 +27,12 @@ Groups = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Member:
-    """A parameter, its state (the step count and the moments) and the index of its group."""
+    """A parameter and its state: the step count and the moments."""
 
     param: torch.Tensor
     state: dict[str, torch.Tensor]
-    group: int
+    group: int  # its index
+    place: int  # among all parameters of the optimizer, by which random bits know it
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class NativePlan:
                 count,
                 None if master is None else local(master).detach(),
                 selection=self._selections.number(penalty),
+                place=member.place,
             )
         except (TypeError, ValueError) as error:
             raise type(error)(self._named(str(error))) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,11 +68,12 @@ class Plans:
         self.flush(state)  # under the old terms
         dense: dict[tuple[Any, bool], list[Member]] = {}
         by_rows: dict[Any, RowPlan] = {}
+        places = itertools.count()
         for index, group in enumerate(terms.groups):
-            for p in group["params"]:
+            for p, place in zip(group["params"], places, strict=False):
                 if p.grad is None and p not in state:
                     continue
-                member = Member(p, self._owner.state_of(p, group), index)
+                member = Member(p, self._owner.state_of(p, group), index, place)
                 if takes_rows(p, group) or (p.grad is None and p in self._by_rows):
                     by_rows[p] = self._row_plan(member, terms)
                 else:

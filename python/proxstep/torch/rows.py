@@ -5,6 +5,7 @@ A row that is left out makes up for its steps later, with the bits of a row that
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -70,6 +71,7 @@ class RowPlan:
         self._euclidean = is_euclidean(self._metric)
         self._sign = -1.0 if group["maximize"] else 1.0
         self._moments = self._present_moments()
+        self._count = float(member.state["step"])
         self._remember()
 
     def _present_moments(self) -> list[Any]:
@@ -103,7 +105,7 @@ class RowPlan:
         if moved:
             param = self._member.param
             state = self._terms.state_of(param, self._group)  # in the parameter's dtype
-            self._member = Member(param, state, self._member.group)
+            self._member = dataclasses.replace(self._member, state=state)
             self._moments = self._present_moments()
             with self._named():
                 self._core.rebind(*self._arrays(), self._euclidean)
@@ -113,8 +115,7 @@ class RowPlan:
 
     def move(self, member: Member, terms: Terms) -> bool:
         """Go on under other terms, with no row waiting; False where that takes a new plan."""
-        counts = int(member.state["step"]) == self._core.now  # nobody has set it
-        if not counts or terms.rules[member.group].name != self._rule.name:
+        if not self._counts(member) or terms.rules[member.group].name != self._rule.name:
             return False
         self._take(member, terms)
         with self._named():
@@ -124,10 +125,14 @@ class RowPlan:
     def take_rules(self, rules: list[Rule]) -> bool:
         """Go on with other settings; False where that takes a new plan."""
         new = rules[self._member.group]
-        counts = int(self._member.state["step"]) == self._core.now  # nobody has set it
-        if counts and new.name == self._rule.name:
+        goes_on = self._counts(self._member) and new.name == self._rule.name
+        if goes_on:
             self._rule = new
-        return counts and new.name == self._rule.name
+        return goes_on
+
+    def _counts(self, member: Member) -> bool:
+        """Whether nobody else has set the count of steps, which from 2^24 on is a rounded one."""
+        return float(member.state["step"]) == self._count
 
     def gather(self) -> bool:
         """Look at the gradient; False where it is dense and all rows are to be stepped.
@@ -183,7 +188,7 @@ class RowPlan:
         self._follow()
         with self._named("the gradient of "):
             self._step(*self._lent(), self._sign * scale)
-        self._member.state["step"] += 1
+        self._count = float(self._member.state["step"].fill_(self._core.now))
         self._tell()
 
     def _lent(self) -> tuple[Any, Any]:

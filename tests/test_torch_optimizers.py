@@ -255,17 +255,6 @@ def test_what_moves_is_followed(name, move):
     cases.assert_equal(mine, theirs)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_gradients_of_another_layout_are_brought_into_the_parameters(dtype):
-    """A convolution in channels-last memory whose gradient is not."""
-    plain = torch.nn.Parameter(torch.randn(4, 3, 2, 2).to(getattr(torch, dtype)))
-    last = torch.nn.Parameter(plain.detach().to(memory_format=torch.channels_last))
-    for p in (plain, last):
-        cases.train([p], cases.make("AdamW", [p], penalty=ps.L1(0.1)), 3)
-    assert not last.is_contiguous()
-    assert torch.equal(plain, last)
-
-
 def test_a_compiled_model_trains_as_it_does_uncompiled():
     mine, theirs = cases.digits_mlp(), cases.digits_mlp()
     ours = cases.make("AdamW", mine.parameters(), penalty=ps.L1(0.02))

@@ -18,6 +18,7 @@ from ..rules import Rule
 from ..selections import Selections
 from ..step import is_euclidean
 from ..top_k import TopK
+from .gradients import laid_out
 from .inputs import local, name_of, penalty_of
 
 __all__ = ["Groups", "Member", "NativePlan", "Terms"]
@@ -184,12 +185,12 @@ class NativePlan:
 
     def _lay_out(self) -> bool:
         """Bring gradients into the memory order of their parameters; whether any was not."""
-        found = False
-        for k, member in enumerate(self._members):
-            p, g = local(member.param), self._grads[k]
-            if g is not None and _differs_in_layout_alone(p, g):
-                self._grads[k], found = torch.empty_like(p).copy_(g), True
-        return found
+        given = self._grads
+        self._grads = [
+            None if grad is None else laid_out(local(param), grad)
+            for param, grad in zip(self._params, given, strict=True)
+        ]
+        return any(a is not b for a, b in zip(given, self._grads, strict=True))
 
     def _named(self, message: str) -> str:
         def name(match: re.Match[str]) -> str:
@@ -197,8 +198,3 @@ class NativePlan:
             return own if match[1] == "params" else f"the gradient of {own}"
 
         return re.sub(r"(grads|params)\[(\d+)\]", name, message)
-
-
-def _differs_in_layout_alone(p: Any, g: Any) -> bool:
-    same = g.dtype == p.dtype and g.shape == p.shape and g.device == p.device
-    return same and g.layout is torch.strided and g.stride() != p.stride()

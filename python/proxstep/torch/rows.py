@@ -17,6 +17,7 @@ from ..annealing import Annealed
 from ..rules import Rule
 from ..step import is_euclidean
 from ..top_k import TopK
+from .gradients import dense_rows, laid_out
 from .inputs import name_of, penalty_of
 from .plan import Member, Terms, tell_autograd
 
@@ -48,6 +49,7 @@ class RowPlan:
 
     def __init__(self, member: Member, terms: Terms) -> None:
         self._check_precision(member, terms)
+        self._grad: Any = None
         self._take(member, terms)
         taken = int(member.state["step"])
         with self._named():
@@ -139,24 +141,26 @@ class RowPlan:
 
         Rows that a sparse one names twice are added up.
         """
-        grad = self._member.param.grad
-        if grad is None:
+        self._grad = self._member.param.grad
+        if self._grad is None:
             return True
-        if grad.is_sparse and not grad.is_coalesced():
-            self._member.param.grad = grad.coalesce()
+        if not self._grad.is_sparse:
+            self._grad = laid_out(self._member.param, self._grad)
+        elif not self._grad.is_coalesced():
+            self._grad = self._member.param.grad = self._grad.coalesce()
         return takes_rows(self._member.param, self._group)
 
     def let_go(self) -> None:
-        """Keep no gradient, which this kind of plan never does."""
+        """Forget the gradient."""
+        self._grad = None
 
     def ask_schedules(self) -> None:
         """Ask nothing: what has a schedule is not stepped by rows."""
 
     def gradients(self) -> Iterator[tuple[Member, torch.Tensor]]:
         """Return the parameter and its gradient, if there is one; a sparse one's values."""
-        grad = self._member.param.grad
-        if grad is not None:
-            yield self._member, grad.values() if grad.is_sparse else grad
+        if self._grad is not None:
+            yield self._member, self._lent()[1]
 
     def grad_norm(self) -> float:
         """Norm of the gradient."""
@@ -170,7 +174,7 @@ class RowPlan:
         TypeError, ValueError
             For a gradient that does not fit, with the parameter's name.
         """
-        if self._member.param.grad is not None:
+        if self._grad is not None:
             self._follow()
             with self._named("the gradient of "):
                 self._core.check(*self._lent(), self._sign * scale)
@@ -183,7 +187,7 @@ class RowPlan:
         TypeError, ValueError
             For a gradient that does not fit, with the parameter's name; nothing has changed then.
         """
-        if self._member.param.grad is None:
+        if self._grad is None:
             return
         self._follow()
         with self._named("the gradient of "):
@@ -193,14 +197,7 @@ class RowPlan:
 
     def _lent(self) -> tuple[Any, Any]:
         """Return which rows have a gradient, None for all, and their gradients."""
-        grad = self._member.param.grad
-        if not grad.is_sparse:
-            return None, grad
-        if grad.sparse_dim() != 1:
-            raise TypeError(
-                f"{grad.sparse_dim()} of its dimensions are sparse; 1 is served, the rows"
-            )
-        return grad.indices()[0], grad.values()
+        return dense_rows(self._grad) if self._grad.is_sparse else (None, self._grad)
 
     def _step(self, indices: Any, values: Any, scale: float) -> None:
         if indices is None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import io
+import pickle
 from typing import Any
 
 import proxstep as ps
@@ -128,8 +131,6 @@ def test_all_rows_are_brought_up_before_they_are_forgotten():
 
 @pytest.mark.parametrize("how", ["state", "module", "pickle"])
 def test_saving_brings_all_rows_up(how):
-    import pickle
-
     tables, optimizers = both("AdamW", penalty=PENALTIES["L1"])
     for table, optimizer in zip(tables, optimizers, strict=True):
         learn(table, optimizer, range(9))
@@ -140,6 +141,48 @@ def test_saving_brings_all_rows_up(how):
     else:
         pickle.dumps(optimizers[0])
     assert torch.equal(tables[0].weight, tables[1].weight)
+
+
+def through_torch_save(module: Any) -> Any:
+    file = io.BytesIO()
+    torch.save(module, file)
+    assert file.tell() < 3 * 4 * ROWS * WIDTH  # the optimizer's moments are not in it
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+COPIES = {
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda module: pickle.loads(pickle.dumps(module)),
+    "torch.save": through_torch_save,
+}
+
+
+@pytest.mark.parametrize("way", COPIES)
+def test_a_followed_module_is_copied_and_saved_whole(way):
+    """The copy stands by itself: reading or saving it does not touch what it was made from."""
+    (table, plain), optimizers = both("AdamW", penalty=PENALTIES["L1"])
+    learn(table, optimizers[0], range(6))
+    learn(plain, optimizers[1], range(6))
+    optimizers[0].flush()
+    other = COPIES[way](table)
+    assert torch.equal(other.weight, plain.weight)
+    learn(table, optimizers[0], range(6, 9))
+    waiting = table.weight.detach().clone()
+    other(torch.arange(ROWS))
+    other.state_dict()
+    assert torch.equal(table.weight, waiting)
+    second = cases.make("AdamW", other.parameters(), penalty=PENALTIES["L1"])
+    second.load_state_dict(optimizers[1].state_dict())
+    second.follow(other)
+    learn(other, second, range(6, 12))
+    learn(plain, optimizers[1], range(6, 12))
+    assert torch.equal(other(torch.arange(ROWS)), plain(torch.arange(ROWS)))
+
+
+def test_a_saved_module_is_loaded_where_this_package_is_not():
+    (table, _), _ = both("AdamW", penalty=PENALTIES["L1"])
+    assert b"proxstep" not in pickle.dumps(table)
 
 
 def test_a_restored_run_goes_on_with_rows():

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 
 from ..rules import Rule
+from .following import Hook
 from .inputs import check_group, check_selections, check_whole, name_of
 from .options import PROGRAM, WHOLE, Options, split_options
 from .plan import NativePlan
@@ -173,8 +174,8 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
     def flush(self) -> None:
         """Bring all rows to the present that sparse gradients or `skip_zero_rows` left behind.
 
-        To be called before the parameters are looked at: evaluated without `follow`, saved, or
-        counted. `state_dict` does it by itself.
+        To be called before the parameters are looked at: evaluated without `follow`, saved, copied
+        or counted. `state_dict` does it by itself.
         """
         self._plans.flush(self.state)
 
@@ -187,15 +188,15 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         ----------
         embedding : torch.nn.Embedding or torch.nn.EmbeddingBag
             Its first argument has the indices. Its ``state_dict`` brings all rows to the present.
+            A copy of it, or one that was pickled, is to be followed anew.
         """
+        embedding.register_forward_pre_hook(Hook(self._catch_up), with_kwargs=True)
+        embedding.register_state_dict_pre_hook(Hook(lambda *_: self.flush()))
 
-        def catch_up(module: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-            plan = self._plans.of_rows(module.weight)
-            if plan is not None and plan.is_of(self.state.get(module.weight)):
-                plan.catch_up(arguments[0] if arguments else keywords["input"])
-
-        embedding.register_forward_pre_hook(catch_up, with_kwargs=True)
-        embedding.register_state_dict_pre_hook(lambda *_: self.flush())
+    def _catch_up(self, module: Any, given: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        plan = self._plans.of_rows(module.weight)
+        if plan is not None and plan.is_of(self.state.get(module.weight)):
+            plan.catch_up(given[0] if given else keywords["input"])
 
     def _form(self, group: Mapping[str, Any]) -> StateForm:
         return StateForm(self._make_rule(group), self.moment_names, self.whole.precision)

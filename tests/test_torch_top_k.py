@@ -98,6 +98,27 @@ def test_what_has_no_gradient_is_neither_counted_nor_changed(name):
     assert density(params[1:]) == 0.5
 
 
+@pytest.mark.parametrize("name", cases.RULES)
+@pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
+@pytest.mark.parametrize("first", [True, False])
+def test_what_is_frozen_at_a_rate_of_zero_is_neither_counted_nor_changed(name, metric, first):
+    """The others step as without it, whatever a step of length zero makes of scores."""
+    ended = []
+    for beside in (True, False):
+        frozen, moving = matrices()[0], matrices()[1:]
+        groups = [{"params": [frozen], "lr": 0.0}] if beside else []
+        groups.insert(len(groups) if first else 0, {"params": moving})
+        h = ps.TopK(0.5, scope="global")
+        optimizer = cases.make(name, groups, penalty=h, metric=metric)
+        for seed in range(3):
+            cases.set_gradients([*moving, frozen], seed)
+            optimizer.step()
+        assert torch.equal(frozen, matrices()[0])
+        ended.append(moving)
+    cases.assert_equal(*ended)
+    assert density(ended[0]) == 0.5
+
+
 @scopes
 @pytest.mark.parametrize("name", ["momentum", "AdamW"])
 def test_a_schedule_goes_on_with_a_restored_state(name, scope):

@@ -104,9 +104,11 @@ void rank_at_rest(Task* tasks, std::size_t count, bool rates_on_device) {
   };
   for (std::size_t k = 0; k < count; ++k) {
     Task& t = tasks[k];
-    if (!t.rule_steps || t.step != 0.0) continue;
+    if (t.step != 0.0) continue;
     const bool selects = t.selection != kNoSelection && !rates_on_device;
-    if (t.nm.given() || (selects && !moves(t.selection))) {
+    if (selects && moves(t.selection)) {
+      t.selection = kNoSelection;
+    } else if (t.rule_steps && (t.nm.given() || selects)) {
       t.rule_steps = false;
       t.euclidean = true;
     }

@@ -41,8 +41,9 @@ class StepArguments {
 };
 
 // With steps of length 0 nothing moves, and all scores would be infinite: what a selection or N:M
-// sparsity keeps is then told by magnitudes, unless other arrays of a selection move. Where rates
-// lie on a device, what a selection does is told there.
+// sparsity keeps is then told by magnitudes. But where other arrays of a selection move, those at
+// rest take no part in it: they are frozen. Where rates lie on a device, what a selection does is
+// told there.
 void rank_at_rest(Task* tasks, std::size_t count, bool rates_on_device = false);
 
 // Runs where x lies; on the CPU without the GIL where that pays.

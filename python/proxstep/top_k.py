@@ -46,7 +46,8 @@ class TopK(Projection):
         For optimizers: select in each array (tensor) on its own, or once among all the arrays of
         all groups that bear this very object. Then k counts in all of them together, and ties stay
         in the order of the arrays. An array that a step leaves out, as those of `proxstep.torch`
-        leave out parameters without a gradient, neither counts nor changes in it.
+        leave out parameters without a gradient, neither counts nor changes in it; nor does one at a
+        learning rate of 0 beside others that move. While all are at 0, magnitudes tell.
     schedule : callable, optional
         For steps: what replaces k at update 0, 1, 2, ..., again an int or a float; see
         `schedules.CubicRamp`. The update is the number of steps that the optimizer or the state

@@ -21,6 +21,7 @@ class Hook:
         self._call = call
 
     def __call__(self, *given: Any) -> None:
+        """Do what it is there for."""
         self._call(*given)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -79,7 +79,8 @@ class ProxSGD(ProxOptimizer):
     look at the parameters: then the bits are those of dense gradients.
 
     `TopK` gives the density exactly: in each parameter, or with ``scope="global"`` in
-    all that bear this very object, and that have `min_ndim` dimensions and a gradient, together.
+    all that bear this very object, and that have `min_ndim` dimensions and a gradient, together;
+    those at a learning rate of 0 beside others that move are frozen, and neither count nor change.
     Its schedule is asked for the number of steps that these have taken before, the largest of their
     counts, and so goes on with a restored state. It is refused where rows are stepped by
     themselves, for the shards of a DTensor, and for one global object going both up and down.

@@ -45,6 +45,42 @@ def test_a_group_cannot_set_what_holds_for_all(setting):
         cases.make("AdamW", [{"params": cases.tensors(), **setting}])
 
 
+MISSPELT = {"penalti": "penalty", "Penalty": "penalty", "weightdecay": "weight_decay", "LR": "lr"}
+MISSPELT |= {"beta": "betas", "metrics": "metric", "min_dim": "min_ndim", "max_norms": "max_norm"}
+
+
+@pytest.mark.parametrize("key", MISSPELT)
+@pytest.mark.parametrize("late", [False, True])
+def test_a_misspelt_setting_of_a_group_is_refused(key, late):
+    """torch ignores it."""
+    group = {"params": cases.tensors()[1:], key: 0.1}
+    with refused(TypeError, f"{key!r}; did you mean {MISSPELT[key]!r}"):
+        if late:
+            cases.make("AdamW", cases.tensors()[:1]).add_param_group(group)
+        else:
+            cases.make("AdamW", [group])
+
+
+@each
+def test_what_others_note_in_groups_stays(name):
+    """Schedulers in all their kinds, frameworks, and the groups of another optimizer."""
+    notes = ["initial_lr", "max_lr", "min_lr", "swa_lr", "base_momentum", "max_momentum", "name"]
+    notes += ["lr_scale", "lr_mult", "wd_mult", "lr_multiplier", "wd_multiplier", "layer_decay"]
+    notes += ["is_last_layer", "fix_step", "decoupled_weight_decay"]
+    noted = dict.fromkeys(notes, 0.7)
+    groups = [{"params": cases.tensors(), **noted}]
+    optimizer = cases.make(name, groups)
+    assert optimizer.param_groups[0].items() >= noted.items()
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert optimizer.param_groups[0].items() >= noted.items()
+    for torchs in (torch.optim.AdamW, torch.optim.SGD, torch.optim.Adagrad, torch.optim.RMSprop):
+        theirs = torchs(cases.tensors(), lr=0.01)
+        torch.optim.lr_scheduler.LambdaLR(theirs, lambda k: 0.9**k)
+        own = optimizer.defaults.keys()
+        for group in theirs.param_groups:
+            cases.make(name, [{k: v for k, v in group.items() if k not in own}])
+
+
 @pytest.mark.filterwarnings("ignore:optimizer contains a parameter group with duplicate")
 def test_a_tied_weight_is_listed_once():
     p = cases.tensors()[0]

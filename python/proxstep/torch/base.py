@@ -14,7 +14,7 @@ import torch
 from ..rules import Rule
 from .following import Hook
 from .inputs import check_group, check_selections, check_whole, name_of
-from .options import PROGRAM, WHOLE, Options, split_options
+from .options import PROGRAM, Options, check_keys, split_options
 from .plan import NativePlan
 from .plans import Owner, Plans
 from .rows import RowPlan
@@ -67,16 +67,17 @@ class ProxOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # torch is no
         Parameters
         ----------
         param_group : dict
-            "params", and what differs from the defaults: "penalty", "lr" and the others.
+            "params", and what differs from the defaults: "penalty", "lr" and the others. Keys that
+            are no settings are kept, as by torch.
 
         Raises
         ------
         TypeError, ValueError
-            For settings out of their range and for parameters that cannot be stepped: complex,
-            not dense, or of a shape that the penalty does not fit. The group is not added then.
+            For settings out of their range or misspelt, and for parameters that cannot be stepped:
+            complex, not dense, or of a shape that the penalty does not fit. The group is not added.
         """
-        for name in set(WHOLE) & param_group.keys():
-            raise ValueError(f"{name} is a setting of the whole optimizer, not of a group")
+        if isinstance(param_group, dict):  # or torch refuses it
+            check_keys(param_group, self.defaults)
         super().add_param_group(param_group)
         try:
             check_selections(self.param_groups)

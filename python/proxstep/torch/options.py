@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
@@ -13,7 +14,7 @@ from ..rules import Moments
 from ..step import Metric
 from ..top_k import TopK
 
-__all__ = ["GROUP_DEFAULTS", "PROGRAM", "WHOLE", "Options", "Whole", "split_options"]
+__all__ = ["GROUP_DEFAULTS", "PROGRAM", "WHOLE", "Options", "Whole", "check_keys", "split_options"]
 
 Nonfinite = Literal["ignore", "raise", "skip"]
 _HOW = ("foreach", "fused")  # how torch computes a step: the native one is both
@@ -27,6 +28,7 @@ GROUP_DEFAULTS: dict[str, Any] = {
     "skip_zero_rows": False,
 }
 PROGRAM = ("penalty", "metric", "min_ndim", "skip_zero_rows")  # not in a state
+_MISSPELT = 0.85  # of difflib's likeness: "layer_decay" and "lr_decay" have 0.84
 WHOLE = ("max_norm", "nonfinite", "moments", "rounding", "master", "seed")
 
 
@@ -61,6 +63,29 @@ class Whole:
             raise ValueError(
                 f"nonfinite is {self.nonfinite!r}; {nearest(str(self.nonfinite), _NONFINITE)}"
             )
+
+
+def check_keys(group: Mapping[str, Any], settings: Iterable[str]) -> None:
+    """Raise for keys of a new group that look like a misspelt setting.
+
+    Others are left to whoever reads them, as by torch: schedulers and frameworks note "initial_lr",
+    "max_momentum", "name", "lr_scale" and the like in groups.
+
+    Raises
+    ------
+    TypeError
+        For a key that is nearly a setting's name.
+    ValueError
+        For a setting of the whole optimizer.
+    """
+    for name in WHOLE:
+        if name in group:
+            raise ValueError(f"{name} is a setting of the whole optimizer, not of a group")
+    known = {*settings, *WHOLE, "params", "param_names"}
+    for name in group.keys() - known:
+        close = difflib.get_close_matches(str(name).lower(), known, n=1, cutoff=_MISSPELT)
+        if close:
+            raise TypeError(f"a group has no setting {name!r}; did you mean {close[0]!r}?")
 
 
 def split_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], Whole]:

@@ -130,6 +130,33 @@ def test_odd_steps_to_rounding(name, share, tilt, kind):
         np.testing.assert_allclose(x.astype(np.longdouble), want, rtol=1e-13)
 
 
+ODD_ONES = {
+    "no step": lambda z, s: (z, 0.0),
+    "the longest step": lambda z, s: (z, 1e6 * s),
+    "the shortest step": lambda z, s: (z, 1e-6 * s),
+    "nearly all of the norm": lambda z, s: (1e5 * z, s),
+    "all of the pull": lambda z, s: (1e3 * z, 1e-5 * s),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_ONES)
+@pytest.mark.parametrize("n", [3, 17, 30, 33])
+@pytest.mark.parametrize("share", [1e-7, 0.03, 0.7])
+@pytest.mark.parametrize(("dtype", "rtol"), [("float64", 1e-13), ("float32", 5e-6)])
+def test_an_odd_element_counts_wherever_it_lies(odd, n, share, dtype, rtol):
+    """In every lane, and in the ragged end of the lanes alone."""
+    z, s = normal((n, n), dtype, seed=78), steps_for((n, n), dtype, 0.4)
+    for k in range(n):
+        z[k, k], s[k, k] = ODD_ONES[odd](z[k, k], s[k, k])
+    pull = np.linalg.norm(z[:, None] / np.where(s > 0, s, 1)[:, None], axis=-1)
+    lam = share * float(np.median(pull))
+    x = ps.prox(z, ps.Group(ps.L1(lam), "rows"), step=s)
+    want = by_bisection("L1", {"lam": lam}, z, s)
+    near = np.abs(np.linalg.norm(want.astype(float), axis=1)) > 1e-3 * np.linalg.norm(z, axis=1)
+    assert near.any()
+    np.testing.assert_allclose(x[near].astype(np.longdouble), want[near], rtol=rtol)
+
+
 @pytest.mark.parametrize("size", [2.0**-1000, 2.0**-500, 2.0**500, 2.0**1000])
 @pytest.mark.parametrize(
     ("scaled", "plain"),

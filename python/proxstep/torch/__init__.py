@@ -12,9 +12,10 @@
 
 from .base import ProxOptimizer
 from .compaction import CompactAttention, CompactionError, CompactionSummary, compact
-from .optimizers import ProxAdagrad, ProxAdamW, ProxRDA, ProxSGD
+from .optimizers import ProxAdagrad, ProxAdamW, ProxRDA
 from .report import SparsityReport, TensorSparsity, sparsity_report
 from .semi_structured import to_semi_structured
+from .sgd import ProxSGD
 
 __all__ = [
     "CompactAttention",

@@ -15,9 +15,8 @@ from .checkpoints import Checkpointed
 from .following import Hook
 from .inputs import check_group, check_selections, check_whole, name_of
 from .options import Options, check_keys, split_options
-from .plan import NativePlan
 from .plans import Owner, Plans
-from .rows import RowPlan
+from .step_plan import StepPlan
 
 __all__ = ["ProxOptimizer"]
 
@@ -136,7 +135,7 @@ class ProxOptimizer(Checkpointed):
             for plan in plans:
                 plan.let_go()
 
-    def _step_together(self, plans: Sequence[NativePlan | RowPlan], scale: float) -> None:
+    def _step_together(self, plans: Sequence[StepPlan], scale: float) -> None:
         """Step all plans, or none: whatever may be refused is looked at before anything moves."""
         max_norm = self.whole.max_norm
         clips = len(plans) == 1 and plans[0].clips
@@ -157,7 +156,7 @@ class ProxOptimizer(Checkpointed):
         for plan in plans:
             plan.step(scale, max_norm)
 
-    def _refuse_nonfinite(self, plans: Iterable[NativePlan | RowPlan]) -> None:
+    def _refuse_nonfinite(self, plans: Iterable[StepPlan]) -> None:
         found = [m.param for plan in plans for m, grad in plan.gradients() if not _is_finite(grad)]
         if self.whole.nonfinite == "raise" or not found:
             name = name_of(self.param_groups, found[0]) if found else "all parameters together"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import torch
+from typing_extensions import override
 
 from .. import _core
 from ..annealing import Annealed
-from ..precision import Precision
 from ..quantize import Quantize
 from ..rules import Rule
 from ..selections import Selections
@@ -20,36 +19,9 @@ from ..step import is_euclidean
 from ..top_k import TopK
 from .gradients import laid_out
 from .inputs import local, name_of, penalty_of
+from .step_plan import Member, StepPlan, Terms
 
-__all__ = ["Groups", "Member", "NativePlan", "Terms"]
-
-Groups = Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Member:
-    """A parameter and its state: the step count and the moments."""
-
-    param: torch.Tensor
-    state: dict[str, torch.Tensor]
-    group: int  # its index
-    place: int  # among all parameters of the optimizer, by which random bits know it
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What all plans of an optimizer share: the parameter groups, their rules, the precision."""
-
-    groups: Groups
-    rules: Sequence[Rule]
-    precision: Precision
-    names: Mapping[str, str]  # of moments, of the core -> of torch's optimizers
-    state_of: Callable[[Any, Any], dict[str, Any]]  # a parameter's, in the form it needs now
-
-    def moments(self, member: Member) -> list[Any]:
-        """Return a member's moments in the order of its rule."""
-        moments = self.rules[member.group].moments
-        return [member.state[self.names.get(moment, moment)] for moment in moments]
+__all__ = ["NativePlan"]
 
 
 def tell_autograd(params: Sequence[torch.Tensor]) -> None:
@@ -57,7 +29,7 @@ def tell_autograd(params: Sequence[torch.Tensor]) -> None:
     torch.autograd.graph.increment_version(params)
 
 
-class NativePlan:
+class NativePlan(StepPlan):
     """One native call that steps all members.
 
     Parameters
@@ -113,8 +85,8 @@ class NativePlan:
             return 0
         return int(max(float(count) for count in self._counts[id(penalty)]))
 
+    @override
     def take_rules(self, rules: list[Rule]) -> bool:
-        """Go on with other settings; False where a rule is now of another kind."""
         if any(old.name != new.name for old, new in zip(self._rules, rules, strict=True)):
             return False
         for index, new in enumerate(rules):
@@ -123,51 +95,35 @@ class NativePlan:
         self._rules = list(rules)
         return True
 
+    @override
     def gather(self) -> bool:
-        """Look at the gradients; False where one is sparse, which takes another plan."""
         self._grads = [param.grad for param in self._params]
         if self._are_sharded:
             self._grads = [None if grad is None else local(grad) for grad in self._grads]
         return not any(grad is not None and grad.is_sparse for grad in self._grads)
 
+    @override
     def gradients(self) -> Iterator[tuple[Member, torch.Tensor]]:
-        """Members that have a gradient, and it."""
         for member, grad in zip(self._members, self._grads, strict=True):
             if grad is not None:
                 yield member, grad
 
+    @override
     def let_go(self) -> None:
-        """Forget the gradients."""
         self._grads = []
 
-    def grad_norm(self) -> float:
-        """Global norm of the gradients."""
-        return _core.global_norm([grad for _, grad in self.gradients()])
-
+    @override
     def ask_schedules(self) -> None:
-        """Ask each schedule once what it says of this step."""
         self._keep = self._selections.kept(self._taken) if self._selections else []
         if self._annealed:
             self._annealed.set(self._core, self._taken)
 
+    @override
     def check(self, scale: float) -> None:
-        """Raise what `step` would, and change nothing.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For gradients that do not fit, with the parameter's name.
-        """
         self._hand_over(lambda: self._core.check(self._grads, self._sign * scale, self._keep))
 
+    @override
     def step(self, scale: float, max_norm: float | None) -> None:
-        """Step all members whose gradient, as gathered, is not None.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For gradients that do not fit, with the parameter's name; nothing has changed then.
-        """
         scale, limit = self._sign * scale, 0.0 if max_norm is None else max_norm
         self._hand_over(
             lambda: self._core.step(self._grads, 0.0, [], scale, limit, False, keep=self._keep)

@@ -13,8 +13,9 @@ from ..precision import Precision
 from ..rules import Rule
 from .footing import Footing
 from .inputs import check_selections
-from .plan import Member, NativePlan, Terms
+from .plan import NativePlan
 from .rows import RowPlan, takes_rows
+from .step_plan import Member, StepPlan, Terms
 
 __all__ = ["Owner", "Plans"]
 
@@ -37,7 +38,7 @@ class Plans:
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
-        self._plans: list[NativePlan | RowPlan] = []
+        self._plans: list[StepPlan] = []
         self._by_rows: dict[Any, RowPlan] = {}  # of a parameter
         self._footing: Footing | None = None  # what the plans stand on
         self._rules: list[tuple[list[Any], Rule]] = []  # of the last step, with their settings

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import torch
+from typing_extensions import override
 
 from .. import _core
 from ..annealing import Annealed
@@ -19,7 +20,8 @@ from ..step import is_euclidean
 from ..top_k import TopK
 from .gradients import dense_rows, laid_out
 from .inputs import name_of, penalty_of
-from .plan import Member, Terms, tell_autograd
+from .plan import tell_autograd
+from .step_plan import Member, StepPlan, Terms
 
 __all__ = ["RowPlan", "takes_rows"]
 
@@ -31,7 +33,7 @@ def takes_rows(param: Any, group: Any) -> bool:
     return bool(group["skip_zero_rows"]) and penalty_of(group, param) is not None
 
 
-class RowPlan:
+class RowPlan(StepPlan):
     """Steps the rows of one parameter that have a gradient.
 
     Parameters
@@ -124,8 +126,8 @@ class RowPlan:
             self._core.rebind(*self._arrays(), self._euclidean)
         return True
 
+    @override
     def take_rules(self, rules: list[Rule]) -> bool:
-        """Go on with other settings; False where that takes a new plan."""
         new = rules[self._member.group]
         goes_on = self._counts(self._member) and new.name == self._rule.name
         if goes_on:
@@ -136,6 +138,7 @@ class RowPlan:
         """Whether nobody else has set the count of steps, which from 2^24 on is a rounded one."""
         return float(member.state["step"]) == self._count
 
+    @override
     def gather(self) -> bool:
         """Look at the gradient; False where it is dense and all rows are to be stepped.
 
@@ -150,43 +153,24 @@ class RowPlan:
             self._grad = self._member.param.grad = self._grad.coalesce()
         return takes_rows(self._member.param, self._group)
 
+    @override
     def let_go(self) -> None:
-        """Forget the gradient."""
         self._grad = None
 
-    def ask_schedules(self) -> None:
-        """Ask nothing: what has a schedule is not stepped by rows."""
-
+    @override
     def gradients(self) -> Iterator[tuple[Member, torch.Tensor]]:
-        """Return the parameter and its gradient, if there is one; a sparse one's values."""
         if self._grad is not None:
             yield self._member, self._lent()[1]
 
-    def grad_norm(self) -> float:
-        """Norm of the gradient."""
-        return _core.global_norm([grad for _, grad in self.gradients()])
-
+    @override
     def check(self, scale: float) -> None:
-        """Raise what `step` would, and change nothing.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For a gradient that does not fit, with the parameter's name.
-        """
         if self._grad is not None:
             self._follow()
             with self._named("the gradient of "):
                 self._core.check(*self._lent(), self._sign * scale)
 
+    @override
     def step(self, scale: float, max_norm: float | None) -> None:
-        """Step the rows that have a gradient.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For a gradient that does not fit, with the parameter's name; nothing has changed then.
-        """
         if self._grad is None:
             return
         self._follow()

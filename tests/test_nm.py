@@ -86,6 +86,21 @@ def test_steps_of_zero(dtype: str, z: list[float], s: list[float], n: int) -> No
     assert_same_bits(ps.prox(point, ps.NM(n, 4), own), keep_n_of_m(point, n, 4, own))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("ulps", [0, 1, 100, 2**10])
+def test_two_of_four_among_near_ties(dtype: str, ulps: int) -> None:
+    """Second and third of one block of a tile lie as close as that: the rounded scores tell."""
+    z = normal((500, 512), dtype, seed=31)
+    z[z == 0] = 1
+    s = 10 ** np.random.default_rng(32).uniform(-1, 1, z.shape).astype(dtype)
+    z[:, 100] = 99
+    z[:, 101] = 0.01
+    z[:, 103] = np.abs(z[:, 102]) * np.sqrt(s[:, 103] / s[:, 102])
+    z[:, 103] += ulps * np.spacing(z[:, 103])
+    stays = keep_n_of_m(z / np.sqrt(s), 2, 4) != 0
+    assert_same_bits(ps.prox(z, ps.NM(2, 4), step=s), np.where(stays, z, z.dtype.type(0)))
+
+
 def test_every_nan_counts_the_same() -> None:
     bits = np.array([0x7F800001, 0xFFFFFFFF, 0x7FC00000, 0x7F800000], np.uint32)
     x = ps.NM(2, 4).prox(bits.view(np.float32))

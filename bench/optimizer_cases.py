@@ -28,12 +28,18 @@ ADAM_BYTES = 28  # an element: parameter and two moments read and written, gradi
 
 @dataclass(frozen=True)
 class Form:
-    """Options of a ProxAdamW, and how many times as long as AdamW(fused) it may take."""
+    """Options of a ProxAdamW, and how many times as long as AdamW(fused) it may take.
+
+    A selection begins where the step before it ended, which the steps of other contestants on its
+    parameters would undo: it has a model of its own. There it learns slowly: constant gradients
+    make steps of one length, and where these alone decide, millions of elements nearly tie.
+    """
 
     options: Mapping[str, Any] = field(default_factory=dict)
     at_most: float | Mapping[str, float] = field(default_factory=dict)  # or by model
     bytes_each: int = ADAM_BYTES
     shares_moments: bool = True
+    own_model: bool = False
 
     def bound(self, gpt: GPT) -> float | None:
         return self.at_most.get(gpt.name) if isinstance(self.at_most, Mapping) else self.at_most
@@ -41,7 +47,7 @@ class Form:
 
 LASSO = ps.L1(LAM)
 GROUP_LASSO = ps.Group(LASSO, over="rows")
-TENTH = ps.TopK(0.1, scope="global")
+TENTH = {"penalty": ps.TopK(0.1, scope="global"), "lr": 0.01 * LR}
 EUCLIDEAN = {"metric": "euclidean"}
 # One line each; the rest of the report follows.
 FORMS = {
@@ -51,14 +57,15 @@ FORMS = {
     ROWS: Form({"penalty": GROUP_LASSO}, 1.3),
     ROWS_EUCLIDEAN: Form({"penalty": GROUP_LASSO, **EUCLIDEAN}, 1.3),
     NM: Form({"penalty": ps.NM(2, 4)}, 1.5),
-    TOP_K: Form({"penalty": TENTH}, 2.0),
-    TOP_K_EUCLIDEAN: Form({"penalty": TENTH, **EUCLIDEAN}, 2.0),
+    TOP_K: Form(TENTH, 2.0, own_model=True),
+    TOP_K_EUCLIDEAN: Form({**TENTH, **EUCLIDEAN}, 2.0, own_model=True),
     NARROW: Form({"penalty": LASSO, "moments": "bfloat16"}, {LARGE.name: 0.85}, 20, False),
 }
 
 
 def prox_adamw(model: Model, form: Form) -> ProxAdamW:
-    optimizer = ProxAdamW(model.groups(), lr=LR, betas=BETAS, eps=EPS, **form.options)
+    settings = {"lr": LR, "betas": BETAS, "eps": EPS, **form.options}
+    optimizer = ProxAdamW(model.groups(), **settings)
     if form.shares_moments:
         model.lend_moments(optimizer)
     return optimizer
@@ -66,7 +73,8 @@ def prox_adamw(model: Model, form: Form) -> ProxAdamW:
 
 def ours(model: Model, gpt: GPT, name: str) -> Contestant:
     form = FORMS[name]
-    return Contestant(name, prox_adamw(model, form).step, form.bytes_each * gpt.n)
+    optimizer = prox_adamw(make_model(gpt) if form.own_model else model, form)
+    return Contestant(name, optimizer.step, form.bytes_each * gpt.n)
 
 
 def fused(model: Model, gpt: GPT) -> Contestant:

@@ -157,7 +157,15 @@ def test_an_odd_element_counts_wherever_it_lies(odd, n, share, dtype, rtol):
     np.testing.assert_allclose(x[near].astype(np.longdouble), want[near], rtol=rtol)
 
 
-@pytest.mark.parametrize("size", [2.0**-1000, 2.0**-500, 2.0**500, 2.0**1000])
+FAR = {np.dtype("float32"): (60, 100), np.dtype("float64"): (500, 1000)}
+far_off = pytest.mark.parametrize(
+    ("dtype", "factor"),
+    [(dtype, 2.0 ** (sign * far)) for dtype in FAR for far in FAR[dtype] for sign in (-1, 1)],
+)
+TOLERANCE = {np.dtype("float32"): 1e-6, np.dtype("float64"): 1e-13}
+
+
+@far_off
 @pytest.mark.parametrize(
     ("scaled", "plain"),
     [
@@ -166,11 +174,23 @@ def test_an_odd_element_counts_wherever_it_lies(odd, n, share, dtype, rtol):
         (lambda size: ps.Box(0, 0.7 * size), ps.Box(0, 0.7)),
     ],
 )
-def test_magnitudes_whose_squares_leave_the_range(scaled, plain, size):
-    z, s = normal((4, 9), seed=77), steps_for((4, 9))
-    want = size * ps.prox(z, ps.Group(plain, "rows"), step=s)
-    got = ps.prox(size * z, ps.Group(scaled(size), "rows"), step=s)
-    np.testing.assert_allclose(got, want, rtol=1e-13)
+def test_magnitudes_whose_squares_leave_the_range(scaled, plain, dtype, factor):
+    z, s = normal((4, 9), dtype, seed=77), steps_for((4, 9), dtype)
+    want = factor * ps.prox(z, ps.Group(plain, "rows"), step=s)
+    got = ps.prox(dtype.type(factor) * z, ps.Group(scaled(factor), "rows"), step=s)
+    np.testing.assert_allclose(got, want, rtol=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("dtype", FAR)
+@pytest.mark.parametrize("penalty", [ps.L1, ps.SquaredL2])
+def test_steps_whose_products_leave_the_range(penalty, dtype, sign):
+    """Longer steps undo a weaker penalty."""
+    z, s = normal((4, 9), dtype, seed=78), steps_for((4, 9), dtype)
+    factor = 2.0 ** (sign * FAR[dtype][0])
+    want = ps.prox(z, ps.Group(penalty(0.7), "rows"), step=s)
+    got = ps.prox(z, ps.Group(penalty(0.7 / factor), "rows"), step=dtype.type(factor) * s)
+    np.testing.assert_allclose(got, want, rtol=TOLERANCE[dtype])
 
 
 @each_grouping

@@ -100,6 +100,23 @@ struct StepsTile {
   C* s;
 };
 
+// What the factor of a group depends on, added up in lanes: of z^2 and z^2 s, and its steps.
+template <class C>
+struct GroupLanes {
+  double squares[kLanes], moments[kLanes];
+  C shortest[kLanes], longest[kLanes];
+};
+
+// Elements of one group, added to its lanes. steps: their own, or null.
+template <class C>
+struct GatherTile {
+  std::int64_t n;
+  const C* z;
+  const C* steps;
+  bool first;  // nothing was added yet
+  GroupLanes<C>* to;
+};
+
 // Consecutive groups in z: group k spans offsets[k]..offsets[k + 1], or length elements where
 // offsets is null. steps and weights (one per group) may be null.
 template <class C>
@@ -112,6 +129,7 @@ struct SegmentTile {
   const C* steps;
   const C* weights;
   const double* settings;
+  const GroupLanes<C>* gathered;  // of the one group, or null
 };
 
 // n elements in groups of length, the last perhaps shorter, and a scale for each group.
@@ -185,6 +203,7 @@ struct Kernels {
   void (*level_scales)(const LevelsTile<C>&, C* scales);           // from the elements
   void (*quantize)(const LevelsTile<C>&);
   double (*levels_value)(const LevelsTile<C>&, const C* nearest);  // h(z)
+  void (*gather)(const GatherTile<C>&);
   void (*segments[op::Penalties::size])(const SegmentTile<C>&);
   void (*scales[op::Penalties::size])(const ScaleTile<C>&);
   void (*statistics[op::Penalties::size])(const StatisticsTile<C>&);

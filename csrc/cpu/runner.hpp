@@ -13,12 +13,25 @@
 
 namespace proxstep::cpu {
 
+// n elements, on the stack where there is room; null where n is 0.
+template <class C, std::int64_t few>
+class Room {
+ public:
+  explicit Room(std::int64_t n) : many_(n > few ? new C[n] : nullptr), given_(n > 0) {}
+  C* get() { return many_ ? many_.get() : given_ ? few_ : nullptr; }
+
+ private:
+  std::unique_ptr<C[]> many_;
+  bool given_;
+  C few_[few];
+};
+
 template <class S>
 class Runner {
   using C = op::compute_t<S>;
   using index = std::int64_t;
   static constexpr bool kWide = std::is_same_v<S, C>;  // stored as computed
-  static constexpr index kSpan = 8 * kTile;            // small groups are taken this many at a time
+  static constexpr index kSpan = 2 * kTile;            // small groups are taken this many at a time
 
  public:
   Runner(const Task& task, double grad_scale, Statistics* statistics)
@@ -273,18 +286,21 @@ class Runner {
   // Whole groups first..last: few small ones or a single large one.
   void span(index first, index last) {
     const index begin = offset(first), n = offset(last) - begin;
-    const auto own = in_place_ ? nullptr : room(n);
-    const auto own_steps = t_.rule_steps && !t_.levels.given() ? room(n) : nullptr;
+    Room<C, kSpan> own(in_place_ ? 0 : n), own_steps(t_.levels.given() || !t_.rule_steps ? 0 : n);
     C* const z = in_place_ ? x(begin) : own.get();
+    const C* const s = t_.steps ? steps() + begin : own_steps.get();
+    const bool gathers = last - first == 1 && !t_.levels.given();
+    GroupLanes<C> lanes;
     tiles(begin, n, [&](index at, index count) {
-      point(at, count, z + (at - begin), own_steps ? own_steps.get() + (at - begin) : nullptr);
+      const index i = at - begin;
+      point(at, count, z + i, own_steps.get() ? own_steps.get() + i : nullptr);
+      if (gathers) k_.gather({count, z + i, s ? s + i : nullptr, i == 0, &lanes});
     });
     const auto scales = t_.levels.given() ? level_scales(first, last, z) : nullptr;
     if (scales) {
       k_.quantize({n, t_.groups.length, z, scales.get(), t_.levels});
     } else {
-      const C* const s = t_.steps ? steps() + begin : own_steps.get();
-      k_.segments[t_.groups.kind](segment_tile(first, last, z, s));
+      k_.segments[t_.groups.kind](segment_tile(first, last, z, s, gathers ? &lanes : nullptr));
     }
     if (!in_place_)
       tiles(begin, n, [&](index at, index count) { finish(at, count, z + (at - begin)); });
@@ -334,7 +350,8 @@ class Runner {
         k_.levels_value({n, t_.groups.length, now.get(), scales, t_.levels}, nearest.get());
   }
 
-  SegmentTile<C> segment_tile(index first, index last, C* z, const C* s) const {
+  SegmentTile<C> segment_tile(index first, index last, C* z, const C* s,
+                              const GroupLanes<C>* gathered) const {
     return {last - first,
             t_.groups.length,
             t_.groups.offsets ? t_.groups.offsets + first : nullptr,
@@ -342,7 +359,8 @@ class Runner {
             static_cast<C>(t_.step),
             s,
             group_weights(first),
-            t_.groups.settings};
+            t_.groups.settings,
+            gathered};
   }
 
   // Columns whose elements have steps of their own: made contiguous for their roots, as many at a
@@ -360,8 +378,8 @@ class Runner {
           own_s[k * rows + r] = s[r * width + j + k];
         }
       }
-      k_.segments[t_.groups.kind](
-          {count, rows, nullptr, own_z, C(0), own_s, group_weights(first + j), t_.groups.settings});
+      k_.segments[t_.groups.kind]({count, rows, nullptr, own_z, C(0), own_s,
+                                   group_weights(first + j), t_.groups.settings, nullptr});
       for (index r = 0; r < rows; ++r) {
         for (index k = 0; k < count; ++k) z[r * ld + j + k] = own_z[k * rows + r];
       }

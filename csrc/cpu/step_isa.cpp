@@ -1,7 +1,7 @@
 // The loops of the step. Compiled once per instruction set with -DPROXSTEP_ISA=<name>.
 // No library templates, and no external linkage but the table: the linker must not merge a copy
 // compiled for one processor with that of another.
-#include "../op/group.hpp"
+#include "groups.hpp"
 #include "kernels.hpp"
 #include "lanes.hpp"
 #include "nm.hpp"
@@ -163,14 +163,6 @@ void narrow_run(const NarrowRun& t) {
 
 // ---- sums over fixed lanes
 
-template <class C>
-double sum_of_squares(int64_t n, const C* __restrict x) {
-  return lane_sum(n, [=](int64_t i) {
-    const double v = x[i];
-    return v * v;
-  });
-}
-
 template <class C, class P>
 void statistics_tile(const StatisticsTile<C>& t) {
   const P penalty(t.settings);
@@ -191,159 +183,6 @@ void statistics_tile(const StatisticsTile<C>& t) {
     const double change = double(x[i]) - double(before[i]);
     return change * change;
   });
-}
-
-// ---- groups
-
-// What to divide z by so that squares stay in range; 1 where the sum of them shows that they do.
-template <class C>
-double group_unit(int64_t n, const C* __restrict z, double sum) {
-  if (op::squares_in_range<C>(sum)) return 1.0;
-  double size = 0.0;
-  for (int64_t i = 0; i < n; ++i) size = op::most(size, double(op::magnitude(z[i])));
-  return op::group_unit(size);
-}
-
-template <class C>
-double group_norm(int64_t n, const C* __restrict z) {
-  const double sum = sum_of_squares(n, z), unit = group_unit(n, z, sum);
-  if (unit == 1.0) return op::square_root(sum);
-  return unit * op::square_root(lane_sum(n, [=](int64_t i) {
-           const double v = double(z[i]) / unit;
-           return v * v;
-         }));
-}
-
-template <class C>
-double shortest_positive(int64_t n, const C* s) {
-  C least = op::infinity<C>();
-  for (int64_t i = 0; i < n; ++i) least = s[i] > C(0) ? op::least(s[i], least) : least;
-  return double(least);
-}
-
-// ||z|| and its steps, in one pass over both; once more where z is out of the range of its squares.
-template <class C>
-op::GroupSums group_sums(int64_t n, const C* __restrict z, const C* __restrict s, double* unit) {
-  double squares[kLanes] = {}, moments[kLanes] = {};
-  C shortest[kLanes], longest[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) shortest[lane] = longest[lane] = s[0];
-  const double factor = 1.0 / *unit;
-  const auto take = [&](int lane, int64_t i) {
-    const double v = sizeof(C) == 4 ? double(z[i]) : double(z[i]) * factor, square = v * v;
-    squares[lane] += square;
-    moments[lane] += square * double(s[i]);
-    shortest[lane] = op::least(s[i], shortest[lane]);
-    longest[lane] = op::most(s[i], longest[lane]);
-  };
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) take(lane, i + lane);
-  }
-  for (int lane = 0; i < n; ++i, ++lane) take(lane, i);
-  const double sum = fold_lanes(squares);
-  if (*unit == 1.0 && (*unit = group_unit(n, z, sum)) != 1.0) return group_sums(n, z, s, unit);
-  for (int lane = 1; lane < kLanes; ++lane) {
-    shortest[0] = op::least(shortest[0], shortest[lane]);
-    longest[0] = op::most(longest[0], longest[lane]);
-  }
-  op::GroupSums sums;
-  sums.norm = *unit * op::square_root(sum);
-  sums.has_zero_step = shortest[0] == C(0);
-  sums.least_step = sums.has_zero_step ? shortest_positive(n, s) : double(shortest[0]);
-  sums.most_step = longest[0];
-  sums.mean_step = fold_lanes(moments) / sum;
-  sums.tolerance = op::root_tolerance<C>();
-  return sums;
-}
-
-// Not inlined: the search for a root calls these from many places, for every penalty.
-template <class C>
-__attribute__((noinline)) double quotient_norm(int64_t n, const C* __restrict z,
-                                               const C* __restrict s, C nu, double unit) {
-  const C factor = C(1.0 / unit);
-  return unit * op::square_root(lane_sum(n, [=](int64_t i) {
-           const double v = op::group_quotient(sizeof(C) == 4 ? z[i] : z[i] * factor, s[i], nu);
-           return v * v;
-         }));
-}
-
-template <class C>
-__attribute__((noinline)) double quotient_distance(int64_t n, const C* __restrict z,
-                                                   const C* __restrict s, C nu) {
-  return 0.5 * lane_sum(n, [=](int64_t i) {
-           const double v = op::group_quotient(z[i], s[i], nu);
-           return v * v * double(s[i]);
-         });
-}
-
-// One group whose elements have steps of their own.
-template <class C, class P64>
-void scale_diagonal(const P64& penalty, int64_t n, C* __restrict z, const C* __restrict s,
-                    double w) {
-  double unit = 1.0;
-  const op::GroupSums sums = group_sums(n, z, s, &unit);
-  const auto norm_at = [=](double nu) { return quotient_norm(n, z, s, C(nu), unit); };
-  const auto distance_at = [=](double nu) { return quotient_distance(n, z, s, C(nu)); };
-  const C nu = C(op::group_root(penalty, w, norm_at, distance_at, sums));
-  if (nu == C(0)) {
-    for (int64_t i = 0; i < n; ++i) z[i] -= z[i];
-  } else if (sums.most_step < op::small_quotient<C>() * double(nu)) {
-    const C inverse = C(1) / nu;
-    for (int64_t i = 0; i < n; ++i) z[i] *= op::keep_nearly_all(inverse * s[i]);
-  } else {
-    for (int64_t i = 0; i < n; ++i) z[i] *= op::group_keep(nu, s[i]);
-  }
-}
-
-template <class C, class P>
-void scale_uniform(const P& penalty, int64_t n, C* __restrict z, C step, C w) {
-  const C norm = C(group_norm(n, z));
-  const C scale = op::group_scale(penalty, norm, step, w);
-  for (int64_t i = 0; i < n; ++i) z[i] = scale == C(0) ? z[i] - z[i] : z[i] * scale;
-}
-
-template <class C, template <class> class P>
-void segments_tile(const SegmentTile<C>& t) {
-  const P<C> penalty(t.settings);
-  const P<double> penalty64(t.settings);
-  const int64_t first = t.offsets ? t.offsets[0] : 0;
-  for (int64_t k = 0; k < t.groups; ++k) {
-    const int64_t begin = t.offsets ? t.offsets[k] - first : k * t.length;
-    const int64_t n = t.offsets ? t.offsets[k + 1] - t.offsets[k] : t.length;
-    if (n == 0) continue;
-    const C w = t.weights ? t.weights[k] : C(1);
-    if (t.steps) {
-      scale_diagonal(penalty64, n, t.z + begin, t.steps + begin, double(w));
-    } else {
-      scale_uniform(penalty, n, t.z + begin, t.step, w);
-    }
-  }
-}
-
-template <class C, class P>
-void scales_tile(const ScaleTile<C>& t) {
-  const P penalty(t.settings);
-  for (int64_t k = 0; k < t.groups; ++k) {
-    const C norm = C(op::square_root(t.sums[k]));
-    t.sums[k] = op::group_scale(penalty, norm, t.step, t.weights ? t.weights[k] : C(1));
-  }
-}
-
-template <class C>
-void add_squares(int64_t n, const C* __restrict x, double* __restrict sums) {
-  for (int64_t i = 0; i < n; ++i) sums[i] += double(x[i]) * double(x[i]);
-}
-
-template <class C>
-void multiply(int64_t n, C* __restrict x, const double* __restrict factors) {
-  for (int64_t i = 0; i < n; ++i) {
-    x[i] = factors[i] == 0.0 ? x[i] - x[i] : x[i] * C(factors[i]);
-  }
-}
-
-template <template <class> class P>
-double group_value(double norm, double weight, const double* settings) {
-  return op::weighted_value(P<double>(settings), norm, weight);
 }
 
 // ---- the table
@@ -411,6 +250,7 @@ constexpr Kernels<C> make_kernels(op::List<Rs...>, op::List<Ps...> penalties) {
                level_scales<C>,
                quantize_tile<C>,
                levels_value<C>,
+               gather_tile<C>,
                {segments_tile<C, Ps>...},
                {scales_tile<C, Ps<C>>...},
                {statistics_tile<C, Ps<C>>...},

@@ -50,8 +50,8 @@ __device__ __forceinline__ StepSums<C> group_sums(GroupRun<C>& run) {
   while (true) {
     StepSums<C> sums = add_up<S>(run);
     sums.squares = combined<Plus>(run.team, sums.squares);
-    if (run.unit != 1.0 || op::squares_in_range<C>(sums.squares)) return sums;
-    run.unit = op::group_unit(combined<Most>(run.team, sums.size));
+    if (sizeof(C) == 4 || run.unit != 1.0 || op::squares_in_range<C>(sums.squares)) return sums;
+    run.unit = op::group_unit<C>(combined<Most>(run.team, sums.size));
     if (run.unit == 1.0) return sums;
   }
 }
@@ -62,7 +62,7 @@ __device__ __forceinline__ op::GroupSums over_team(const GroupRun<C>& run,
   const Team& team = run.team;
   op::GroupSums all;
   all.norm = run.unit * op::square_root(sums.squares);
-  all.has_zero_step = combined<Least>(team, sums.shortest) == C(0);
+  all.shortest_step = combined<Least>(team, sums.shortest);
   all.least_step = combined<Least>(team, sums.shortest_positive);
   all.most_step = combined<Most>(team, sums.longest);
   all.mean_step = combined<Plus>(team, sums.moments) / sums.squares;

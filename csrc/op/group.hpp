@@ -39,14 +39,16 @@ PROXSTEP_FN double group_quotient(T z, T s, T nu) {
   return double(z / (nu + (s + tiny)));
 }
 
-// Whether squares of T that add up to this in double stayed in range, and what to divide by before
-// squaring where the largest is of this size.
+// Whether squares computed in T that add up to this in double stayed in range, and what to divide
+// by before squaring where the largest is of this size.
 template <class T>
 PROXSTEP_FN bool squares_in_range(double sum) {
-  return sizeof(T) == 4 || (sum > 1e-200 && sum < 1e200);
+  return sizeof(T) == 4 ? sum > 1e-24 && sum < 1e36 : sum > 1e-200 && sum < 1e200;
 }
+template <class T>
 PROXSTEP_FN double group_unit(double size) {
-  return size > 0.0 && size < infinity<double>() ? most(size, 1e-300) : 1.0;
+  constexpr double tiny = sizeof(T) == 4 ? 0x1p-126 : 1e-300;  // has an inverse
+  return size > 0.0 && size < infinity<double>() ? most(size, tiny) : 1.0;
 }
 
 // w phi of a norm by value(norm). One that rounding to the storage type S pushed just out of a ball
@@ -64,12 +66,11 @@ PROXSTEP_FN constexpr double root_tolerance() {
 }
 
 struct GroupSums {
-  double norm;                   // ||z||
-  double least_step, most_step;  // the shortest that is not zero, and the longest
-  bool has_zero_step;
-  double mean_step;  // each weighted by its z^2
-  double tolerance;  // relative, of an element of the prox
-  PROXSTEP_FN double shortest_step() const { return has_zero_step ? 0.0 : least_step; }
+  double norm;  // ||z||
+  double shortest_step, most_step;
+  double least_step;  // the shortest that is not zero
+  double mean_step;   // each weighted by its z^2
+  double tolerance;   // relative, of an element of the prox
 };
 
 // w phi'(r) / f - 1 at r = nu f, nearly linear in nu; its sign is the sign of dG / dr. At a kink of
@@ -120,13 +121,14 @@ PROXSTEP_FN double group_bracketed_root(const P& penalty, double w, const Norm& 
 }
 
 // The root where all steps are s: the norm shrinks from ||z|| to its prox r, nu = r / (w phi'(r)).
-// At a kink of phi, where phi' has no one value, from r = ||z|| nu / (nu + s).
+// At a kink of phi, where phi' has no one value, from r = ||z|| nu / (nu + s). No branch, so that
+// loops over groups are.
 template <class P>
 PROXSTEP_FN double group_uniform_root(const P& penalty, double norm, double s, double w) {
   const double r = penalty.prox(norm, s * w), pull = w * penalty.slope(r);
-  if (r == 0.0) return 0.0;
-  if (pull > 0.0 && pull < infinity<double>()) return r / pull;
-  return r < norm ? r * s / (norm - r) : infinity<double>();
+  const bool smooth = pull > 0.0 && pull < infinity<double>();
+  const double root = (smooth ? r : r * s) / (smooth ? pull : norm - r);
+  return r == 0.0 ? 0.0 : smooth || r < norm ? root : infinity<double>();
 }
 
 // The steps act as one, s = norm / f - nu, which grows with nu up to their mean. Where they differ
@@ -139,12 +141,24 @@ PROXSTEP_FN GroupGuess group_guess(const P& penalty, double w, const GroupSums& 
   const double mean = sums.mean_step;
   const double nu = group_uniform_root(penalty, sums.norm, mean, w), all = nu + mean;
   const double above = most(sums.most_step - mean, 0.0) / all;
-  const double below = most(mean - sums.shortest_step(), 0.0) / all;
+  const double below = most(mean - sums.shortest_step, 0.0) / all;
   const double spread = most(above, below);
-  if (!(spread <= 0.25)) return {nu, infinity<double>(), spread};
   const double off = most(mean - 2.5 * above * below * all, 0.0);
   const double far = group_uniform_root(penalty, sums.norm, off, w);
-  return {nu, magnitude(far / nu - 1.0), spread};
+  return {nu, spread <= 0.25 ? magnitude(far / nu - 1.0) : infinity<double>(), spread};
+}
+
+// The root where the guess is good enough and the longest step leaves something of the group; else
+// -1. Most groups are done with this.
+template <class P>
+PROXSTEP_FN double group_sure_root(const P& penalty, double w, const GroupSums& sums) {
+  const GroupGuess guess = group_guess(penalty, w, sums);
+  const double least_root = group_uniform_root(penalty, sums.norm, sums.most_step, w);
+  const bool sure = P::convex && w > 0.0 && w * penalty.slope(sums.norm) > 0.0 &&
+                    least_root > 0.0 && least_root < infinity<double>() &&
+                    guess.nu < infinity<double>() &&
+                    group_effect(guess.error, guess.nu, sums) <= sums.tolerance;
+  return sure ? guess.nu : -1.0;
 }
 
 // From a guess: one sum gives the step at nu, and how far that is from the mean how it will move.
@@ -156,7 +170,7 @@ PROXSTEP_FN double group_settled_root(const P& penalty, double w, const Norm& f,
     return group_uniform_root(penalty, sums.norm, most(step, 0.0), w);
   };
   const auto allowed = [&](double step) {
-    return most(least(step, sums.most_step), sums.shortest_step());
+    return most(least(step, sums.most_step), sums.shortest_step);
   };
   double nu = guess.nu, change = 1.0;
   while (nu > 0.0 && nu < infinity<double>()) {
@@ -182,7 +196,7 @@ PROXSTEP_FN double group_convex_root(const P& penalty, double w, const Norm& f,
   const double most_root = group_uniform_root(penalty, sums.norm, sums.least_step, w);
   if (least_root == infinity<double>() || w * penalty.slope(sums.norm) == 0.0)
     return infinity<double>();
-  if (most_root == 0.0 && !sums.has_zero_step) return 0.0;
+  if (most_root == 0.0 && sums.shortest_step > 0.0) return 0.0;
   const double at_zero =
       least_root == 0.0 ? group_balance(penalty, w, sums.norm, 0.0, f(0.0)) : -1.0;
   if (at_zero >= 0.0) return 0.0;
@@ -206,7 +220,7 @@ PROXSTEP_FN double group_convex_root(const P& penalty, double w, const Norm& f,
 template <class P, class Norm, class Distance>
 PROXSTEP_FN double group_best_root(const P& penalty, double w, const Norm& f,
                                    const Distance& distance, const GroupSums& sums) {
-  double best = 0.0, best_cost = sums.has_zero_step ? infinity<double>() : distance(0.0);
+  double best = 0.0, best_cost = sums.shortest_step > 0.0 ? distance(0.0) : infinity<double>();
   if (w * penalty.slope(sums.norm) == 0.0 && w * penalty.value(sums.norm) < best_cost) {
     best = infinity<double>();
     best_cost = w * penalty.value(sums.norm);

@@ -9,19 +9,13 @@
 #include <vector>
 
 #include "../op/nm.hpp"
+#include "../op/rounding.hpp"
 #include "../storage.hpp"
 #include "chunks.hpp"
 #include "histogram.hpp"
 #include "runner.hpp"
 
 namespace proxstep::cpu {
-
-// Whatever is regular in an array, the places of a sample are not (the finaliser of splitmix64).
-inline std::uint64_t scattered(std::uint64_t place) {
-  place = (place ^ (place >> 30)) * 0xbf58476d1ce4e5b9u;
-  place = (place ^ (place >> 27)) * 0x94d049bb133111ebu;
-  return place ^ (place >> 31);
-}
 
 // All tasks compute in C.
 template <class C>
@@ -74,7 +68,8 @@ class Scored {
     std::vector<std::vector<W>> found(static_cast<std::size_t>(chunks()));
     each_chunk([&](const Task& t, index begin, index end, index i) {
       for (index at = begin; at < end; at += stretch) {
-        const std::uint64_t random = scattered((std::uint64_t(i) << 40) + std::uint64_t(at));
+        // Whatever is regular in an array, the places of a sample are not.
+        const std::uint64_t random = op::mixed((std::uint64_t(i) << 40) + std::uint64_t(at));
         add_run(t, {at, std::min(stretch, end - at), stretch}, random, &found[i]);
       }
     });

@@ -138,7 +138,7 @@ void random_bits(int64_t n, op::RandomKey key, unsigned int index, unsigned int*
 }
 void round_bfloat16(int64_t n, const float* __restrict from, const unsigned int* __restrict bits,
                     op::bfloat16* __restrict to) {
-  for (int64_t i = 0; i < n; ++i) to[i] = op::round_bfloat16(from[i], bits[i] >> 16);
+  for (int64_t i = 0; i < n; ++i) to[i] = op::round_bfloat16(from[i], bits[i]);
 }
 void round_float16(int64_t n, const float* __restrict from, const unsigned int* __restrict bits,
                    op::float16* __restrict to) {

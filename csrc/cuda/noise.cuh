@@ -41,7 +41,7 @@ __device__ __forceinline__ Noise noise_of(const Run& run, long long first) {
 
 __device__ __forceinline__ void round_to(float& to, float v, unsigned int) { to = v; }
 __device__ __forceinline__ void round_to(op::bfloat16& to, float v, unsigned int bits) {
-  to = op::round_bfloat16(v, bits >> 16);
+  to = op::round_bfloat16(v, bits);
 }
 __device__ __forceinline__ void round_to(op::float16& to, float v, unsigned int bits) {
   to = op::round_float16(v, bits);

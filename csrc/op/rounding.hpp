@@ -52,11 +52,11 @@ class RandomBits {
   unsigned int weyl_, key_;
 };
 
-// Rounded by the lower 16 random bits. Adding to the bits of a float moves its magnitude; what is
+// Rounded by the upper 16 random bits. Adding to the bits of a float moves its magnitude; what is
 // above the largest finite number may become infinite. A NaN must come from arithmetic, which sets
 // an upper bit of it.
 PROXSTEP_FN bfloat16 round_bfloat16(float v, unsigned int bits) {
-  const unsigned int noise = v == v ? bits & 0xffffu : 0u;
+  const unsigned int noise = v == v ? bits >> 16 : 0u;
   return {static_cast<unsigned short>((bit_cast<unsigned int>(v) + noise) >> 16)};
 }
 
@@ -66,7 +66,7 @@ PROXSTEP_FN void store_moment(T* to, T v, unsigned int, int) {
   *to = v;
 }
 PROXSTEP_FN void store_moment(bfloat16* to, float v, unsigned int bits, int slot) {
-  *to = round_bfloat16(v, bits >> (16 * slot));
+  *to = round_bfloat16(v, bits << (16 - 16 * slot));
 }
 
 // Rounded by the upper 13 random bits, 20 where v is subnormal.

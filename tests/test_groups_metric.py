@@ -193,6 +193,15 @@ def test_steps_whose_products_leave_the_range(penalty, dtype, sign):
     np.testing.assert_allclose(got, want, rtol=TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize(("step", "lam"), [(1e38, 1e-37), (1e-32, 1e31)])
+def test_steps_at_the_ends_of_float32(step, lam):
+    z, s = np.ones((1, 64), np.float32), np.full((1, 64), step, np.float32)
+    s[0, 7] = min(1.0, 2 * step)
+    want = ps.prox(z.astype(float), ps.Group(ps.L1(lam), "rows"), step=s.astype(float))
+    got = ps.prox(z, ps.Group(ps.L1(lam), "rows"), step=s)
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
 @each_grouping
 @each_penalty
 @pytest.mark.parametrize("dtype", DTYPES)

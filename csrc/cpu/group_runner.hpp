@@ -121,7 +121,7 @@ class GroupRunner : protected TileRunner<S> {
     Room<C, kSpan> own(in_place_ ? 0 : n), own_steps(t_.levels.given() || !t_.rule_steps ? 0 : n);
     C* const z = in_place_ ? x(begin) : own.get();
     const C* const s = t_.steps ? steps() + begin : own_steps.get();
-    const bool gathers = last - first == 1 && !t_.levels.given();
+    const bool gathers = n > 0 && last - first == 1 && !t_.levels.given();
     GroupLanes<C> lanes;
     tiles(begin, n, [&](index at, index count) {
       const index i = at - begin;

@@ -21,7 +21,7 @@ template <class C>
 double group_unit(std::int64_t n, const C* __restrict z) {
   double size = 0.0;
   for (std::int64_t i = 0; i < n; ++i) size = op::most(size, double(op::magnitude(z[i])));
-  return op::group_unit<C>(size);
+  return op::group_unit(size);
 }
 
 // With no elements yet.
@@ -61,15 +61,15 @@ double shortest_positive(std::int64_t n, const C* s) {
 constexpr int kRowsAtOnce = 4;
 static_assert(kTile % (kRowsAtOnce * kLanes) == 0, "a tile ends no row early");
 
-template <int rows, class C>
+template <int rows, class P, class C>
 inline __attribute__((always_inline)) void add_rows(const C* __restrict z, const C* __restrict s,
-                                                    C factor, GroupLanes<C>& sums) {
-  C squares[kLanes] = {}, moments[kLanes] = {};
+                                                    P factor, GroupLanes<C>& sums) {
+  P squares[kLanes] = {}, moments[kLanes] = {};
   for (int row = 0; row < rows; ++row, z += kLanes, s += kLanes) {
     for (int lane = 0; lane < kLanes; ++lane) {
-      const C v = z[lane] * factor, square = v * v;
+      const P v = P(z[lane]) * factor, square = v * v;
       squares[lane] += square;
-      moments[lane] += square * s[lane];
+      moments[lane] += square * P(s[lane]);
       sums.shortest[lane] = op::least(s[lane], sums.shortest[lane]);
       sums.longest[lane] = op::most(s[lane], sums.longest[lane]);
     }
@@ -78,22 +78,23 @@ inline __attribute__((always_inline)) void add_rows(const C* __restrict z, const
   for (int lane = 0; lane < kLanes; ++lane) sums.moments[lane] += double(moments[lane]);
 }
 
-// z in units of 1 / factor, n elements and their steps. Where other elements of the group come
-// after these, n is a multiple of kLanes * kRowsAtOnce.
-template <class C>
+// z in units of 1 / factor, n elements and their steps; P: what the terms are computed in. Where
+// other elements of the group come after these, n is a multiple of kLanes * kRowsAtOnce.
+template <class P, class C>
 inline __attribute__((always_inline)) void add_steps(std::int64_t n, const C* __restrict z,
-                                                     const C* __restrict s, C factor,
+                                                     const C* __restrict s, P factor,
                                                      GroupLanes<C>& sums) {
   constexpr std::int64_t many = kRowsAtOnce * kLanes;
   std::int64_t i = 0;
   for (; i + many <= n; i += many) add_rows<kRowsAtOnce>(z + i, s + i, factor, sums);
   for (; i + kLanes <= n; i += kLanes) add_rows<1>(z + i, s + i, factor, sums);
-  for (int lane = 0; i < n; ++i, ++lane) {
-    const C v = z[i] * factor, square = v * v;
-    sums.squares[lane] += double(square), sums.moments[lane] += double(square * s[i]);
-    sums.shortest[lane] = op::least(s[i], sums.shortest[lane]);
-    sums.longest[lane] = op::most(s[i], sums.longest[lane]);
+  if (i == n) return;
+  C last_z[kLanes], last_s[kLanes];  // filled up with zeros that have the last step
+  for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+    last_z[lane] = i + lane < n ? z[i + lane] : C(0);
+    last_s[lane] = s[op::least(i + lane, n - 1)];
   }
+  add_rows<1>(last_z, last_s, factor, sums);
 }
 
 template <class C>
@@ -107,8 +108,8 @@ inline __attribute__((always_inline)) GroupTotals<C> totals(const GroupLanes<C>&
           fold_lanes(sums.shortest, [](C a, C b) { return op::least(a, b); }),
           fold_lanes(sums.longest, [](C a, C b) { return op::most(a, b); })};
 }
-template <class C>
-GroupTotals<C> totals_of(std::int64_t n, const C* z, const C* s, C factor) {
+template <class P, class C>
+GroupTotals<C> totals_of(std::int64_t n, const C* z, const C* s, P factor) {
   GroupLanes<C> sums;
   open_lanes(sums);
   add_steps(n, z, s, factor, sums);
@@ -121,13 +122,15 @@ void gather_tile(const GatherTile<C>& t) {
   t.steps ? add_steps(t.n, t.z, t.steps, C(1), *t.to) : add_squares_of(t.n, t.z, t.to->squares);
 }
 
-// ||z|| and its steps, from the sums; once more over z where they left the range.
+// ||z|| and its steps, from the sums; once more over z where they left the range: float32 in
+// double, float64 in other units.
 template <class C>
 op::GroupSums group_sums(std::int64_t n, const C* z, const C* s, GroupTotals<C> total,
                          double* unit) {
-  const bool in_range =
-      op::squares_in_range<C>(total.squares) && op::squares_in_range<C>(total.moments);
-  if (!in_range && (*unit = group_unit(n, z)) != 1.0) total = totals_of(n, z, s, C(1.0 / *unit));
+  if (!op::squares_in_range<C>(total.squares) || !op::squares_in_range<C>(total.moments)) {
+    if (sizeof(C) == 8) *unit = group_unit(n, z);
+    if (sizeof(C) == 4 || *unit != 1.0) total = totals_of(n, z, s, 1.0 / *unit);
+  }
   op::GroupSums sums;
   sums.norm = *unit * op::square_root(total.squares);
   sums.shortest_step = total.shortest;

@@ -47,7 +47,6 @@ void keep_long(const NMTile<C>& t, const op::Score<C>* __restrict score) {
 // of the usual sizes.
 template <class C>
 class TwoOfFour {
-  static constexpr C margin = sizeof(C) == 4 ? 0x1p-18 : 0x1p-46;
   static constexpr C least_z = 0x1p-45, least_s = 0x1p-30, most = 0x1p30;
 
  public:
@@ -80,7 +79,7 @@ class TwoOfFour {
       const C larger = op::least(op::most(a, b), op::most(c, d));
       const C smaller = op::most(op::least(a, b), op::least(c, d));
       const C second = op::most(larger, smaller), third = op::least(larger, smaller);
-      unclear |= !(second > third * (C(1) + margin));
+      unclear |= !(second > third * (C(1) + kMargin<C>));
       bound[i] = bound[i + 1] = bound[i + 2] = bound[i + 3] = second;
     }
     return !unclear;

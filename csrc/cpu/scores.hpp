@@ -21,6 +21,10 @@ void score_tile(const ScoreTile<C>& t) {
   }
 }
 
+// Where two values of z^2 / s differ by more than this, their scores are in the same order.
+template <class C>
+constexpr C kMargin = sizeof(C) == 4 ? C(0x1p-18) : C(0x1p-46);
+
 // Elements against two scores. One step for all: the comparisons are exact.
 template <class C>
 struct OneStep {
@@ -39,7 +43,6 @@ struct OneStep {
 template <class C>
 struct OwnSteps {
   using W = op::Score<C>;
-  static constexpr C margin = sizeof(C) == 4 ? 0x1p-18 : 0x1p-46;
   static constexpr C least = 0x1p-80, most = 0x1p100, most_score = 0x1p40;
   const C* __restrict z;
   const C* __restrict s;
@@ -54,11 +57,11 @@ struct OwnSteps {
   W score(int64_t i) const { return op::nm_score(z[i], s[i]); }
   W surely_above(int64_t i) const {
     const C square = z[i] * z[i], bound = high * s[i] * high;
-    return (square > bound * (C(1) + margin)) & in_range(square);
+    return (square > bound * (C(1) + kMargin<C>)) & in_range(square);
   }
   W surely_below(int64_t i) const {
     const C square = z[i] * z[i], bound = low * s[i] * low;
-    return (square < bound * (C(1) - margin)) & in_range(bound);
+    return (square < bound * (C(1) - kMargin<C>)) & in_range(bound);
   }
 };
 

@@ -3,7 +3,6 @@
 #pragma once
 #include <algorithm>
 #include <cstring>
-#include <memory>
 #include <type_traits>
 
 #include "narrow.hpp"

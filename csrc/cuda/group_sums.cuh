@@ -51,7 +51,7 @@ __device__ __forceinline__ StepSums<C> group_sums(GroupRun<C>& run) {
     StepSums<C> sums = add_up<S>(run);
     sums.squares = combined<Plus>(run.team, sums.squares);
     if (sizeof(C) == 4 || run.unit != 1.0 || op::squares_in_range<C>(sums.squares)) return sums;
-    run.unit = op::group_unit<C>(combined<Most>(run.team, sums.size));
+    run.unit = op::group_unit(combined<Most>(run.team, sums.size));
     if (run.unit == 1.0) return sums;
   }
 }

@@ -45,10 +45,8 @@ template <class T>
 PROXSTEP_FN bool squares_in_range(double sum) {
   return sizeof(T) == 4 ? sum > 1e-24 && sum < 1e36 : sum > 1e-200 && sum < 1e200;
 }
-template <class T>
 PROXSTEP_FN double group_unit(double size) {
-  constexpr double tiny = sizeof(T) == 4 ? 0x1p-126 : 1e-300;  // has an inverse
-  return size > 0.0 && size < infinity<double>() ? most(size, tiny) : 1.0;
+  return size > 0.0 && size < infinity<double>() ? most(size, 1e-300) : 1.0;
 }
 
 // w phi of a norm by value(norm). One that rounding to the storage type S pushed just out of a ball

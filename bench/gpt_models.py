@@ -72,6 +72,15 @@ class Model:
             own = {"step": torch.tensor(STEPS_TAKEN), "exp_avg": m, "exp_avg_sq": v}
             optimizer.state[p].update(own)
 
+    def with_narrow_moments(self) -> Model:
+        """The same parameters; moments in bfloat16, in NumPy's memory as well."""
+        return Model(self.params, [(as_bfloat16(m), as_bfloat16(v)) for m, v in self.moments])
+
+
+def as_bfloat16(x: torch.Tensor) -> torch.Tensor:
+    memory = torch.from_numpy(np.empty(x.shape, np.int16)).view(torch.bfloat16)
+    return memory.copy_(x)
+
 
 def make_model(gpt: GPT) -> Model:
     """Weights as training starts them, and moments that the gradients leave as they are.

@@ -38,7 +38,7 @@ class Form:
     options: Mapping[str, Any] = field(default_factory=dict)
     at_most: float | Mapping[str, float] = field(default_factory=dict)  # or by model
     bytes_each: int = ADAM_BYTES
-    shares_moments: bool = True
+    narrow_moments: bool = False
     own_model: bool = False
 
     def bound(self, gpt: GPT) -> float | None:
@@ -59,15 +59,16 @@ FORMS = {
     NM: Form({"penalty": ps.NM(2, 4)}, 1.5),
     TOP_K: Form(TENTH, 2.0, own_model=True),
     TOP_K_EUCLIDEAN: Form({**TENTH, **EUCLIDEAN}, 2.0, own_model=True),
-    NARROW: Form({"penalty": LASSO, "moments": "bfloat16"}, {LARGE.name: 0.85}, 20, False),
+    NARROW: Form(
+        {"penalty": LASSO, "moments": "bfloat16"}, {LARGE.name: 0.85}, 20, narrow_moments=True
+    ),
 }
 
 
 def prox_adamw(model: Model, form: Form) -> ProxAdamW:
     settings = {"lr": LR, "betas": BETAS, "eps": EPS, **form.options}
     optimizer = ProxAdamW(model.groups(), **settings)
-    if form.shares_moments:
-        model.lend_moments(optimizer)
+    (model.with_narrow_moments() if form.narrow_moments else model).lend_moments(optimizer)
     return optimizer
 
 

@@ -16,6 +16,8 @@ void bind_optimizer(py::module_& m) {
            py::arg("penalty"), py::arg("count") = py::none(), py::arg("master") = py::none(),
            py::arg("selection") = kNoSelection, py::arg("place") = py::none())
       .def("set_rho", &Plan::set_rho, py::arg("entry"), py::arg("rho"))
+      .def("taken", &Plan::taken, py::arg("entry"), py::arg("count"))
+      .def("set_taken", &Plan::set_taken, py::arg("entry"), py::arg("taken"))
       .def("check_overlaps", &Plan::check_overlaps)
       .def("on_device", &Plan::on_device)
       .def("step", &Plan::step, py::arg("grads"), py::arg("t"), py::arg("lrs"),

@@ -29,6 +29,10 @@ class Plan {
            int selection, std::optional<std::size_t> place);
   // Of an array that is drawn to levels, from the next step on.
   void set_rho(std::size_t entry, double rho) { entries_.at(entry).arrays.set_rho(rho); }
+  // Steps of an array whose count says `count`, which may be a rounded one: for the plan that takes
+  // this one's place. The count itself is not read, which may lie elsewhere by now.
+  double taken(std::size_t entry, float count) const { return entries_.at(entry).taken(count); }
+  void set_taken(std::size_t entry, double taken) { entries_.at(entry).exact_count = taken; }
   // Arrays of different entries must not share memory; called once all are added.
   void check_overlaps();
   bool on_device() const { return !entries_.empty() && first().on_device(); }
@@ -56,11 +60,11 @@ class Plan {
     float* steps() const { return static_cast<float*>(count.array.data); }
     // Steps of an array with a count. From 2^24 on a float32 counts by ones no more: ours goes on
     // as long as the array's is its rounding, which nobody else has set then.
-    double taken() const {
-      return static_cast<float>(exact_count) == *steps() ? exact_count : *steps();
+    double taken(float now) const {
+      return static_cast<float>(exact_count) == now ? exact_count : now;
     }
     void take_step() {
-      exact_count = taken() + 1.0;
+      exact_count = taken(*steps()) + 1.0;
       *steps() = static_cast<float>(exact_count);
     }
     StepArguments arrays;

@@ -135,7 +135,7 @@ std::vector<Task> Plan::prepared(const std::vector<Gradient>& grads, double t,
   for (const Gradient& g : grads) {
     const Entry& entry = entries_[g.entry];
     const double lr = lrs.empty() ? std::nan("") : lrs.at(entry.group);
-    const double now = entry.steps() ? entry.taken() + 1.0 : t;
+    const double now = entry.steps() ? entry.taken(*entry.steps()) + 1.0 : t;
     check_lr(lr);
     tasks.push_back(entry.arrays.task());
     tasks.back().g = g.lent.array.data;

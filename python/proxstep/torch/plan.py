@@ -45,6 +45,7 @@ class NativePlan(StepPlan):
     def __init__(self, members: list[Member], terms: Terms, maximize: bool) -> None:
         self._members = members
         self._params = [member.param for member in members]
+        self._steps = [member.state["step"] for member in members]
         self._are_sharded = any(local(param) is not param for param in self._params)
         self._groups = terms.groups
         self._sign = -1.0 if maximize else 1.0
@@ -62,7 +63,7 @@ class NativePlan(StepPlan):
         self._core.check_overlaps()
 
     def _add(self, k: int, member: Member, moments: list[Any]) -> None:
-        count, master = member.state["step"], member.state.get("master")
+        count, master = self._steps[k], member.state.get("master")
         penalty = penalty_of(self._groups[member.group], member.param)
         self._counts[id(penalty)].append(count)
         try:
@@ -76,6 +77,7 @@ class NativePlan(StepPlan):
                 selection=self._selections.number(penalty),
                 place=member.place,
             )
+            self._core.set_taken(k, member.taken)
         except (TypeError, ValueError) as error:
             raise type(error)(self._named(str(error))) from None
 
@@ -101,6 +103,11 @@ class NativePlan(StepPlan):
         if self._are_sharded:
             self._grads = [None if grad is None else local(grad) for grad in self._grads]
         return not any(grad is not None and grad.is_sparse for grad in self._grads)
+
+    @override
+    def counts(self) -> Iterator[tuple[torch.Tensor, float]]:
+        for k, step in enumerate(self._steps):
+            yield step, self._core.taken(k, float(step))
 
     @override
     def gradients(self) -> Iterator[tuple[Member, torch.Tensor]]:

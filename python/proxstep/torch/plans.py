@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,20 +68,31 @@ class Plans:
         self.flush(state)  # under the old terms
         dense: dict[tuple[Any, bool], list[Member]] = {}
         by_rows: dict[Any, RowPlan] = {}
-        places = itertools.count()
-        for index, group in enumerate(terms.groups):
-            for p, place in zip(group["params"], places, strict=False):
-                if p.grad is None and p not in state:
-                    continue
-                member = Member(p, self._owner.state_of(p, group), index, place)
-                if takes_rows(p, group) or (p.grad is None and p in self._by_rows):
-                    by_rows[p] = self._row_plan(member, terms)
-                else:
-                    dense.setdefault((p.device, bool(group["maximize"])), []).append(member)
+        for member in self._members(state, terms):
+            p, group = member.param, terms.groups[member.group]
+            if takes_rows(p, group) or (p.grad is None and p in self._by_rows):
+                by_rows[p] = self._row_plan(member, terms)
+            else:
+                dense.setdefault((p.device, bool(group["maximize"])), []).append(member)
         self._by_rows = by_rows
         self._plans = [NativePlan(own, terms, up) for (_, up), own in dense.items()]
         self._plans += by_rows.values()
         self._footing = Footing(state, terms.groups)
+
+    def _members(self, state: Mapping[Any, Any], terms: Terms) -> Iterator[Member]:
+        """Return the parameters that have a gradient or had one, with their states."""
+        counts = self._counts()
+        params = [(p, index) for index, group in enumerate(terms.groups) for p in group["params"]]
+        for place, (p, index) in enumerate(params):
+            if p.grad is None and p not in state:
+                continue
+            known = counts.get(id(state.get(p, {}).get("step")))
+            own = self._owner.state_of(p, terms.groups[index])
+            yield Member(p, own, index, place, known[1] if known else float(own["step"]))
+
+    def _counts(self) -> dict[int, tuple[torch.Tensor, float]]:
+        """Return the present plans' counts by identity, with what they may be the rounding of."""
+        return {id(own[0]): own for plan in self._plans for own in plan.counts()}
 
     def _row_plan(self, member: Member, terms: Terms) -> RowPlan:
         plan = self._by_rows.get(member.param)

@@ -53,9 +53,8 @@ class RowPlan(StepPlan):
         self._check_precision(member, terms)
         self._grad: Any = None
         self._take(member, terms)
-        taken = int(member.state["step"])
         with self._named():
-            self._core = _core.RowPlan(*self._arrays(), self._euclidean, taken)
+            self._core = _core.RowPlan(*self._arrays(), self._euclidean, int(member.taken))
 
     def _check_precision(self, member: Member, terms: Terms) -> None:
         narrow = terms.precision.stochastic and member.param.dtype.itemsize == 2
@@ -156,6 +155,11 @@ class RowPlan(StepPlan):
     @override
     def let_go(self) -> None:
         self._grad = None
+
+    @override
+    def counts(self) -> Iterator[tuple[torch.Tensor, float]]:
+        if self._counts(self._member):
+            yield self._member.state["step"], self._core.now
 
     @override
     def gradients(self) -> Iterator[tuple[Member, torch.Tensor]]:

@@ -26,6 +26,7 @@ class Member:
     state: dict[str, torch.Tensor]
     group: int  # its index
     place: int  # among all parameters of the optimizer, by which random bits know it
+    taken: float  # steps before the plan was made, where "step" may be a rounded count
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class StepPlan(ABC):
     @abstractmethod
     def gather(self) -> bool:
         """Look at the gradients; False where they take a plan of another kind."""
+
+    @abstractmethod
+    def counts(self) -> Iterator[tuple[torch.Tensor, float]]:
+        """Return the counts of steps that states keep, each with what it may be the rounding of."""
 
     @abstractmethod
     def gradients(self) -> Iterator[tuple[Member, torch.Tensor]]:

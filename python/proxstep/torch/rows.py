@@ -73,13 +73,9 @@ class RowPlan(StepPlan):
         self._penalty, self._metric = penalty_of(group, member.param), group["metric"]
         self._euclidean = is_euclidean(self._metric)
         self._sign = -1.0 if group["maximize"] else 1.0
-        self._moments = self._present_moments()
+        self._moments = terms.moments(member)
         self._count = float(member.state["step"])
         self._remember()
-
-    def _present_moments(self) -> list[Any]:
-        names = [self._terms.names.get(moment, moment) for moment in self._rule.moments]
-        return [self._member.state[name] for name in names]
 
     def _remember(self) -> None:
         """Keep in mind where everything lies and that nobody else has written since."""
@@ -109,7 +105,7 @@ class RowPlan(StepPlan):
             param = self._member.param
             state = self._terms.state_of(param, self._group)  # in the parameter's dtype
             self._member = dataclasses.replace(self._member, state=state)
-            self._moments = self._present_moments()
+            self._moments = self._terms.moments(self._member)
             with self._named():
                 self._core.rebind(*self._arrays(), self._euclidean)
         if self._member.param._version != self._version:

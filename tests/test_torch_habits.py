@@ -38,6 +38,19 @@ def test_those_that_ask_for_another_step_are_refused(option):
         cases.make("AdamW", cases.tensors(), **{option: True})
 
 
+@pytest.mark.parametrize("option", TORCHS)
+@pytest.mark.parametrize("value", [False, True])
+def test_the_same_holds_for_a_group(option, value):
+    optimizer = cases.make("AdamW", cases.tensors()[:1])
+    group = {"params": cases.tensors()[1:], option: value}
+    if value and option not in ("foreach", "fused"):
+        with refused(ValueError, f"{option} is True, which is not served"):
+            optimizer.add_param_group(group)
+        assert len(optimizer.param_groups) == 1
+    else:
+        optimizer.add_param_group(group)
+
+
 @pytest.mark.parametrize("setting", [{"max_norm": 0.7}, {"master": True}, {"nonfinite": "skip"}])
 def test_a_group_cannot_set_what_holds_for_all(setting):
     """It would be ignored."""

@@ -76,8 +76,9 @@ def check_keys(group: Mapping[str, Any], settings: Iterable[str]) -> None:
     TypeError
         For a key that is nearly a setting's name.
     ValueError
-        For a setting of the whole optimizer.
+        For a setting of the whole optimizer, or an option of torch's that is not served.
     """
+    _check_served(group)
     for name in WHOLE:
         if name in group:
             raise ValueError(f"{name} is a setting of the whole optimizer, not of a group")
@@ -86,6 +87,12 @@ def check_keys(group: Mapping[str, Any], settings: Iterable[str]) -> None:
         close = difflib.get_close_matches(str(name).lower(), known, n=1, cutoff=_MISSPELT)
         if close:
             raise TypeError(f"a group has no setting {name!r}; did you mean {close[0]!r}?")
+
+
+def _check_served(given: Mapping[str, Any]) -> None:
+    for name in _OTHERWISE:
+        if given.get(name):
+            raise ValueError(f"{name} is {given[name]!r}, which is not served")
 
 
 def split_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], Whole]:
@@ -100,9 +107,7 @@ def split_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], Whole]:
     ValueError
         For a setting out of its range, or an option of torch's that asks for what is not served.
     """
-    for name in _OTHERWISE:
-        if given.get(name):
-            raise ValueError(f"{name} is {given[name]!r}, which is not served")
+    _check_served(given)
     own = {k: v for k, v in given.items() if k not in (*_HOW, *_OTHERWISE)}
     known = (*GROUP_DEFAULTS, *WHOLE)
     for name in own.keys() - set(known):

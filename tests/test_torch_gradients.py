@@ -97,6 +97,23 @@ def test_a_step_can_be_skipped_where_gradients_are_not_finite(bad):
     cases.assert_equal(mine, theirs)
 
 
+@pytest.mark.parametrize("nonfinite", ["skip", "raise"])
+def test_nor_is_a_norm_beyond_the_largest_number(nonfinite):
+    """Each element may be finite."""
+    params = cases.tensors(torch.float64)
+    optimizer = cases.make("AdamW", params, penalty=ps.L1(0.05), nonfinite=nonfinite)
+    kept = copy.deepcopy(params)
+    for p in params:
+        p.grad = torch.full_like(p, 1e200)
+    if nonfinite == "skip":
+        optimizer.step()
+    else:
+        with refused(FloatingPointError, "all parameters together is not finite"):
+            optimizer.step()
+    cases.assert_equal(params, kept)
+    assert all(float(state["step"]) == 0 for state in optimizer.state.values())
+
+
 def test_by_default_nan_is_stepped_as_by_torch_and_stays_visible():
     params = cases.tensors()
     optimizer = cases.make("AdamW", params, penalty=ps.L1(1e6))

@@ -157,10 +157,11 @@ class ProxOptimizer(Checkpointed):
             plan.step(scale, max_norm)
 
     def _refuse_nonfinite(self, plans: Iterable[StepPlan]) -> None:
+        if self.whole.nonfinite == "skip":
+            return
         found = [m.param for plan in plans for m, grad in plan.gradients() if not _is_finite(grad)]
-        if self.whole.nonfinite == "raise" or not found:
-            name = name_of(self.param_groups, found[0]) if found else "all parameters together"
-            raise FloatingPointError(f"the gradient of {name} is not finite")
+        name = name_of(self.param_groups, found[0]) if found else "all parameters together"
+        raise FloatingPointError(f"the gradient of {name} is not finite")
 
     def flush(self) -> None:
         """Bring all rows to the present that sparse gradients or `skip_zero_rows` left behind.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
+import weakref
 from typing import Any
 
 import proxstep as ps
@@ -161,3 +163,19 @@ def test_random_bits_are_those_of_a_parameter_whatever_plan_steps_it():
     for k in range(3):
         differ = (alike[k] != alike[(k + 1) % 3]).float().mean()
         assert differ > 0.2  # equal parameters and gradients: only the rounding can do it
+
+
+@pytest.mark.parametrize("options", [{"penalty": ps.TopK(3)}, {"master": True}], ids=str)
+def test_gradients_do_not_outlive_a_step_whose_plans_cannot_be_made(options):
+    """Those that the plans before had looked at already."""
+    params = [torch.nn.Parameter(torch.ones(5, 6, dtype=torch.bfloat16)) for _ in range(2)]
+    optimizer = cases.make("AdamW", params, **options)
+    cases.set_gradients(params, 0)
+    optimizer.step()
+    params[1].grad = params[1].grad.to_sparse(1)
+    gone = weakref.ref(params[0].grad)
+    with refused(ValueError, "by rows|rows are stepped by themselves"):
+        optimizer.step()
+    optimizer.zero_grad()
+    gc.collect()
+    assert gone() is None

@@ -128,12 +128,11 @@ class ProxOptimizer(Checkpointed):
         return 1.0 if scale is None else 1.0 / float(scale)
 
     def _step(self, scale: float) -> None:
-        plans = self._plans.present(self.state, self.param_groups)
         try:
+            plans = self._plans.present(self.state, self.param_groups)
             self._step_together(plans, scale)
         finally:
-            for plan in plans:
-                plan.let_go()
+            self._plans.let_go()
 
     def _step_together(self, plans: Sequence[StepPlan], scale: float) -> None:
         """Step all plans, or none: whatever may be refused is looked at before anything moves."""

@@ -53,6 +53,11 @@ class Plans:
                 plan.gather()
         return self._plans
 
+    def let_go(self) -> None:
+        """Forget the gradients."""
+        for plan in self._plans:
+            plan.let_go()
+
     def of_rows(self, param: Any) -> RowPlan | None:
         """Return the plan of a parameter that is stepped by rows."""
         return self._by_rows.get(param)

@@ -95,7 +95,8 @@ class ProxOptimizer(Checkpointed):
         Raises
         ------
         TypeError, ValueError
-            For gradients that do not fit, with the parameter's name. Nothing has changed then.
+            For gradients that do not fit, with the parameter's name. No parameter, moment or count
+            has changed then; where it was the first step, fresh state stays behind.
         FloatingPointError
             With ``nonfinite="raise"``, for a gradient with NaN or infinity.
         """

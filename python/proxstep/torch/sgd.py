@@ -40,7 +40,8 @@ class ProxSGD(ProxOptimizer):
         norm, and the pass of the step, which leaves them as they are.
     nonfinite : {"ignore", "raise", "skip"}
         What becomes of a step whose gradients hold NaN or infinity: it is taken, as by torch;
-        refused, with the parameter's name; or left out. The last two read the gradients once more.
+        refused, with the parameter's name; or left out. The last two read the gradients once more,
+        and take a global norm that overflows for infinite.
     skip_zero_rows : bool
         On the CPU, pass over rows of the first axis that rest at zero, as long as their gradient
         is zero: of these rows the gradient alone is read. See Notes.

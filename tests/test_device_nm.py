@@ -156,6 +156,39 @@ def test_rates_in_the_devices_memory(dtype: str) -> None:
         assert_same_bits(got.host, want)
 
 
+CAPTURED_RULES = [case for case in RULE_CASES if case[0] != "FTRL"]  # which has no rate of 0
+
+
+@each_dtype
+@each_metric
+@pytest.mark.parametrize(("rule_name", "r"), CAPTURED_RULES)
+def test_a_warm_up_on_the_device(rule_name: str, r: Any, metric: Any, dtype: str) -> None:
+    """At rest the largest stay; from then on the rates rank, not what the rule was made with."""
+    h, made = ps.NM(2, 4), rule(rule_name, {**r, "lr": 0.0})
+    x = [normal(shape, dtype, seed=60 + k) for k, shape in enumerate(SHAPES)]
+    there = [on_device(a) for a in x]
+    plain = ps.Optimizer(x, made, h, metric=metric)
+    captured = ps.Optimizer(there, made, h, metric=metric, capturable=True)
+    for k, rate in enumerate((0.0, 0.1, 0.0, 0.05)):
+        grads = [normal(shape, dtype, seed=70 + k) for shape in SHAPES]
+        captured.rates[...] = rate
+        captured.step([on_device(g) for g in grads])
+        plain.step(grads, lr=rate)
+        for got, want in zip(there, x, strict=True):
+            assert_same_bits(got.host, want, f"rate {rate}")
+
+
+def test_a_rate_that_float32_does_not_hold_is_zero() -> None:
+    want = np.array([0, 0, 0.9, 0.8], np.float32)
+    for rate in (0.0, 1e-50):
+        x = np.array([0.1, 0.2, 0.9, 0.8], np.float32)
+        there, g = on_device(x), np.ones_like(x)
+        ps.Optimizer([x], ps.AdamW(rate), ps.NM(2, 4)).step([g])
+        ps.Optimizer([there], ps.AdamW(rate), ps.NM(2, 4)).step([on_device(g)])
+        assert_same_bits(x, want)
+        assert_same_bits(there.host, want)
+
+
 def test_refusals() -> None:
     h, z = ps.NM(2, 4), on_device(normal((4, 6), seed=199))
     with refused(ValueError, r"blocks of 4 do not divide the last axis of out of shape \(4, 6\)"):

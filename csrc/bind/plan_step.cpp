@@ -66,7 +66,7 @@ py::tuple Plan::step(const py::list& grads, double t, const std::vector<double>&
   begin(grad_scale);
   const std::vector<Gradient> lent = gradients(grads);
   std::vector<Task> tasks = prepared(lent, t, lrs);
-  rank_at_rest(tasks.data(), tasks.size(), !rates.is_none());
+  if (rates.is_none()) rank_at_rest(tasks.data(), tasks.size());
   double norm = 0.0;
   Statistics sums;
   cuda::StepCall call{grad_scale,

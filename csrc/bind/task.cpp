@@ -14,6 +14,12 @@ namespace {
 constexpr std::int64_t kReleaseFrom = 4096;  // elements; below, the GIL's round trip costs more
 constexpr const char* kMomentNames[] = {"moments[0]", "moments[1]"};
 
+// By what is computed with: a float32 may be too short for the rate.
+bool is_at_rest(const Task& t) {
+  return compute_type(t.dtype) == DType::float64 ? t.step == 0.0
+                                                 : static_cast<float>(t.step) == 0.0f;
+}
+
 }  // namespace
 
 void check_grad_scale(double grad_scale, DType dtype) {
@@ -97,15 +103,15 @@ void StepArguments::check_apart(const Borrowed& gradient) const {
   for (const Borrowed& b : kept_) check_no_overlap(gradient, b);
 }
 
-void rank_at_rest(Task* tasks, std::size_t count, bool rates_on_device) {
+void rank_at_rest(Task* tasks, std::size_t count) {
   const auto moves = [&](int selection) {
     return std::any_of(tasks, tasks + count,
-                       [=](const Task& t) { return t.selection == selection && t.step != 0.0; });
+                       [=](const Task& t) { return t.selection == selection && !is_at_rest(t); });
   };
   for (std::size_t k = 0; k < count; ++k) {
     Task& t = tasks[k];
-    if (t.step != 0.0) continue;
-    const bool selects = t.selection != kNoSelection && !rates_on_device;
+    if (!is_at_rest(t)) continue;
+    const bool selects = t.selection != kNoSelection;
     if (selects && moves(t.selection)) {
       t.selection = kNoSelection;
     } else if (t.rule_steps && (t.nm.given() || selects)) {

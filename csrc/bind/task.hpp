@@ -42,9 +42,9 @@ class StepArguments {
 
 // With steps of length 0 nothing moves, and all scores would be infinite: what a selection or N:M
 // sparsity keeps is then told by magnitudes. But where other arrays of a selection move, those at
-// rest take no part in it: they are frozen. Where rates lie on a device, what a selection does is
-// told there.
-void rank_at_rest(Task* tasks, std::size_t count, bool rates_on_device = false);
+// rest take no part in it: they are frozen. Not for rates in a device's memory: a task's step says
+// nothing of those, and the kernels tell what is at rest.
+void rank_at_rest(Task* tasks, std::size_t count);
 
 // Runs where x lies; on the CPU without the GIL where that pays.
 void run(const Borrowed& x, const Task& task, double grad_scale, Statistics* statistics);

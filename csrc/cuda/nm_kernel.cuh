@@ -50,7 +50,9 @@ __device__ void step_nm_pack(const NMShare<C>& share, const Noise& noise, const 
   Points<S> p;
   points(share, at, p);
   const auto before = p.x;
-  const Pack<int, n> rank = ranks(scores(p, share.settings.steps_differ), nm.m);
+  // While nothing moves, all scores by steps would be infinite.
+  const bool by_steps = share.settings.steps_differ && share.step.step != C(0);
+  const Pack<int, n> rank = ranks(scores(p, by_steps), nm.m);
   store_points(share, noise, at, p, [&](int j) { return rank.at[j] < nm.n ? p.z.at[j] : C(0); });
   if (!counts) return;
   add_point_sums(share, before, p, at.span, sums);

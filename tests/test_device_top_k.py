@@ -157,7 +157,7 @@ def test_the_ends_of_k(metric: Any, dtype: str) -> None:
 @pytest.mark.parametrize("still", [0, 1, 2])
 @pytest.mark.parametrize("options", [{}, {"capturable": True}])
 def test_what_is_at_rest(metric: Any, still: int, options: Any) -> None:
-    """Ranked by magnitude where nothing of a selection moves, else by infinite scores."""
+    """By magnitude where nothing of a selection moves; beside what moves it takes no part."""
     x = [normal(n, "float32", seed=530 + n) for n in (300, 41)]
     grads = [normal(a.size, "float32", seed=540) for a in x]
     there, h = [on_device(a) for a in x], ps.TopK(0.3, scope="global")
@@ -188,6 +188,73 @@ def test_rates_in_the_devices_memory(dtype: str) -> None:
         captured.rates[...] = 0.05 * (k + 1)
         captured.step([on_device(g) for g in grads])
         plain.step(grads, lr=0.05 * (k + 1))
+    for got, want in zip(there, x, strict=True):
+        assert_same_bits(got.host, want)
+
+
+RATES = ((0.1, 0.0, 0.1, 0.05), (0.0, 0.0, 0.07, 0.1), (0.0, 0.1, 0.0, 0.0), (0.0,) * 4)
+
+
+@each_dtype
+@each_metric
+@pytest.mark.parametrize("stats", [False, True])
+@pytest.mark.parametrize("k", [0, 0.3, 1.0, 40, 9000])
+def test_rates_in_the_devices_memory_freeze(k: Any, stats: bool, metric: Any, dtype: str) -> None:
+    """What is at rest neither counts nor is dropped from; a density is one of what moves."""
+    h, r = ps.TopK(k, scope="global"), ps.AdamW(0.0, eps=0.017)
+    x = [normal(n, dtype, seed=620 + n) for n in (9000, 41, 8191, 0)]
+    there = [on_device(a) for a in x]
+
+    def optimizer(arrays: list[Any], **more: Any) -> ps.Optimizer:
+        groups = [{"params": [a], "rule": r} for a in arrays]
+        return ps.Optimizer(groups, r, h, metric=metric, **more)
+
+    plain, captured = optimizer(x), optimizer(there, capturable=True)
+    for seed, rates in enumerate(RATES):
+        grads = [normal(a.size, dtype, seed=630 + seed) for a in x]
+        captured.rates[...] = np.array(rates)
+        got = captured.step([on_device(g) for g in grads], stats=stats)
+        want = plain.step(grads, lr=list(rates), stats=stats)
+        for a, b in zip(there, x, strict=True):
+            assert_same_bits(a.host, b, f"rates {rates}")
+        if stats:
+            assert_same_statistics(got, want, dtype)
+
+
+@each_metric
+@pytest.mark.parametrize("name", ["ties", "constant"])
+def test_ties_beside_frozen_arrays(name: str, metric: Any) -> None:
+    """Blocks that take no part hold no ties, whatever is in memory."""
+    for rates in ((0.1, 0.0, 0.1), (0.0, 0.1, 0.1)):
+        x = [hard(name, n, "float32") for n in (17_000, 20_000, 9000)]
+        there = [on_device(a) for a in x]
+        for arrays, more in ((x, {}), (there, {"capturable": True})):
+            groups = [{"params": [a], "rule": ps.Adagrad(0.1, eps=0.02)} for a in arrays]
+            h = ps.TopK(0.9, scope="global")
+            opt = ps.Optimizer(groups, ps.SGD(0.1), h, metric=metric, **more)
+            move, call = (on_device, {}) if more else (np.copy, {"lr": list(rates)})
+            if more:
+                opt.rates[...] = np.array(rates)
+            opt.step([move(np.zeros_like(a)) for a in x], **call)
+        for got, want in zip(there, x, strict=True):
+            assert_same_bits(got.host, want, f"rates {rates}")
+
+
+@pytest.mark.parametrize("moved", [0, 599])
+def test_more_rates_than_a_launch_looks_at(moved: int) -> None:
+    x = [normal(7, "float32", seed=k) for k in range(600)]
+    there, rates = [on_device(a) for a in x], [0.0] * 600
+    rates[moved] = 0.1
+    for arrays, more in ((x, {}), (there, {"capturable": True})):
+        groups = [{"params": [a]} for a in arrays]
+        opt = ps.Optimizer(groups, ps.SGD(0.1), ps.TopK(0.5, scope="global"), **more)
+        if more:
+            opt.rates[...] = np.array(rates)
+        grads = [np.ones(7, np.float32) for _ in x]
+        if more:
+            opt.step([on_device(g) for g in grads])
+        else:
+            opt.step(grads, lr=rates)
     for got, want in zip(there, x, strict=True):
         assert_same_bits(got.host, want)
 

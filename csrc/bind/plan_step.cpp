@@ -39,7 +39,7 @@ Borrowed vector_beside(const Borrowed& x, const py::object& given, const char* n
 class Plan::RatesOnDevice {
  public:
   RatesOnDevice(const Plan& plan, const std::vector<Gradient>& grads, const py::object& rates,
-                const py::object& count)
+                const py::object& count, const py::list& keep)
       : lent_(vector_beside(plan.first(), rates, "rates", DType::float64)),
         count_(vector_beside(plan.first(), count, "count", DType::int64)) {
     if (lent_.array.size() != static_cast<std::int64_t>(plan.groups_.size())) {
@@ -51,6 +51,9 @@ class Plan::RatesOnDevice {
       const std::size_t group = plan.entries_[g.entry].group;
       rates_.rates.push_back(static_cast<const double*>(lent_.array.data) + group);
       rates_.numbers.push_back(plan.groups_[group].rule->settings);
+    }
+    for (const py::handle k : keep) {
+      rates_.densities.push_back(PyFloat_Check(k.ptr()) ? k.cast<double>() : std::nan(""));
     }
   }
   const cuda::DeviceRates* get() const { return &rates_; }
@@ -78,7 +81,7 @@ py::tuple Plan::step(const py::list& grads, double t, const std::vector<double>&
   if (on_device()) {
     cuda::Backend& serves = backend();
     std::optional<RatesOnDevice> held;
-    if (!rates.is_none()) call.device_rates = held.emplace(*this, lent, rates, count).get();
+    if (!rates.is_none()) call.device_rates = held.emplace(*this, lent, rates, count, keep).get();
     py::gil_scoped_release released;
     cuda::run(serves, first().stream, tasks, call);
   } else {

@@ -5,6 +5,7 @@
 
 #include "../cpu/registry.hpp"
 #include "../cpu/select.hpp"
+#include "../op/project.hpp"
 #include "checks.hpp"
 #include "messages.hpp"
 
@@ -155,7 +156,7 @@ void run_selected(const Borrowed& x, Task task, std::int64_t keep, double grad_s
 
 std::int64_t kept_of(py::handle k, std::int64_t n) {
   if (!PyFloat_Check(k.ptr())) return std::min(n, k.cast<std::int64_t>());
-  return static_cast<std::int64_t>(std::floor(k.cast<double>() * static_cast<double>(n) + 0.5));
+  return op::share_of_elements(k.cast<double>(), n);
 }
 
 py::tuple statistics_tuple(const Statistics& s) {

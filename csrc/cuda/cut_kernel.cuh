@@ -6,24 +6,52 @@
 
 namespace proxstep::cuda {
 
+// Of n scores, nothing is known but how many stay.
+template <class C>
+__device__ inline void begin(Cut& cut, long long keep, long long n) {
+  cut.done = keep <= 0 || keep >= n;
+  cut.key = keep <= 0 ? op::Bits<C>::infinity + 2 : 0;  // above all
+  cut.rank = cut.done ? 0 : keep;                       // no ties to look for
+  cut.count = cut.done ? 0 : n;
+}
+
 template <class C>
 __global__ void __launch_bounds__(kThreads) start_kernel(const StartCall __grid_constant__ call) {
   const int k = static_cast<int>(blockIdx.x);
   unsigned long long* const bins = call.bins + k * static_cast<long long>(kWideBins);
   for (int b = threadIdx.x; b < kWideBins; b += kThreads) bins[b] = 0;
   if (threadIdx.x > 0) return;
-  const long long keep = call.keep[k], n = call.elements[k];
-  Cut cut = {0, keep, n, call.first_block[k], call.moves, keep <= 0 || keep >= n};
-  if (cut.done) cut.rank = cut.count = 0;              // no ties to look for
-  if (keep <= 0) cut.key = op::Bits<C>::infinity + 2;  // above all
+  Cut cut = {};
+  begin<C>(cut, call.keep[k], call.elements[k]);
+  cut.first_block = call.first_block[k];
+  cut.moves = call.moves;
   call.cuts[k] = cut;
 }
 
-// Rates in the device's memory tell whether anything moves.
-template <class Unused>
-__global__ void moves_kernel(const MovesCall __grid_constant__ call) {
-  for (int k = threadIdx.x; k < call.count; k += kThreads) {
-    if (*call.rates[k] != 0.0) atomicOr(&call.cuts[call.selections[k]].moves, 1);
+template <class C>
+__device__ __forceinline__ bool is_at_rest(const double* rate) {
+  return C(*rate) == C(0);
+}
+
+// Rates in the device's memory tell whether anything moves, and how much: what is at rest beside
+// it takes no part. A thread looks at all rates of a selection.
+template <class C>
+__global__ void __launch_bounds__(kThreads) moves_kernel(const MovesCall __grid_constant__ call) {
+  for (int first = threadIdx.x; first < call.count; first += kThreads) {
+    const int selection = call.selections[first];
+    if (first > 0 && call.selections[first - 1] == selection) continue;
+    Cut cut = call.cuts[selection];
+    for (int k = first; k < call.count && call.selections[k] == selection; ++k) {
+      if (is_at_rest<C>(call.rates[k])) continue;
+      cut.moves = true;
+      cut.moving += call.elements[k];
+    }
+    if (!cut.moves) continue;
+    const double density = call.densities[first];
+    const bool counts = density != density;
+    begin<C>(cut, counts ? call.keep[first] : op::share_of_elements(density, cut.moving),
+             cut.moving);
+    call.cuts[selection] = cut;
   }
 }
 

@@ -44,7 +44,8 @@ __global__ void __launch_bounds__(kThreads, kResident)
   using C = op::compute_t<S>;
   constexpr int n = kRulePack<S>;
   const SelectShare<C> share = share_of(table);
-  const Cut cut = share.settings.ranking.cuts[share.array.selection];
+  Cut cut = share.settings.ranking.cuts[share.array.selection];
+  if (is_frozen(share, cut)) cut.key = cut.rank = cut.count = 0;
   const bool in_order = cut.rank < cut.count;
   const bool stored = !LayoutOf<S>::is_mixed && share.settings.in_place;
   if (stored && cut.key == 0 && !in_order) return;  // all stay

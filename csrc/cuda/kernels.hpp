@@ -71,6 +71,7 @@ void each_compute_kernel(const Add& add) {
   add(kernel_name<C>("sum_kernel"), &sum_kernel<C>);
   add(kernel_name<C>("settings_kernel"), &settings_kernel<C>);
   add(kernel_name<C>("start_kernel"), &start_kernel<C>);
+  add(kernel_name<C>("moves_kernel"), &moves_kernel<C>);
   add(kernel_name<C>("cut_kernel"), &cut_kernel<C>);
   add(kernel_name<C>("softmax_narrow_kernel"), &softmax_narrow_kernel<C>);
   add(kernel_name<C>("softmax_wide_kernel"), &softmax_wide_kernel<C>);
@@ -80,7 +81,6 @@ template <class Add>
 void each_plain_kernel(const Add& add) {
   add(kernel_name<void>("clip_kernel"), &clip_kernel<void>);
   add(kernel_name<void>("advance_kernel"), &advance_kernel<void>);
-  add(kernel_name<void>("moves_kernel"), &moves_kernel<void>);
   add(kernel_name<void>("label_kernel"), &label_kernel<void>);
   add(kernel_name<void>("first_kernel"), &first_kernel<void>);
   add(kernel_name<void>("loss_sum_kernel"), &loss_sum_kernel<void>);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <set>
+#include <map>
 #include <type_traits>
 #include <utility>
 
@@ -12,6 +12,8 @@
 namespace proxstep::cuda {
 namespace {
 
+template <class C>
+constexpr DType kCompute = std::is_same_v<C, double> ? DType::float64 : DType::float32;
 constexpr std::int64_t kBlocksAtOnce = 1024;
 constexpr std::int64_t kLeastChunk = 8192;  // fewer elements than bins would be mostly bins
 
@@ -73,17 +75,21 @@ struct SelectTables {
     set_rule(t, run.call.device_rates, to);
     to->ranking = ranking;
     to->pass = pass;
+    const DeviceRates* const rates = run.call.device_rates;
+    to->rate = rates ? rates->rates[place_of(t)] : nullptr;
     to->in_place = can_step_in_place(t);
   }
   void set_array(const Task& t, int settings, typename Table::Array* to) const {
     set_rule_array(t, settings, to);
     to->selection = t.selection;
-    const auto place = static_cast<std::size_t>(&t - run.tasks.data());
-    to->first_block = static_cast<int>(members.first_block[place]);
+    to->first_block = static_cast<int>(members.first_block[place_of(t)]);
   }
   std::string kernel() const { return kernel_name<S>(name, capacity); }
 
  private:
+  std::size_t place_of(const Task& t) const {
+    return static_cast<std::size_t>(&t - run.tasks.data());
+  }
   // Whether what is stored beside the points tells all that is to be known of them.
   bool can_step_in_place(const Task& t) const {
     const bool told = std::is_same_v<S, C> && t.rule != kNoRule && !t.extrapolates;
@@ -139,23 +145,32 @@ class Selections {
     if (!own.empty()) call->first_block[k] = static_cast<int>(members_.first_block[own.front()]);
   }
 
-  void tell_moves() const {
-    std::set<std::pair<int, const double*>> rates;
-    for (const auto& own : members_.places) {
-      for (std::size_t k : own) {
-        rates.insert({run_.tasks[k].selection, run_.call.device_rates->rates[k]});
-      }
+  // The elements of each selection that have a rate.
+  std::map<std::pair<int, const double*>, std::int64_t> rates() const {
+    std::map<std::pair<int, const double*>, std::int64_t> elements;
+    for (std::size_t k = 0; k < run_.tasks.size(); ++k) {
+      const Task& t = run_.tasks[k];
+      if (t.selection == kNoSelection || compute_type(t.dtype) != kCompute<C>) continue;
+      elements[{t.selection, run_.call.device_rates->rates[k]}] += t.n;
     }
+    return elements;
+  }
+  void tell_moves() const {
     MovesCall call = {};
     call.cuts = cuts();
     const auto flush = [&] {
-      if (call.count) run_.launch(kernel_name<void>("moves_kernel"), 1, call);
+      if (call.count) run_.launch(kernel_name<C>("moves_kernel"), 1, call);
       call.count = 0;
     };
-    for (const auto& [selection, rate] : rates) {
-      if (call.count == kSelectionsAtOnce) flush();
-      call.selections[call.count] = selection;
-      call.rates[call.count++] = rate;
+    for (const auto& [place, elements] : rates()) {
+      if (call.count == kRatesAtOnce) flush();
+      const int k = call.count++;
+      const auto selection = static_cast<std::size_t>(place.first);
+      call.selections[k] = place.first;
+      call.rates[k] = place.second;
+      call.elements[k] = elements;
+      call.keep[k] = run_.call.keep[selection];
+      call.densities[k] = run_.call.device_rates->densities[selection];
     }
     flush();
   }
@@ -189,16 +204,16 @@ class Selections {
 };
 
 template <class C>
-void run_of(const StepRun& run, DType compute) {
-  const Members members = members_of(run, compute);
+void run_of(const StepRun& run) {
+  const Members members = members_of(run, kCompute<C>);
   if (members.blocks > 0) Selections<C>(run, members).run();
 }
 
 }  // namespace
 
 void run_selections(const StepRun& run) {
-  run_of<double>(run, DType::float64);
-  run_of<float>(run, DType::float32);
+  run_of<double>(run);
+  run_of<float>(run);
 }
 
 }  // namespace proxstep::cuda

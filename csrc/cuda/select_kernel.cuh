@@ -45,6 +45,13 @@ __device__ __forceinline__ void stored_points(const SelectShare<C>& share, const
   });
 }
 
+// Whether all of a block's elements stay, and count for nothing, since others move but not they.
+template <class C>
+__device__ __forceinline__ bool is_frozen(const SelectShare<C>& share, const Cut& cut) {
+  const double* const rate = share.settings.rate;
+  return rate && cut.moves && is_at_rest<C>(rate);
+}
+
 // How a block finds its points. While nothing moves, all scores by steps would be infinite.
 struct Ranked {
   bool stored, by_steps;
@@ -86,13 +93,14 @@ __global__ void __launch_bounds__(kThreads, kResident)
   const Cut cut = settings.ranking.cuts[share.array.selection];
   const bool stores = settings.in_place && settings.pass == 0;
   if (cut.done && !stores) return;
+  const bool frozen = is_frozen(share, cut);
   for (int b = threadIdx.x; b < kWideBins; b += kThreads) bins[b] = 0;
   __syncthreads();
   const Digit digit = digit_of<C>(settings.pass);
   const Ranked ranked = {settings.in_place && !stores, settings.steps_differ && cut.moves};
   const int highest = (1 << (digit.above - digit.shift)) - 1;
   const auto known = static_cast<op::Score<C>>(cut.key >> digit.above);
-  each_place<S>(share, [&](const Place& at) {
+  const auto rank = [&](const Place& at) {
     Points<S> p;
     const Scores<S> score = ranked(share, at, p);
     if constexpr (!LayoutOf<S>::is_mixed) {
@@ -100,10 +108,11 @@ __global__ void __launch_bounds__(kThreads, kResident)
     }
 #pragma unroll
     for (int j = 0; j < kRulePack<S>; ++j) {
-      if (!at.span.holds(j) || score.at[j] >> digit.above != known) continue;
+      if (frozen || !at.span.holds(j) || score.at[j] >> digit.above != known) continue;
       atomicAdd(bins + (score.at[j] >> digit.shift & highest), 1u);
     }
-  });
+  };
+  if (stores || !frozen) each_place<S>(share, rank);
   __syncthreads();
   leave_bins(share, bins);
 }

@@ -9,6 +9,7 @@ constexpr int kManyRanked = 340;            // arrays of a table
 constexpr int kWideDigit = 11;              // bits of a score that a pass looks at:
 constexpr int kWideBins = 1 << kWideDigit;  // its bins fit shared memory
 constexpr int kSelectionsAtOnce = 1024;
+constexpr int kRatesAtOnce = 512;
 
 template <class C>
 constexpr int kScoreBits = 8 * sizeof(C) - 1;  // the sign is never set
@@ -33,8 +34,9 @@ struct Cut {
   unsigned long long key;  // these digits, with zeros below
   long long rank, count;
   int first_block;
-  int moves;  // not all steps are zero
+  bool moves;  // not all steps are zero
   bool done;
+  long long moving;  // elements whose rates in the device's memory are not zero
 };
 
 struct Ranking {
@@ -52,7 +54,8 @@ template <class C>
 struct SelectSettings : RuleSettings<C> {
   Ranking ranking;
   int pass;
-  bool in_place;  // the first pass stores the points in x and all that changes beside them
+  const double* rate;  // in the device's memory, or null
+  bool in_place;       // the first pass stores the points in x and all that changes beside them
 };
 template <class C, int capacity>
 using SelectTable = Table<C, SelectArray<C>, SelectSettings<C>, C, capacity>;
@@ -65,11 +68,15 @@ struct StartCall {
   long long keep[kSelectionsAtOnce], elements[kSelectionsAtOnce];
   int first_block[kSelectionsAtOnce];
 };
+// The rates in the device's memory, in the order of their selections.
 struct MovesCall {
   Cut* cuts;
   int count;
-  const double* rates[kSelectionsAtOnce];
-  int selections[kSelectionsAtOnce];
+  const double* rates[kRatesAtOnce];
+  int selections[kRatesAtOnce];
+  long long elements[kRatesAtOnce];  // that have the rate
+  long long keep[kRatesAtOnce];      // of the selection,
+  double densities[kRatesAtOnce];    // unless this is a number
 };
 struct CutCall {
   Cut* cuts;

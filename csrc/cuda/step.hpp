@@ -12,6 +12,7 @@ struct DeviceRates {
   long long* steps;                    // taken before this one; incremented
   std::vector<const double*> rates;    // of each task
   std::vector<const double*> numbers;  // of each task's rule, as the user gave them
+  std::vector<double> densities;       // that selections keep of what moves; NaN where a count
 };
 
 struct StepCall {

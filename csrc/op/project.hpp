@@ -5,6 +5,11 @@
 
 namespace proxstep::op {
 
+// How many of n elements a density keeps: to the nearest integer, a half upwards.
+PROXSTEP_FN long long share_of_elements(double density, long long n) {
+  return static_cast<long long>(density * static_cast<double>(n) + 0.5);
+}
+
 template <class S>
 struct Bits;
 template <>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import proxstep as ps
@@ -14,6 +15,14 @@ cases = pytest.importorskip("torch_cases")
 
 each = pytest.mark.parametrize("name", cases.OPTIMIZERS)
 TORCHS = ["foreach", "fused", "amsgrad", "capturable", "differentiable"]
+
+
+@each
+@pytest.mark.parametrize("version", ["1.13.1", "2.6.0+cu124", "2.8.1"])
+def test_a_torch_that_does_not_say_what_is_read_only_is_refused(monkeypatch, name, version):
+    monkeypatch.setattr(torch, "__version__", version)
+    with pytest.raises(ImportError, match=re.escape(f"2.9 or later, this is torch {version}")):
+        cases.make(name, [torch.nn.Parameter(torch.ones(2))])
 
 
 @each

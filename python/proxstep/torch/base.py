@@ -13,7 +13,7 @@ import torch
 
 from .checkpoints import Checkpointed
 from .following import Hook
-from .inputs import check_group, check_selections, check_whole, name_of
+from .inputs import check_group, check_selections, check_torch, check_whole, name_of
 from .options import Options, check_keys, split_options
 from .plans import Owner, Plans
 from .step_plan import StepPlan
@@ -35,6 +35,7 @@ class ProxOptimizer(Checkpointed):
     """
 
     def __init__(self, params: Any, defaults: dict[str, Any], options: Options) -> None:
+        check_torch(torch.__version__)
         common, self.whole = split_options(options)
         self._setting_names = tuple(defaults)
         self._plans = self._new_plans()

@@ -18,9 +18,24 @@ from ..selections import Selections
 from ..step import check_penalty, check_steppable, is_euclidean
 from ..top_k import TopK
 
-__all__ = ["check_group", "check_selections", "check_whole", "local", "name_of", "penalty_of"]
+__all__ = [
+    "check_group",
+    "check_selections",
+    "check_torch",
+    "check_whole",
+    "local",
+    "name_of",
+    "penalty_of",
+]
 
 _DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+_OLDEST = (2, 9)
+
+
+def check_torch(version: str) -> None:
+    """Refuse a torch whose tensors do not say, when they are lent, whether they may be written."""
+    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
+        raise ImportError(f"proxstep.torch needs torch 2.9 or later, this is torch {version}")
 
 
 def local(tensor: Any) -> Any:

@@ -8,14 +8,6 @@
 namespace proxstep::cpu {
 namespace {
 
-template <class C>
-double sum_of_squares(std::int64_t n, const C* __restrict x) {
-  return lane_sum(n, [=](std::int64_t i) {
-    const double v = x[i];
-    return v * v;
-  });
-}
-
 // What to divide z by so that squares stay in range, where they did not.
 template <class C>
 double group_unit(std::int64_t n, const C* __restrict z) {
@@ -36,6 +28,12 @@ template <class C>
 inline __attribute__((always_inline)) void add_squares_of(std::int64_t n, const C* __restrict z,
                                                           double (&to)[kLanes]) {
   add_to_lanes(to, n, [=](std::int64_t i) { return double(z[i]) * double(z[i]); });
+}
+template <class C>
+double sum_of_squares(std::int64_t n, const C* z) {
+  double sum[kLanes] = {};
+  add_squares_of(n, z, sum);
+  return fold_lanes(sum);
 }
 
 // From the sum of its squares, once more over z where they left the range.

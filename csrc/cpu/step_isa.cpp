@@ -17,8 +17,6 @@ namespace {
 
 using std::int64_t;
 
-// ---- elementwise
-
 template <bool narrow, class C>
 struct MomentOf {
   using type = C;
@@ -161,8 +159,6 @@ void narrow_run(const NarrowRun& t) {
   }
 }
 
-// ---- sums over fixed lanes
-
 template <class C, class P>
 void statistics_tile(const StatisticsTile<C>& t) {
   const P penalty(t.settings);
@@ -184,8 +180,6 @@ void statistics_tile(const StatisticsTile<C>& t) {
     return change * change;
   });
 }
-
-// ---- the table
 
 template <class C, template <class> class P>
 constexpr bool is_common = __is_same(P<C>, op::None<C>) || __is_same(P<C>, op::L1<C>) ||

@@ -119,8 +119,8 @@ PROXSTEP_FN double group_bracketed_root(const P& penalty, double w, const Norm& 
 }
 
 // The root where all steps are s: the norm shrinks from ||z|| to its prox r, nu = r / (w phi'(r)).
-// At a kink of phi, where phi' has no one value, from r = ||z|| nu / (nu + s). No branch, so that
-// loops over groups are.
+// At a kink of phi, where phi' has no one value, from r = ||z|| nu / (nu + s). Without
+// a branch: loops over groups become vectors.
 template <class P>
 PROXSTEP_FN double group_uniform_root(const P& penalty, double norm, double s, double w) {
   const double r = penalty.prox(norm, s * w), pull = w * penalty.slope(r);

@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(kThreads, kResident)
   if (in_order) ties.wanted -= ties_before(share, cut);
   const Noise noise = noise_of<S>(share, share.block * share.settings.ranking.chunk);
   BlockSums<C> sums = {};
-  each_place<S>(share, [&](const Place& at) {
+  each_place<S>(share, share.settings.ranking.chunk, [&](const Place& at) {
     Points<S> p;
     const Scores<S> score = ranked(share, at, p);
     Pack<bool, n> stays;

@@ -23,18 +23,12 @@ template <class S, int capacity>
 __global__ void __launch_bounds__(kThreads, kResident)
     mixed_kernel(const MixedTable<op::compute_t<S>, capacity> __grid_constant__ table) {
   using C = op::compute_t<S>;
-  constexpr int n = kRulePack<S>;
   const MixedShare<C> share = share_of(table);
-  const bool aligned = is_aligned(share.array);
-  const long long begin = share.block * kRuleChunk<S>;
-  const long long end = op::least(begin + kRuleChunk<S>, share.array.n);
-  const Noise noise = noise_of<S>(share, begin);
+  const Noise noise = noise_of<S>(share, share.block * kRuleChunk<S>);
   BlockSums<C> sums = {};
-  for (long long i = begin + threadIdx.x * n; i < end; i += kThreads * n) {
-    const int count = static_cast<int>(op::least<long long>(n, end - i));
-    const Place at{i, 1, {0, count}, aligned && count == n};
+  each_place<S>(share, kRuleChunk<S>, [&](const Place& at) {
     step_mixed_pack<S>(share, noise, at, table.sums != nullptr, sums);
-  }
+  });
   if (table.sums) store_block_sums(sums, table.sums + blockIdx.x);
 }
 

@@ -64,14 +64,11 @@ __global__ void __launch_bounds__(kThreads, kResident)
     nm_kernel(const NMTable<op::compute_t<S>, capacity> __grid_constant__ table) {
   using C = op::compute_t<S>;
   const NMShare<C> share = share_of(table);
-  const bool aligned = is_aligned(share.array);
-  const long long begin = share.block * kRuleChunk<S>;
-  const long long end = op::least(begin + kRuleChunk<S>, share.array.n);
-  const Noise noise = noise_of<S>(share, begin);
+  const Noise noise = noise_of<S>(share, share.block * kRuleChunk<S>);
   BlockSums<C> sums = {};
-  for (long long first = begin; first < end; first += kThreads * kRulePack<S>) {
-    step_nm_pack<S>(share, noise, own_place<S>(first, end, aligned), table.sums != nullptr, sums);
-  }
+  each_place<S>(share, kRuleChunk<S>, [&](const Place& at) {
+    step_nm_pack<S>(share, noise, at, table.sums != nullptr, sums);
+  });
   if (table.sums) store_block_sums(sums, table.sums + blockIdx.x);
 }
 

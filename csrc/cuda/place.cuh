@@ -22,6 +22,18 @@ __device__ Place own_place(long long first, long long end, bool aligned) {
   return {i, 1, {0, count}, aligned && count == n};
 }
 
+// The thread's packs of a block that takes `chunk` elements of its array.
+template <class S, class AnyShare, class Visit>
+__device__ __forceinline__ void each_place(const AnyShare& share, long long chunk,
+                                           const Visit& visit) {
+  const bool aligned = is_aligned(share.array);
+  const long long begin = share.block * chunk;
+  const long long end = op::least(begin + chunk, share.array.n);
+  for (long long first = begin; first < end; first += kThreads * kRulePack<S>) {
+    visit(own_place<S>(first, end, aligned));
+  }
+}
+
 template <class T, int n>
 __device__ __forceinline__ void gather(Pack<T, n>& to, const T* from, const Place& at) {
   if (at.whole) return load(to, from + at.first, n, true);

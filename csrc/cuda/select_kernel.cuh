@@ -14,19 +14,6 @@ namespace proxstep::cuda {
 template <class C>
 using SelectShare = Share<C, SelectArray<C>, SelectSettings<C>>;
 
-// The elements of a block.
-template <class S, class Visit>
-__device__ __forceinline__ void each_place(const SelectShare<op::compute_t<S>>& share,
-                                           const Visit& visit) {
-  const bool aligned = is_aligned(share.array);
-  const long long chunk = share.settings.ranking.chunk;
-  const long long begin = share.block * chunk;
-  const long long end = op::least(begin + chunk, share.array.n);
-  for (long long first = begin; first < end; first += kThreads * kRulePack<S>) {
-    visit(own_place<S>(first, end, aligned));
-  }
-}
-
 // Points that were stored, and their steps, which follow from the moments.
 template <class S, class C>
 __device__ __forceinline__ void stored_points(const SelectShare<C>& share, const Place& at,
@@ -112,7 +99,7 @@ __global__ void __launch_bounds__(kThreads, kResident)
       atomicAdd(bins + (score.at[j] >> digit.shift & highest), 1u);
     }
   };
-  if (stores || !frozen) each_place<S>(share, rank);
+  if (stores || !frozen) each_place<S>(share, share.settings.ranking.chunk, rank);
   __syncthreads();
   leave_bins(share, bins);
 }

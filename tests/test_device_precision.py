@@ -63,6 +63,16 @@ def grouped(arrays: list[Any], penalties: list[Any], **settings: Any) -> list[di
     ]
 
 
+def check_two_steps(groups: list[dict[str, Any]], options: dict[str, Any]) -> tuple[Any, Any]:
+    """What device and CPU tell of the second: both have the same bits."""
+    pair = Pair(groups, seed=SEED, **options)
+    for seed, stats in ((83, False), (84, True)):
+        got, want = pair.step(seed, stats=stats)
+        pair.check_bits()
+    assert_same_statistics(got, want, "float32")
+    return got, want
+
+
 @each_rule
 @each_metric
 @each_option
@@ -75,11 +85,7 @@ def test_a_step_has_the_bits_of_the_cpu(rule_name, r, metric, dtype, options):
     ]
     arrays = [normal(n, dtype, seed=k) for k, n in enumerate(sizes)]
     groups = grouped(arrays, penalties, rule=rule(rule_name, r), metric=metric)
-    pair = Pair(groups, seed=SEED, **options)
-    for seed, stats in ((83, False), (84, True)):
-        got, want = pair.step(seed, stats=stats)
-        pair.check_bits()
-    assert_same_statistics(got, want, "float32")
+    check_two_steps(groups, options)
 
 
 @pytest.mark.parametrize("odd", ["", "x", "g", "exp_avg", "exp_avg_sq", "master", "all"])
@@ -198,12 +204,8 @@ def test_selections(rule_name, r, metric, dtype, options):
     shared = ps.TopK(0.3, scope="global")
     penalties = [shared, shared, shared, ps.TopK(1), ps.TopK(0.9)]
     groups = grouped(ranked(dtype), penalties, rule=rule(rule_name, r), metric=metric)
-    pair = Pair(groups, seed=SEED, **options)
-    for seed, stats in ((83, False), (84, True)):
-        got, want = pair.step(seed, stats=stats)
-        pair.check_bits()
+    got, want = check_two_steps(groups, options)
     assert got.penalty == want.penalty == 0.0
-    assert_same_statistics(got, want, "float32")
 
 
 def check_ties(x: list[Any], move: Any, **options: Any) -> None:
@@ -253,11 +255,7 @@ def test_levels(rule_name, r, metric, dtype, options):
     arrays = [normal(shape, dtype, seed=610 + k) for k, (shape, _) in enumerate(DRAWN)]
     penalties = [h for _, h in DRAWN]
     groups = grouped(arrays, penalties, rule=rule(rule_name, r), metric=metric)
-    pair = Pair(groups, seed=SEED, **options)
-    for seed, stats in ((83, False), (84, True)):
-        got, want = pair.step(seed, stats=stats)
-        pair.check_bits()
-    assert_same_statistics(got, want, "float32")
+    check_two_steps(groups, options)
 
 
 @each_option

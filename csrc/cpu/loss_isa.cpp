@@ -31,7 +31,7 @@ double softmax(const SoftmaxRows<T>& job, int64_t begin, int64_t end) {
 // One row's loss; its gradient is stored, and may take the margin's place.
 template <bool weighted, bool store, class T>
 PROXSTEP_FN double logistic_row(const LogisticRows<T>& job, T scale, int64_t i) {
-  const op::LogisticPoint<T> at = op::logistic(job.margin[i], job.targets[i]);
+  const op::LossPoint<T> at = op::logistic(job.margin[i], job.targets[i]);
   const T weight = weighted ? job.weights[i] : T(1);
   const bool absent = weighted && weight == T(0);
   if (store) job.grad[i] = absent ? T(0) : scale * weight * at.slope;

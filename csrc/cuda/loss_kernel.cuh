@@ -15,7 +15,7 @@ __device__ double logistic_pack(Pack<T, n>& u, const Pack<T, n>& t, const Pack<T
 #pragma unroll
   for (int j = 0; j < n; ++j) {
     const T weight = weights.at[j];
-    const op::LogisticPoint<T> at = op::logistic(u.at[j], t.at[j]);
+    const op::LossPoint<T> at = op::logistic(u.at[j], t.at[j]);
     u.at[j] = weight == T(0) ? T(0) : scale * weight * at.slope;
     sum += weight == T(0) ? 0.0 : static_cast<double>(weight) * static_cast<double>(at.value);
   }

@@ -24,6 +24,7 @@ struct Format<float> {
   static constexpr float log2_e = 0x1.715476p0f;
   static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f;
   static constexpr float log_smallest = -0x1.5d589ep6f;  // ln of the smallest normal number
+  static constexpr float log_largest = 0x1.62e42ep6f;    // ln of the largest, rounded down
   static constexpr float lowest = -0x1.fffffep127f;
 };
 template <>
@@ -35,6 +36,7 @@ struct Format<double> {
   static constexpr double log2_e = 0x1.71547652b82fep0;
   static constexpr double ln2_high = 0x1.62e42fefa38p-1, ln2_low = 0x1.ef35793c7673p-45;
   static constexpr double log_smallest = -0x1.6232bdd7abcd2p9;
+  static constexpr double log_largest = 0x1.62e42fefa39efp9;
   static constexpr double lowest = -0x1.fffffffffffffp1023;
 };
 
@@ -59,19 +61,44 @@ PROXSTEP_FN double exp_remainder(double r) {
   return q * r + 5.0000000000000117e-1;
 }
 
-// e^x for x <= 0 and NaN. Below the smallest normal number it is zero: subnormal numbers are slow,
-// and beside the 1 that every softmax and logistic sum holds they are nothing.
+// e^x = significand 2^n; the low bits of the word hold n + bias.
 template <class T>
-PROXSTEP_FN T exp_nonpositive(T x) {
+struct ExpParts {
+  T significand;
+  typename Format<T>::Word exponent;
+};
+template <class T>
+PROXSTEP_FN ExpParts<T> exp_parts(T x) {
   using F = Format<T>;
-  using Word = typename F::Word;
   const T grid = F::integer_grid + T(F::bias);
   const T shifted = x * F::log2_e + grid;
   const T n = shifted - grid;
   const T r = (x - n * F::ln2_high) - n * F::ln2_low;
-  const T e_r = T(1) + (r + r * r * exp_remainder(r));
-  const T power = bit_cast<T>(bit_cast<Word>(shifted) << F::mantissa_bits);  // 2^n
-  return x < F::log_smallest ? T(0) : e_r * power;
+  return {T(1) + (r + r * r * exp_remainder(r)), bit_cast<typename F::Word>(shifted)};
+}
+template <class T>
+PROXSTEP_FN T power_of_two(typename Format<T>::Word exponent) {
+  return bit_cast<T>(exponent << Format<T>::mantissa_bits);
+}
+
+// e^x for x <= 0 and NaN. Below the smallest normal number it is zero: subnormal numbers are slow,
+// and beside the 1 that every softmax and logistic sum holds they are nothing.
+template <class T>
+PROXSTEP_FN T exp_nonpositive(T x) {
+  const ExpParts<T> e = exp_parts(x);
+  return x < Format<T>::log_smallest ? T(0) : e.significand * power_of_two<T>(e.exponent);
+}
+
+// e^x for every x: zero below the smallest normal number, infinity above the largest. Where x > 0
+// one doubling comes last: 2^n itself may be too large.
+template <class T>
+PROXSTEP_FN T exp(T x) {
+  using Word = typename Format<T>::Word;
+  const ExpParts<T> e = exp_parts(x);
+  const bool rises = x > T(0);
+  const T half = e.significand * power_of_two<T>(e.exponent - Word(rises));
+  const T finite = rises ? half + half : half;
+  return x > Format<T>::log_largest ? infinity<T>() : (x < Format<T>::log_smallest ? T(0) : finite);
 }
 
 // (2 atanh(s) - 2 s) / s as a polynomial in s^2

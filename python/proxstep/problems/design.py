@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+from .. import _core
 from ..arrays import Array
 from ..namespace import in_blocks
 from .weights import SampleWeights
@@ -33,6 +34,14 @@ class Design:
     def shape(self) -> tuple[int, int]:
         """Samples and features."""
         return self.X.shape[0], self.X.shape[1]
+
+    @cached_property
+    def matrix(self) -> _core.Matrix | None:
+        """X itself (not centred) as the core reads it, without a copy; None on a device."""
+        return self._lent() if self.xp.is_on_host else None
+
+    def _lent(self) -> _core.Matrix:
+        return _core.Matrix(self.X)
 
     @cached_property
     def means(self) -> Array:
@@ -98,7 +107,9 @@ class Design:
         if self.dtype == self.xp.float64:
             return self
         double = self._as_double()
-        double.__dict__.update(means=self.means, scales=self.scales)  # float64 already
+        double.__dict__.update(  # float64 already, or as X is stored
+            means=self.means, scales=self.scales, matrix=self.matrix
+        )
         return double
 
     def _as_double(self) -> Design:

@@ -8,12 +8,17 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from .. import _core
 from ..arrays import Array
 from .design import Design
 
 
 class SparseDesign(Design):
     """``X - 1 m'`` for X in CSR or CSC; the centring is never written into X."""
+
+    def _lent(self) -> _core.Matrix:
+        X = self.X
+        return _core.Matrix(X.data, X.indices, X.indptr, self.shape, X.format)
 
     @cached_property
     def means(self) -> Array:

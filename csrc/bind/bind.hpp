@@ -10,6 +10,7 @@ void bind_optimizer(pybind11::module_& m);
 void bind_rows(pybind11::module_& m);
 void bind_project(pybind11::module_& m);
 void bind_loss(pybind11::module_& m);
+void bind_descent(pybind11::module_& m);
 void bind_matrix(pybind11::module_& m);
 
 }  // namespace proxstep::bind

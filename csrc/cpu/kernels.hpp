@@ -231,9 +231,11 @@ struct StepTable {
 };
 
 struct LossTable;
+struct DescentTable;
 struct Tables {
   const StepTable* step;
   const LossTable* loss;
+  const DescentTable* descent;
 };
 
 const Tables& tables();                  // in use

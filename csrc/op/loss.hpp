@@ -11,6 +11,8 @@
 
 namespace proxstep::op {
 
+constexpr int kMaxLossSettings = 1;
+
 // t (m - x); a class of probability 0 costs nothing, even where x = -infinity masks it.
 template <class T>
 PROXSTEP_FN T cross_entropy_gap(T t, T x, T m) {

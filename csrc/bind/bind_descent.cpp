@@ -1,0 +1,147 @@
+// Descent: a problem of one output, held for many runs on chosen blocks. x and margins are changed
+// in place, without the GIL; a signal ends a run after the epoch it came in.
+#include <chrono>
+#include <string>
+
+#include "../descent.hpp"
+#include "bind.hpp"
+#include "checks.hpp"
+#include "layout.hpp"
+#include "lent_matrix.hpp"
+#include "loss_arguments.hpp"
+#include "spec.hpp"
+
+namespace proxstep::bind {
+namespace {
+
+using std::int64_t;
+
+template <template <class> class... Losses>
+int find_loss(op::List<Losses...>, const std::string& name) {
+  const char* const names[] = {Losses<double>::name...};
+  for (int k = 0; k < op::Losses::size; ++k) {
+    if (name == names[k]) return k;
+  }
+  throw py::value_error("the core has no loss '" + name + "'");
+}
+
+void check_vector(const Borrowed& b, DType dtype, int64_t length) {
+  if (b.array.dtype != dtype) {
+    throw py::type_error(std::string(b.name) + " has another dtype than solvers take");
+  }
+  if (b.array.ndim == 1 && b.array.shape[0] == length && is_c_order(b.array) && !b.on_device()) {
+    return;
+  }
+  throw py::value_error(shaped(b) + "; " + std::to_string(length) + " in a row are needed");
+}
+
+// Asks Python for signals now and then: the GIL costs more than an epoch may.
+class Signals {
+ public:
+  bool raised() {
+    const auto now = std::chrono::steady_clock::now();
+    if (raised_ || now - asked_ < std::chrono::milliseconds(50)) return raised_;
+    asked_ = now;
+    py::gil_scoped_acquire held;
+    return raised_ = PyErr_CheckSignals() != 0;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point asked_ = std::chrono::steady_clock::now();
+  bool raised_ = false;
+};
+
+class HeldDescent {
+ public:
+  HeldDescent(const LentMatrix& X, const std::string& loss, const std::vector<double>& settings,
+              const py::object& targets, const py::object& shares)
+      : keep_(py::make_tuple(py::cast(&X), targets, shares)) {
+    descent_.X = X.matrix();
+    descent_.loss = find_loss(op::Losses{}, loss);
+    if (settings.size() > op::kMaxLossSettings) throw py::value_error("too many loss settings");
+    std::copy(settings.begin(), settings.end(), descent_.loss_settings);
+    targets_ = Borrowed::floating(targets, "targets");
+    check_vector(targets_, DType::float64, descent_.X.n);
+    descent_.targets = static_cast<const double*>(targets_.array.data);
+    if (shares.is_none()) return;
+    shares_ = Borrowed::floating(shares, "shares");
+    check_vector(shares_, DType::float64, descent_.X.n);
+    descent_.shares = static_cast<const double*>(shares_.array.data);
+  }
+
+  py::tuple run(const PenaltySpec& penalty, const py::object& blocks, const py::object& x_object,
+                const py::object& margins_object, bool intercept, double tolerance,
+                int64_t max_epochs) const {
+    const Borrowed x = Borrowed::output(x_object, "x");
+    const Borrowed margins = Borrowed::output(margins_object, "margins");
+    const Borrowed chosen = Borrowed::any(blocks, "blocks");
+    check_vector(x, DType::float64, descent_.X.p);
+    check_vector(margins, DType::float64, descent_.X.n);
+    check_vector(chosen, DType::int64, chosen.array.size());
+    Descent descent = descent_;
+    apply(penalty, x, &descent);
+    descent.blocks = static_cast<const int64_t*>(chosen.array.data);
+    descent.count = chosen.array.size();
+    check_blocks(descent);
+    descent.x = static_cast<double*>(x.array.data);
+    descent.margins = static_cast<double*>(margins.array.data);
+    descent.intercept = intercept;
+    descent.tolerance = tolerance;
+    descent.max_epochs = max_epochs;
+    return finished(descent);
+  }
+
+ private:
+  static void apply(const PenaltySpec& penalty, const Borrowed& x, Descent* descent) {
+    Task task;
+    penalty.apply(x, &task);
+    if (task.nm.given() || task.levels.given() || task.groups.over == Over::columns) {
+      throw py::type_error("coordinate descent takes no N:M, quantising or column penalty");
+    }
+    descent->element = task.element;
+    descent->groups = task.groups;
+  }
+
+  static void check_blocks(const Descent& descent) {
+    const bool single = descent.groups.over == Over::nothing;
+    const int64_t most = single ? descent.X.p : descent.groups.count;
+    for (int64_t k = 0; k < descent.count; ++k) {
+      if (descent.blocks[k] >= 0 && descent.blocks[k] < most) continue;
+      throw py::value_error("blocks[" + std::to_string(k) + "] is " +
+                            std::to_string(descent.blocks[k]) + "; there are " +
+                            std::to_string(most));
+    }
+  }
+
+  static py::tuple finished(Descent& descent) {
+    Signals signals;
+    descent.interrupted = [&signals] { return signals.raised(); };
+    DescentReport report;
+    {
+      py::gil_scoped_release released;
+      report = cpu::descend(descent);
+    }
+    if (PyErr_Occurred()) throw py::error_already_set();
+    return py::make_tuple(report.intercept_change, report.estimate, report.epochs, report.models);
+  }
+
+  py::tuple keep_;
+  Borrowed targets_, shares_;
+  Descent descent_;
+};
+
+}  // namespace
+
+void bind_descent(py::module_& m) {
+  py::class_<HeldDescent>(m, "Descent", "Coordinate descent for problems of one output.")
+      .def(py::init<const LentMatrix&, const std::string&, const std::vector<double>&,
+                    const py::object&, const py::object&>(),
+           py::arg("matrix"), py::arg("loss"), py::arg("settings"), py::arg("targets"),
+           py::arg("shares") = py::none())
+      .def("run", &HeldDescent::run, py::arg("penalty"), py::arg("blocks"), py::arg("x"),
+           py::arg("margins"), py::arg("intercept"), py::arg("tolerance"), py::arg("max_epochs"),
+           "Minimise over the chosen blocks of x and the intercept. Returns the change of the "
+           "intercept, the estimated suboptimality, epochs and quadratic models.");
+}
+
+}  // namespace proxstep::bind

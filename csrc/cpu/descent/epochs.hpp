@@ -1,0 +1,159 @@
+// Coordinate descent on a quadratic model plus the penalty: epochs over all blocks, each block
+// moved to its least value given the others, sped up by Anderson's combinations.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <vector>
+
+#include "anderson.hpp"
+#include "blocks.hpp"
+
+namespace proxstep::cpu {
+
+// When to stop: at an estimated suboptimality, or after so many epochs.
+struct EpochLimits {
+  double tolerance;
+  std::int64_t most;
+  const std::function<bool()>& interrupted;
+};
+
+struct EpochReport {
+  double first = 0.0, last = 0.0;  // estimates of the first and the last epoch
+  std::int64_t count = 0;
+};
+
+template <class Model>
+class Epochs {
+ public:
+  Epochs(Model& model, const Blocks& blocks, std::vector<double>& x)
+      : model_(model), blocks_(blocks), x_(x) {
+    if (!blocks.single()) find_block_bounds();
+  }
+
+  EpochReport run(const EpochLimits& limits) {
+    EpochReport report;
+    anderson_.push(x_);
+    while (report.count < limits.most && !limits.interrupted()) {
+      report.last = epoch();
+      if (report.count++ == 0) report.first = report.last;
+      if (report.last <= limits.tolerance) break;
+      if (anderson_.push(x_)) try_candidate();
+    }
+    return report;
+  }
+
+ private:
+  // The largest gradient left behind times the size of x: what it may cost, to first order.
+  double epoch() {
+    largest_ = size_ = 0.0;
+    model_.settle();
+    for (std::int64_t b = 0; b < blocks_.count(); ++b) {
+      blocks_.single() ? move_element(b) : move_block(b);
+    }
+    return largest_ * std::max(size_, largest_step_);
+  }
+
+  void move_element(std::int64_t k) {
+    const double curvature = model_.curvature(k);
+    if (!(curvature > 0.0)) return;
+    const double s = 1.0 / curvature, before = x_[k];
+    const double moved = blocks_.prox(k, before - s * model_.gradient(k), s);
+    note(k, curvature, moved - before);
+    x_[k] = moved;
+  }
+
+  void note(std::int64_t k, double curvature, double d) {
+    size_ += std::abs(x_[k] + d);
+    if (d == 0.0) return;
+    largest_ = std::max(largest_, curvature * std::abs(d));
+    largest_step_ = std::max(largest_step_, std::abs(d));
+    model_.change(k, d);
+  }
+
+  // Proximal steps on the block's own quadratic, whose Hessian is small.
+  void move_block(std::int64_t b);
+  void find_block_bounds();
+  void try_candidate();
+
+  Model& model_;
+  const Blocks& blocks_;
+  std::vector<double>& x_;
+  Anderson anderson_;
+  std::vector<double> hessians_, bounds_;  // of the blocks, one behind the other
+  std::vector<std::size_t> places_;
+  std::vector<double> gradient_, point_, target_;
+  double largest_ = 0.0, size_ = 0.0, largest_step_ = 0.0;
+};
+
+template <class Model>
+void Epochs<Model>::find_block_bounds() {
+  for (std::int64_t b = 0; b < blocks_.count(); ++b) {
+    const std::int64_t n = blocks_.size(b), first = blocks_.begin(b);
+    places_.push_back(hessians_.size());
+    double bound = 0.0;  // the largest sum of a row bounds all eigenvalues
+    for (std::int64_t i = 0; i < n; ++i) {
+      double row = 0.0;
+      for (std::int64_t j = 0; j < n; ++j) {
+        hessians_.push_back(j < i ? hessians_[places_[b] + j * n + i]
+                                  : model_.hessian(first + i, first + j));
+        row += std::abs(hessians_.back());
+      }
+      bound = std::max(bound, row);
+    }
+    bounds_.push_back(bound);
+  }
+}
+
+template <class Model>
+void Epochs<Model>::move_block(std::int64_t b) {
+  constexpr int kSteps = 20;
+  const std::int64_t n = blocks_.size(b), first = blocks_.begin(b);
+  const double bound = bounds_[b];
+  if (!(bound > 0.0)) return;
+  gradient_.resize(n), target_.resize(n);
+  for (std::int64_t i = 0; i < n; ++i) gradient_[i] = model_.gradient(first + i);
+  point_.assign(x_.begin() + first, x_.begin() + first + n);
+  const double* hessian = hessians_.data() + places_[b];
+  double start = 0.0;
+  for (int step = 0; step < kSteps; ++step) {
+    for (std::int64_t i = 0; i < n; ++i) target_[i] = point_[i] - gradient_[i] / bound;
+    blocks_.prox_block(b, target_.data(), 1.0 / bound);
+    double length = 0.0;
+    for (std::int64_t j = 0; j < n; ++j) {
+      const double d = target_[j] - point_[j];
+      length += d * d;
+      if (d == 0.0) continue;
+      for (std::int64_t i = 0; i < n; ++i) gradient_[i] += d * hessian[j * n + i];
+    }
+    point_ = target_;
+    if (step == 0) start = length;
+    if (length <= 0.01 * start) break;
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double moved = point_[i];
+    note(first + i, bound, moved - x_[first + i]);
+    x_[first + i] = moved;
+  }
+}
+
+template <class Model>
+void Epochs<Model>::try_candidate() {
+  std::vector<double> changes = anderson_.candidate();
+  const double before = blocks_.value(x_.data()), after = blocks_.value(changes.data());
+  for (std::size_t k = 0; k < changes.size(); ++k) changes[k] -= x_[k];
+  model_.settle();
+  model_.save();
+  for (std::size_t k = 0; k < changes.size(); ++k) {
+    if (changes[k] != 0.0) model_.change(static_cast<std::int64_t>(k), changes[k]);
+  }
+  model_.settle();
+  if (model_.rise(changes) + after <= before) {
+    x_ = anderson_.candidate();
+  } else {
+    model_.restore();
+  }
+  anderson_.push(x_);
+}
+
+}  // namespace proxstep::cpu

@@ -1,0 +1,35 @@
+// The innermost product of a Gram matrix: 4 columns by 4 over one tile of samples, in registers.
+#pragma once
+#include "kernels.hpp"
+
+namespace proxstep::cpu {
+namespace {
+
+// Eight partial sums; the compiler splits the vector where the processor's are shorter.
+typedef double Eight __attribute__((vector_size(64)));
+typedef double LooseEight __attribute__((vector_size(64), aligned(8), may_alias));
+
+inline double fold(Eight v) {
+  return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+}
+
+// Columns lie kGramRows apart.
+void gram_block(const double* a, const double* b, double* g, std::int64_t stride) {
+  Eight sum[kGramBlock][kGramBlock] = {};
+  for (int i = 0; i < kGramRows; i += 8) {
+    Eight right[kGramBlock];
+    for (int c = 0; c < kGramBlock; ++c) {
+      right[c] = *reinterpret_cast<const LooseEight*>(b + c * kGramRows + i);
+    }
+    for (int r = 0; r < kGramBlock; ++r) {
+      const Eight left = *reinterpret_cast<const LooseEight*>(a + r * kGramRows + i);
+      for (int c = 0; c < kGramBlock; ++c) sum[r][c] += left * right[c];
+    }
+  }
+  for (int r = 0; r < kGramBlock; ++r) {
+    for (int c = 0; c < kGramBlock; ++c) g[r * stride + c] += fold(sum[r][c]);
+  }
+}
+
+}  // namespace
+}  // namespace proxstep::cpu

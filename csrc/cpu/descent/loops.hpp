@@ -1,0 +1,105 @@
+// Loops over one column of X: dense ones in fixed lanes, sparse ones in the order of their entries.
+#pragma once
+#include "../lanes.hpp"
+#include "kernels.hpp"
+
+namespace proxstep::cpu {
+namespace {
+
+using std::int64_t;
+
+template <class T>
+const T* values_of(const Column& x) {
+  return static_cast<const T*>(x.values);
+}
+template <class I>
+const I* samples_of(const Column& x) {
+  return static_cast<const I*>(x.indices);
+}
+
+template <class T>
+struct DenseLoops {
+  static double dot(const Column& x, const double* r) {
+    const T* v = values_of<T>(x);
+    return lane_sum(x.count, [=](int64_t i) { return double(v[i]) * r[i]; });
+  }
+  static void add(const Column& x, double d, double* to) {
+    const T* v = values_of<T>(x);
+#pragma GCC ivdep
+    for (int64_t i = 0; i < x.count; ++i) to[i] += d * double(v[i]);
+  }
+  static void add_bent(const Column& x, double d, const double* h, double* to) {
+    const T* v = values_of<T>(x);
+#pragma GCC ivdep
+    for (int64_t i = 0; i < x.count; ++i) to[i] += d * (h[i] * double(v[i]));
+  }
+  static Moments moments(const Column& x, const double* h) {
+    const T* v = values_of<T>(x);
+    const double first = lane_sum(x.count, [=](int64_t i) { return h[i] * double(v[i]); });
+    return {first, product(x, x, h)};
+  }
+  static double product(const Column& x, const Column& z, const double* h) {
+    const T *v = values_of<T>(x), *u = values_of<T>(z);
+    return lane_sum(x.count, [=](int64_t i) { return h[i] * (double(v[i]) * double(u[i])); });
+  }
+  static void widen(const Column& x, int64_t begin, int64_t end, double* to) {
+    const T* v = values_of<T>(x) + begin;
+    for (int64_t i = 0; i < end - begin; ++i) to[i] = double(v[i]);
+  }
+  static constexpr ColumnLoops loops() { return {dot, add, add_bent, moments, product, widen}; }
+};
+
+// Sums in four partial ones: a chain of additions would be slower than the loads.
+template <class Term>
+double entry_sum(int64_t count, const Term& term) {
+  double sum[4] = {};
+  int64_t k = 0;
+  for (; k + 4 <= count; k += 4) {
+    for (int lane = 0; lane < 4; ++lane) sum[lane] += term(k + lane);
+  }
+  for (; k < count; ++k) sum[0] += term(k);
+  return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+}
+
+template <class T, class I>
+struct SparseLoops {
+  static double dot(const Column& x, const double* r) {
+    const T* v = values_of<T>(x);
+    const I* at = samples_of<I>(x);
+    return entry_sum(x.count, [=](int64_t k) { return double(v[k]) * r[at[k]]; });
+  }
+  static void add(const Column& x, double d, double* to) {
+    const T* v = values_of<T>(x);
+    const I* at = samples_of<I>(x);
+    for (int64_t k = 0; k < x.count; ++k) to[at[k]] += d * double(v[k]);
+  }
+  static void add_bent(const Column& x, double d, const double* h, double* to) {
+    const T* v = values_of<T>(x);
+    const I* at = samples_of<I>(x);
+    for (int64_t k = 0; k < x.count; ++k) to[at[k]] += d * (h[at[k]] * double(v[k]));
+  }
+  static Moments moments(const Column& x, const double* h) {
+    const T* v = values_of<T>(x);
+    const I* at = samples_of<I>(x);
+    const auto first = [=](int64_t k) { return h[at[k]] * double(v[k]); };
+    return {entry_sum(x.count, first),
+            entry_sum(x.count, [=](int64_t k) { return first(k) * double(v[k]); })};
+  }
+  // Of the samples that both columns have.
+  static double product(const Column& x, const Column& z, const double* h) {
+    const T *v = values_of<T>(x), *u = values_of<T>(z);
+    const I *i = samples_of<I>(x), *j = samples_of<I>(z);
+    double sum = 0.0;
+    for (int64_t k = 0, l = 0; k < x.count && l < z.count;) {
+      if (i[k] == j[l]) sum += h[i[k]] * (double(v[k]) * double(u[l]));
+      const bool behind = i[k] <= j[l], ahead = i[k] >= j[l];
+      k += behind;
+      l += ahead;
+    }
+    return sum;
+  }
+  static constexpr ColumnLoops loops() { return {dot, add, add_bent, moments, product, nullptr}; }
+};
+
+}  // namespace
+}  // namespace proxstep::cpu

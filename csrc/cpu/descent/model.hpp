@@ -1,0 +1,85 @@
+// The quadratic model of the loss in the changes of chosen columns, with the intercept solved for:
+//   r' X d + (1/2) d' X' H X d, minimised over a shift of all margins,
+// r and h the first and second derivatives of the loss by the margins, both with the samples'
+// shares. Two forms of one face: gradients from the samples, or from the Gram matrix.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "columns.hpp"
+
+namespace proxstep::cpu {
+
+// Derivatives of the loss at some margins.
+struct Bend {
+  std::vector<double> slope, bend;
+  double slope_sum = 0.0, bend_sum = 0.0;
+  bool flat = false;  // all second derivatives are the same
+  bool intercept = false;
+
+  // How far the margins shift when columns whose first moments are given change.
+  double shift(double changed_moment) const {
+    return intercept && bend_sum > 0.0 ? -(slope_sum + changed_moment) / bend_sum : 0.0;
+  }
+};
+
+// First moments and centred curvatures; columns that are constant have curvature 0.
+class Curvature {
+ public:
+  Curvature(const Columns& columns, const Bend& bend);
+  double first(std::int64_t k) const { return first_[k]; }
+  double operator()(std::int64_t k) const { return curvature_[k]; }
+
+ private:
+  std::vector<double> first_, curvature_;
+};
+
+// Keeps what the margins' derivatives become, up to a shift.
+class ColumnModel {
+ public:
+  ColumnModel(const Columns& columns, const Bend& bend, const Curvature& curvature);
+
+  double curvature(std::int64_t k) const { return curvature_(k); }
+  double gradient(std::int64_t k) const {
+    return columns_.loops().dot(columns_[k], residual_.data()) + shift_ * curvature_.first(k);
+  }
+  void change(std::int64_t k, double d);
+  // Between two columns.
+  double hessian(std::int64_t j, std::int64_t k) const;
+
+  void save();     // the present state
+  void restore();  // the saved one
+  // By how much the smooth part rose since it was saved.
+  double rise(const std::vector<double>& changes) const;
+  void settle();  // puts the shift into the residual
+
+ private:
+  const Columns& columns_;
+  const Bend& bend_;
+  const Curvature& curvature_;
+  std::vector<double> residual_, saved_;
+  double shift_ = 0.0;
+};
+
+// Keeps the gradients of all chosen columns.
+class GramModel {
+ public:
+  GramModel(const Columns& columns, const Bend& bend, const Curvature& curvature);
+
+  double curvature(std::int64_t k) const { return curvature_(k); }
+  double gradient(std::int64_t k) const { return gradient_[k]; }
+  void change(std::int64_t k, double d);
+  double hessian(std::int64_t j, std::int64_t k) const { return gram_[j * count_ + k]; }
+
+  void save() { saved_ = gradient_; }
+  void restore() { gradient_ = saved_; }
+  double rise(const std::vector<double>& changes) const;
+  void settle() {}
+
+ private:
+  const Curvature& curvature_;
+  std::int64_t count_;
+  std::vector<double> gram_, gradient_, saved_;
+};
+
+}  // namespace proxstep::cpu

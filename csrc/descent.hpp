@@ -1,0 +1,41 @@
+// What one descent is asked to do: the smooth loss of one output plus a penalty, minimised over
+// chosen blocks of x (elements, or groups of them) and the intercept; all else of x stays.
+#pragma once
+#include <cstdint>
+#include <functional>
+
+#include "matrix.hpp"
+#include "op/loss.hpp"
+#include "task.hpp"
+
+namespace proxstep {
+
+struct Descent {
+  Matrix X;
+  const std::int64_t* blocks = nullptr;  // numbers of the chosen elements or groups
+  std::int64_t count = 0;
+  ElementPenalty element;
+  GroupPenalty groups;
+  int loss = 0;  // index in op::Losses
+  double loss_settings[op::kMaxLossSettings] = {};
+  const double* targets = nullptr;
+  const double* shares = nullptr;  // of the samples, with sum 1; null: equal ones
+  bool intercept = false;
+  double* x = nullptr;        // p
+  double* margins = nullptr;  // n: X x + intercept + offset
+  double tolerance = 0.0;     // of the estimated suboptimality
+  std::int64_t max_epochs = 0;
+  std::function<bool()> interrupted;  // asked once an epoch
+};
+
+struct DescentReport {
+  double intercept_change = 0.0;
+  double estimate = 0.0;  // of how far the objective is above its least value on these blocks
+  std::int64_t epochs = 0, models = 0;
+};
+
+namespace cpu {
+DescentReport descend(const Descent& descent);
+}
+
+}  // namespace proxstep

@@ -165,3 +165,26 @@ def test_an_unbalanced_saturated_intercept_is_found(shift):
     )
     at = classes.evaluate_at(np.array([[1.0, 0, 0.3], [0, 2.0, 0]]))
     assert np.abs(at.residual.sum(axis=0)).max() < 1e-12
+
+
+@kinds
+@weighted
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_other_weights_make_the_problem_that_they_would_make_from_the_start(kind, weighted, dtype):
+    """Nothing computed for the first weights survives, in either precision, and X is shared."""
+    d = cases.data(kind, weighted)
+    x, _ = point(d)
+    first = cases.problem(d, dtype)
+    first.null, first.scale, first.lipschitz(), first.double.scale
+    w = np.resize([0.3, 0.0, 1.7, 0.9], len(d.X))
+    for weights in (w, None):
+        changed = first.with_weights(weights)
+        fresh = cases.problem(ref.Data(d.name, d.X, d.y, weights, d.classes), dtype)
+        assert changed.X is first.X
+        for got, want in ((changed, fresh), (changed.double, fresh.double)):
+            assert (got.value(x), got.scale) == (want.value(x), want.scale)
+            assert got.lipschitz() == want.lipschitz()
+            assert got.duality_gap(x, ps.L1(0.1)) == want.duality_gap(x, ps.L1(0.1))
+        np.testing.assert_array_equal(changed.gradient(x)[0], fresh.gradient(x)[0])
+    with pytest.raises(ValueError, match=r"sample_weight has shape \(2,\), expected \(37,\)"):
+        first.with_weights([1, 2])

@@ -9,6 +9,7 @@ from . import inputs
 from .evaluator import Evaluator
 from .pointwise import Evaluation
 from .spectrum import norm_bound
+from .weights import SampleWeights
 
 
 class Problem(Evaluator):
@@ -127,6 +128,32 @@ class Problem(Evaluator):
         from ..solvers.certificate import relative_gap
 
         return relative_gap(self, self.evaluate_at(x), penalty)
+
+    def with_weights(self, sample_weight: Any) -> Any:
+        """Return the same problem with other sample weights; X and y are shared.
+
+        Parameters
+        ----------
+        sample_weight : array_like or None, shape (n,)
+            Non-negative weights, where X lies. A sample of weight 0 takes no part, as those that
+            a fold of a cross-validation holds out; None weighs all alike.
+
+        Raises
+        ------
+        ValueError
+            If weights are negative, all zero, not finite, of another shape, or lie elsewhere.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import proxstep as ps
+        >>> line = ps.LeastSquares(np.array([[1.0], [2.0], [3.0]]), [2, 4, 9])
+        >>> ps.solve(line.with_weights([1, 1, 0]), None, tol=1e-12).x.round(6).tolist()
+        [2.0]
+        """
+        shares = inputs.sample_shares(self.xp, sample_weight, self.X.shape[0])
+        weights = SampleWeights(self.xp, shares, self.X.shape[0], self.dtype)
+        return self._with(weights, self.design.reweighted(weights))
 
     def evaluate_at(self, x: Any, intercept: Any = None) -> Evaluation:
         """Check x and evaluate the loss there, with the intercept fitted unless it is given."""

@@ -6,6 +6,7 @@ matrix needs just these. All but `scales` lie with X.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -101,6 +102,14 @@ class Design:
             block = (self._double(self.X[:, columns]) - self.means[columns]) * roots
             total += block @ block.T
         return total
+
+    def reweighted(self, weights: SampleWeights) -> Design:
+        """Return the same matrix, centred by other weights; X is shared."""
+        other = copy.copy(self)
+        other.weights = weights
+        for name in ("means", "scales"):
+            other.__dict__.pop(name, None)
+        return other
 
     def in_double(self) -> Design:
         """Return the same operator computing in float64, without a second copy of X."""

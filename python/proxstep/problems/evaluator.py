@@ -106,15 +106,21 @@ class Evaluator(Pointwise):
         xp = self.xp
         if self.dtype == xp.float64:
             return self
-        other = copy.copy(self)
-        for name in ("null", "scale", "class_shares", "_null_offset", "_centred"):
-            other.__dict__.pop(name, None)
-        other.design = self.design.in_double()
-        other.weights = self.weights.in_double()
+        other = self._with(self.weights.in_double(), self.design.in_double())
         if self.targets.dtype == xp.float32:
-            other.targets = xp.asarray(self.targets, xp.float64)
-            if other.targets.ndim == 2:  # distributions, to the last digit
-                other.targets /= xp.sum(other.targets, axis=1, keepdims=True)
+            other.targets = self._targets_in_double()
+        return other
+
+    def _targets_in_double(self) -> Array:
+        return self.xp.asarray(self.targets, self.xp.float64)
+
+    def _with(self, weights: SampleWeights, design: Design) -> Any:
+        """Return the same problem over these, without what was computed so far."""
+        other = copy.copy(self)
+        for name in list(vars(other)):
+            if isinstance(getattr(type(self), name, None), cached_property):
+                delattr(other, name)
+        other.weights, other.design = weights, design
         return other
 
     def loss(self, x: Array, intercept: Array) -> float:

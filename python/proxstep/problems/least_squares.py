@@ -62,6 +62,11 @@ class LeastSquares(Problem):
         super().__init__(X, sample_weight, fit_intercept, None)
         self.targets = inputs.numbers(self.xp, "y", y, (X.shape[0],), X.dtype)
 
+    @property
+    def loss_spec(self) -> tuple[str, list[float]]:
+        """Name in the core's list of losses of one margin, and its settings."""
+        return "square", []
+
     @cached_property
     def _null_offset(self) -> Any:
         return np.asarray(self.xp.read(self.weights.mean(self.targets))[0])

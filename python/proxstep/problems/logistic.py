@@ -64,6 +64,11 @@ class Logistic(Problem):
         super().__init__(X, sample_weight, fit_intercept, None)
         self.targets = inputs.binary_targets(self.xp, y, X.shape[0], X.dtype)
 
+    @property
+    def loss_spec(self) -> tuple[str, list[float]]:
+        """Name in the core's list of losses of one margin, and its settings."""
+        return "logistic", []
+
     @cached_property
     def _null_offset(self) -> Any:
         means = (self.weights.mean(t) for t in (self.targets, 1 - self.targets))

@@ -32,6 +32,11 @@ class Pointwise(ABC):
     bounded_domain: ClassVar[bool] = True  # whether F* is infinite for large residuals
     targets: Array
 
+    @property
+    def loss_spec(self) -> tuple[str, list[float]] | None:
+        """Name in the core's list of losses of one margin, and its settings; else None."""
+        return None
+
     @abstractmethod
     def _fit_offset(self, linear: Array, start: Any) -> tuple[Any, float, Array]:
         """Return the best offset, and loss and residual there."""

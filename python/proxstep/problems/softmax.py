@@ -95,6 +95,10 @@ class Softmax(Problem):
         b = super().intercept(at)
         return b - b.mean() if self.fit_intercept else b
 
+    def _targets_in_double(self) -> Array:
+        targets = super()._targets_in_double()
+        return targets / self.xp.sum(targets, axis=1, keepdims=True)  # to the last digit
+
     def _fit_offset(self, linear: Array, start: Any) -> tuple[Any, float, Array]:
         return fit_vector(self, linear, start)
 

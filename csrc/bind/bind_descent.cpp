@@ -94,6 +94,7 @@ class HeldDescent {
  private:
   static void apply(const PenaltySpec& penalty, const Borrowed& x, Descent* descent) {
     Task task;
+    task.n = x.array.size();
     penalty.apply(x, &task);
     if (task.nm.given() || task.levels.given() || task.groups.over == Over::columns) {
       throw py::type_error("coordinate descent takes no N:M, quantising or column penalty");

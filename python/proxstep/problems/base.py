@@ -58,10 +58,10 @@ class Problem(Evaluator):
         [[-0.5], 0.0]
         """
         at = self.evaluate_at(x, intercept)
-        gradient = self.design.adjoint(at.residual)
+        gradient = at.gradient
         total = self.xp.sum(at.residual, axis=0, dtype=self.xp.float64)
         if intercept is not None:  # X' r = X_c' r + m sum(r)
-            gradient += self.design.spread(total)
+            gradient = gradient + self.design.spread(total)
         return gradient, self.xp.asarray(total, self.dtype)
 
     def lipschitz(self) -> float:
@@ -166,7 +166,7 @@ class Problem(Evaluator):
         linear = self.design.product(point)
         offset = xp.to_host(b + self.design.shift(point))
         loss, residual = self._pointwise(self.shifted(linear, offset))
-        return Evaluation(point, linear, offset, loss, residual)
+        return Evaluation(point, linear, offset, loss, residual, self.design)
 
     def __repr__(self) -> str:
         n, p = self.X.shape

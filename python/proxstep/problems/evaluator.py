@@ -60,10 +60,10 @@ class Evaluator(Pointwise):
         linear = self.design.product(x) if linear is None else linear
         if not self.fit_intercept:
             loss, residual = self._pointwise(linear)
-            return Evaluation(x, linear, np.zeros(self._outputs), loss, residual)
+            return Evaluation(x, linear, np.zeros(self._outputs), loss, residual, self.design)
         start = self._null_offset if start is None else start
         offset, loss, residual = self._fit_offset(linear, start)
-        return Evaluation(x, linear, offset, loss, residual)
+        return Evaluation(x, linear, offset, loss, residual, self.design)
 
     def _check_stream(self) -> None:
         """Refuse a stream that only the core would follow, beside products by X's library."""

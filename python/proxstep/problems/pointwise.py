@@ -22,6 +22,12 @@ class Evaluation:
     offset: Any  # intercept in centred coordinates, float64, shape () or (k,), on the host
     loss: float
     residual: Array  # dF/du, shape of linear
+    design: Any
+
+    @cached_property
+    def gradient(self) -> Array:
+        """``X_c' residual``, of x's shape."""
+        return self.design.adjoint(self.residual)
 
 
 class Pointwise(ABC):

@@ -36,8 +36,7 @@ class DualityGap:
 
     def measure(self, at: Evaluation, objective: float, steps: Array | float = 1.0) -> float:
         """Return the gap, at least 0; inf outside the penalty's domain."""
-        gradient = self.problem.design.adjoint(at.residual)
-        self.best = max(self.best, self._dual_value(at, gradient))
+        self.best = max(self.best, self._dual_value(at, at.gradient))
         gap = max(0.0, objective - self.best) / self.problem.scale
         return gap if np.isfinite(objective) else np.inf
 
@@ -64,12 +63,11 @@ class Violation:
 
     def __init__(self, problem: Problem, penalty: Any) -> None:
         self.problem, self.penalty = problem, penalty
-        self.null_gradient = problem.design.adjoint(problem.null.residual)
+        self.null_gradient = problem.null.gradient
 
     def measure(self, at: Evaluation, objective: float, steps: Array | float) -> float:
         """Return the relative residual."""
-        gradient = self.problem.design.adjoint(at.residual)
-        moved = self.penalty.prox(at.x - steps * gradient, steps)
+        moved = self.penalty.prox(at.x - steps * at.gradient, steps)
         xp = self.problem.xp
         roots = xp.sqrt(xp.asarray(steps, xp.float64))
         norms = xp.norm(roots * self.null_gradient), xp.norm((at.x - moved) / roots)

@@ -20,8 +20,9 @@ from .monitor import Limits, Monitor, rounding
 from .report import advice, make_result
 from .result import ConvergenceWarning, Result
 from .strength import null_model
+from .working_set import WorkingSet, serves
 
-_SOLVERS = ("auto", "fista")
+_SOLVERS = ("auto", "cd", "fista")
 
 
 def solve(
@@ -62,7 +63,9 @@ def solve(
     max_time : float or None
         Most seconds.
     solver : str
-        "auto" or "fista".
+        "cd": coordinate descent on working sets, inside prox-Newton steps where the loss is not
+        quadratic; for one output on the host, penalties of elements or groups. "fista": any
+        problem and penalty. "auto": "cd" where it serves.
 
     Returns
     -------
@@ -106,19 +109,34 @@ def solve(
     penalty.value(start)  # weights and groups that do not fit are refused in the core's words
     with np.errstate(over="ignore", invalid="ignore"):
         _check_scale(problem)
-        result = _solve(problem, penalty, limits, start)
+        result = _solve(problem, penalty, limits, start, _chosen(problem, penalty, solver))
     if result.reason not in ("converged", "interrupted"):
         warnings.warn(advice(result), ConvergenceWarning, stacklevel=2)
     return result
 
 
-def _solve(problem: Problem, penalty: Any, limits: Limits, start: Array) -> Result:
-    """Run in float64, after most of the way in float32 where X is float32."""
+def _chosen(problem: Problem, penalty: Any, solver: str) -> str:
+    """Return the solver that runs."""
+    if solver == "fista" or not serves(problem, penalty):
+        if solver == "cd":
+            raise ValueError(
+                f"solver='cd' does not serve {penalty!r} with {problem!r}; 'fista' does"
+            )
+        return "fista"
+    return "cd"
+
+
+def _solve(problem: Problem, penalty: Any, limits: Limits, start: Array, solver: str) -> Result:
+    """Run in float64; FISTA after most of the way in float32 where X is float32."""
     double = problem.double
     certificate = certificate_for(double, penalty)
     monitor = Monitor(certificate, limits, rounding(double))
     best = _optimal_zero(double, penalty, monitor)
-    if best is None:
+    if best is None and solver == "cd":
+        monitor.check_every = 1
+        start = problem.xp.asarray(_inside(penalty, start), problem.xp.float64)
+        best = WorkingSet(double, penalty, monitor, start).run()
+    elif best is None:
         size = None
         if problem is not double:
             single = _run_single(problem, penalty, monitor, start)
@@ -126,7 +144,7 @@ def _solve(problem: Problem, penalty: Any, limits: Limits, start: Array) -> Resu
             monitor.continue_with(certificate, rounding(double))
             monitor.margin = 0.9  # the rest is for rounding x
         best = Fista(double, penalty, monitor, _inside(penalty, start), size).run()
-    return make_result(double, penalty, monitor, best, problem.dtype)
+    return make_result(double, penalty, monitor, best, (problem.dtype, solver))
 
 
 def _run_single(problem: Problem, penalty: Any, monitor: Monitor, start: Array) -> Fista:

@@ -86,7 +86,7 @@ class Fista:
         self.monitor.n_iter += 1
         y = self._extrapolated()
         before = self.size.s
-        new = self._backtracked(y, self.problem.design.adjoint(y.residual))
+        new = self._backtracked(y, y.gradient)
         objective = new.loss + self.penalty.value(new.x)
         # A plain step cannot raise the objective by more than rounding; NaN fails both tests.
         accepted = (

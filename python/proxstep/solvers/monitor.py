@@ -42,6 +42,7 @@ class Monitor:
     gap: float = np.inf
     objective: float = np.inf
     margin: float = 1.0  # part of tol that the run may use
+    check_every: int = _CHECK_EVERY  # iterations
     _next_check: int = 0
     _idle: int = 0
     _lowest: float = np.inf  # objective, at the last check with progress
@@ -53,7 +54,7 @@ class Monitor:
         """Return whether to go on from this point; sets `reason` where not."""
         exhausted = self._exhausted()
         if self.n_iter >= self._next_check or exhausted is not None:
-            self._next_check = self.n_iter + _CHECK_EVERY
+            self._next_check = self.n_iter + self.check_every
             self.check(at, objective, steps)
         if self.reason is None:
             self.reason = exhausted

@@ -26,7 +26,7 @@ def lambda_max(problem: Problem, penalty: Any) -> float:
     if dual is None:
         raise TypeError(f"{penalty!r} has no strength from which on all parameters are zero")
     at = null_model(problem, dual.free)
-    return strength * dual.gauge(problem.xp.to_host(problem.design.adjoint(at.residual)))
+    return strength * dual.gauge(problem.xp.to_host(at.gradient))
 
 
 def _unit(penalty: Any) -> tuple[Any, float]:

@@ -1,0 +1,116 @@
+"""Coordinate descent on sets of blocks that grow until no block outside asks to move.
+
+A block is an element of x or a group of them. The core minimises over the chosen blocks (prox-Newton
+steps, coordinate descent inside); here they are chosen, and the whole is certified. Massias,
+Gramfort and Salmon 2018 (celer), Bertrand et al. 2022 (skglm).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from ..arrays import Array
+from ..groups import Group, SparseGroup
+from ..penalties import L1, MCP, SCAD, Box, ElasticNet, NonNegativeL1, Penalty, SquaredL2
+from ..problems import Evaluation, Problem
+from .grouping import group_ids, group_norms
+from .monitor import Monitor
+
+_ELEMENTWISE = (L1, ElasticNet, SquaredL2, NonNegativeL1, Box, MCP, SCAD)
+_LARGEST_GROUP = 256  # elements; the Hessian of a group is kept
+_FIRST_SET = 64  # blocks, at least
+_INNER = 0.1  # part of the gap that a set may leave
+
+
+def serves(problem: Problem, penalty: Any) -> bool:
+    """Whether coordinate descent solves this: one output on the host, blocks that are separate."""
+    if problem.loss_spec is None or len(problem.shape) != 1 or problem.design.matrix is None:
+        return False
+    if isinstance(penalty, Group):
+        penalty, grouped = penalty.penalty, penalty
+    else:
+        grouped = penalty if isinstance(penalty, SparseGroup) else None
+    if grouped is not None:
+        small = grouped.over != "columns" and _lengths(grouped, problem.shape).max() <= _LARGEST_GROUP
+        return bool(small and isinstance(penalty, (*_ELEMENTWISE, SparseGroup)))
+    return isinstance(penalty, _ELEMENTWISE)
+
+
+def _lengths(penalty: Any, shape: tuple[int, ...]) -> Any:
+    ids, count = group_ids(penalty.over, shape)
+    return np.bincount(ids, minlength=count)
+
+
+class WorkingSet:
+    """One run from x0; `at` is the best point so far."""
+
+    def __init__(self, problem: Problem, penalty: Penalty, monitor: Monitor, x0: Array) -> None:
+        self.problem, self.penalty, self.monitor = problem, penalty, monitor
+        grouped = isinstance(penalty, Group | SparseGroup)
+        self.groups = group_ids(penalty.over, problem.shape) if grouped else None
+        largest = problem.design.scales.max(initial=0.0) or 1.0
+        self.step = 1.0 / (problem.curvature * float(largest))
+        xp = problem.xp
+        name, settings = problem.loss_spec or ("", [])
+        shares = problem.weights.exact
+        self.descent = _core.Descent(
+            problem.design.matrix,
+            name,
+            settings,
+            xp.to_host(problem.targets),
+            None if shares is None else xp.to_host(shares),
+        )
+        self.size = _FIRST_SET
+        self.tolerance = np.inf
+        self.at = problem.evaluate(x0)
+
+    def run(self) -> Evaluation:
+        """Iterate until the monitor stops or the user interrupts."""
+        try:
+            while self.monitor.running(self.at, self._objective(), self.step):
+                self._iterate()
+        except KeyboardInterrupt:
+            self.monitor.reason = "interrupted"
+            self.monitor.check(self.at, self._objective(), self.step)
+        return self.at
+
+    def _objective(self) -> float:
+        return self.at.loss + float(self.penalty.value(self.at.x))
+
+    def _iterate(self) -> None:
+        problem, monitor, xp = self.problem, self.monitor, self.problem.xp
+        x = xp.to_host(xp.copy(self.at.x, xp.float64))
+        margins = xp.to_host(problem.shifted(self.at.linear, self.at.offset))
+        gap = min(monitor.gap, 1.0)
+        self.tolerance = min(_INNER * gap, 0.3 * self.tolerance)
+        change, _, epochs, _ = self.descent.run(
+            self.penalty.spec,
+            self._chosen(),
+            x,
+            margins,
+            problem.fit_intercept,
+            self.tolerance * problem.scale,
+            monitor.limits.max_iter - monitor.n_iter,
+        )
+        monitor.n_iter += max(1, epochs)
+        self.at = problem.evaluate(xp.asarray(x, xp.float64), start=self.at.offset + change)
+
+    def _chosen(self) -> Any:
+        """Return the blocks that are not zero, and as many again of those that ask most."""
+        xp = self.problem.xp
+        x, gradient = self.at.x, self.at.gradient
+        moved = self.penalty.prox(x - self.step * gradient, self.step)
+        asks = self._by_block(xp.to_host(x - moved))
+        inside = self._by_block(xp.to_host(x)) > 0
+        self.size = max(self.size, 2 * int(np.count_nonzero(inside)))
+        asks[inside] = np.inf
+        wanted = min(self.size, int(np.count_nonzero(asks)))
+        self.size *= 2
+        best = np.argpartition(-asks, wanted - 1)[:wanted] if wanted else np.empty(0, np.int64)
+        return np.sort(best).astype(np.int64)
+
+    def _by_block(self, values: Array) -> Array:
+        return np.abs(values) if self.groups is None else group_norms(values, *self.groups)

@@ -19,23 +19,27 @@ struct Descent {
   int loss = 0;  // index in op::Losses
   double loss_settings[op::kMaxLossSettings] = {};
   const double* targets = nullptr;
-  const double* shares = nullptr;  // of the samples, with sum 1; null: equal ones
-  bool intercept = false;
-  double* x = nullptr;        // p
-  double* margins = nullptr;  // n: X x + intercept + offset
-  double tolerance = 0.0;     // of the estimated suboptimality
+  const double* shares = nullptr;    // of the samples, with sum 1; null: equal ones
+  const double* means = nullptr;     // of the columns, by the shares; null: there is no intercept
+  double* x = nullptr;               // p; the chosen ones change
+  const double* margins = nullptr;   // n: X x + intercept + offset
+  const double* gradient = nullptr;  // p: of the loss there, the intercept fitted
+  double tolerance = 0.0;            // of the estimated suboptimality
   std::int64_t max_epochs = 0;
   std::function<bool()> interrupted;  // asked once an epoch
 };
 
 struct DescentReport {
-  double intercept_change = 0.0;
+  double intercept_change = 0.0;  // where the loss is not the square, whose mean is found at once
   double estimate = 0.0;  // of how far the objective is above its least value on these blocks
   std::int64_t epochs = 0, models = 0;
 };
 
 namespace cpu {
-DescentReport descend(const Descent& descent);
-}
+
+class GramCache;
+DescentReport descend(const Descent& descent, GramCache* cache);
+
+}  // namespace cpu
 
 }  // namespace proxstep

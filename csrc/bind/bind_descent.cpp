@@ -1,8 +1,9 @@
-// Descent: a problem of one output, held for many runs on chosen blocks. x and margins are changed
-// in place, without the GIL; a signal ends a run after the epoch it came in.
+// Descent: a problem of one output, held for many runs on chosen blocks. x is changed in place,
+// without the GIL; a signal ends a run after the epoch it came in.
 #include <chrono>
 #include <string>
 
+#include "../cpu/descent/gram_cache.hpp"
 #include "../descent.hpp"
 #include "bind.hpp"
 #include "checks.hpp"
@@ -54,44 +55,48 @@ class Signals {
 class HeldDescent {
  public:
   HeldDescent(const LentMatrix& X, const std::string& loss, const std::vector<double>& settings,
-              const py::object& targets, const py::object& shares)
-      : keep_(py::make_tuple(py::cast(&X), targets, shares)) {
+              const py::object& targets, const py::object& shares, const py::object& means)
+      : keep_(py::make_tuple(py::cast(&X), targets, shares, means)) {
     descent_.X = X.matrix();
     descent_.loss = find_loss(op::Losses{}, loss);
     if (settings.size() > op::kMaxLossSettings) throw py::value_error("too many loss settings");
     std::copy(settings.begin(), settings.end(), descent_.loss_settings);
-    targets_ = Borrowed::floating(targets, "targets");
-    check_vector(targets_, DType::float64, descent_.X.n);
-    descent_.targets = static_cast<const double*>(targets_.array.data);
-    if (shares.is_none()) return;
-    shares_ = Borrowed::floating(shares, "shares");
-    check_vector(shares_, DType::float64, descent_.X.n);
-    descent_.shares = static_cast<const double*>(shares_.array.data);
+    descent_.targets = lent(targets, "targets", descent_.X.n, &targets_);
+    descent_.shares = lent(shares, "shares", descent_.X.n, &shares_);
+    descent_.means = lent(means, "means", descent_.X.p, &means_);
   }
 
   py::tuple run(const PenaltySpec& penalty, const py::object& blocks, const py::object& x_object,
-                const py::object& margins_object, bool intercept, double tolerance,
-                int64_t max_epochs) const {
+                const py::object& margins_object, const py::object& gradient_object,
+                double tolerance, int64_t max_epochs) {
     const Borrowed x = Borrowed::output(x_object, "x");
-    const Borrowed margins = Borrowed::output(margins_object, "margins");
     const Borrowed chosen = Borrowed::any(blocks, "blocks");
     check_vector(x, DType::float64, descent_.X.p);
-    check_vector(margins, DType::float64, descent_.X.n);
     check_vector(chosen, DType::int64, chosen.array.size());
     Descent descent = descent_;
+    Borrowed margins, gradient;
+    descent.margins = lent(margins_object, "margins", descent_.X.n, &margins);
+    descent.gradient = lent(gradient_object, "gradient", descent_.X.p, &gradient);
     apply(penalty, x, &descent);
     descent.blocks = static_cast<const int64_t*>(chosen.array.data);
     descent.count = chosen.array.size();
     check_blocks(descent);
     descent.x = static_cast<double*>(x.array.data);
-    descent.margins = static_cast<double*>(margins.array.data);
-    descent.intercept = intercept;
     descent.tolerance = tolerance;
     descent.max_epochs = max_epochs;
     return finished(descent);
   }
 
  private:
+  // Null where None is given.
+  static const double* lent(const py::object& object, const char* name, int64_t length,
+                            Borrowed* borrowed) {
+    if (object.is_none()) return nullptr;
+    *borrowed = Borrowed::floating(object, name);
+    check_vector(*borrowed, DType::float64, length);
+    return static_cast<const double*>(borrowed->array.data);
+  }
+
   static void apply(const PenaltySpec& penalty, const Borrowed& x, Descent* descent) {
     Task task;
     task.n = x.array.size();
@@ -114,21 +119,22 @@ class HeldDescent {
     }
   }
 
-  static py::tuple finished(Descent& descent) {
+  py::tuple finished(Descent& descent) {
     Signals signals;
     descent.interrupted = [&signals] { return signals.raised(); };
     DescentReport report;
     {
       py::gil_scoped_release released;
-      report = cpu::descend(descent);
+      report = cpu::descend(descent, &cache_);
     }
     if (PyErr_Occurred()) throw py::error_already_set();
-    return py::make_tuple(report.intercept_change, report.estimate, report.epochs, report.models);
+    return py::make_tuple(report.intercept_change, report.epochs);
   }
 
   py::tuple keep_;
-  Borrowed targets_, shares_;
+  Borrowed targets_, shares_, means_;
   Descent descent_;
+  cpu::GramCache cache_;
 };
 
 }  // namespace
@@ -136,13 +142,13 @@ class HeldDescent {
 void bind_descent(py::module_& m) {
   py::class_<HeldDescent>(m, "Descent", "Coordinate descent for problems of one output.")
       .def(py::init<const LentMatrix&, const std::string&, const std::vector<double>&,
-                    const py::object&, const py::object&>(),
+                    const py::object&, const py::object&, const py::object&>(),
            py::arg("matrix"), py::arg("loss"), py::arg("settings"), py::arg("targets"),
-           py::arg("shares") = py::none())
+           py::arg("shares") = py::none(), py::arg("means") = py::none())
       .def("run", &HeldDescent::run, py::arg("penalty"), py::arg("blocks"), py::arg("x"),
-           py::arg("margins"), py::arg("intercept"), py::arg("tolerance"), py::arg("max_epochs"),
-           "Minimise over the chosen blocks of x and the intercept. Returns the change of the "
-           "intercept, the estimated suboptimality, epochs and quadratic models.");
+           py::arg("margins"), py::arg("gradient"), py::arg("tolerance"), py::arg("max_epochs"),
+           "Minimise over the chosen blocks of x, in place, and the intercept. Returns the change "
+           "of the intercept and the number of epochs.");
 }
 
 }  // namespace proxstep::bind

@@ -15,6 +15,8 @@ class Columns {
 
   std::int64_t count() const { return static_cast<std::int64_t>(columns_.size()); }
   std::int64_t samples() const { return X_.n; }
+  const Matrix& X() const { return X_; }
+  const std::vector<std::int64_t>& chosen() const { return chosen_; }
   std::int64_t entries() const;  // of all columns
   bool sparse() const { return X_.sparse(); }
   // Where X lies by rows the columns are a copy, worth its memory only for few of them.

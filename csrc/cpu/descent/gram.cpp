@@ -1,9 +1,11 @@
 #include "gram.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "../kernels.hpp"
 #include "../pool.hpp"
+#include "columns.hpp"
 
 namespace proxstep::cpu {
 namespace {
@@ -11,8 +13,21 @@ namespace {
 using std::int64_t;
 
 constexpr int64_t kMostParts = 8;
+constexpr int64_t kPadded = kGramBlock - 1;
 
-// Samples of one part: each part has sums of its own.
+int64_t padded(int64_t count) { return (count + kPadded) / kGramBlock * kGramBlock; }
+
+// What is asked for: the last columns against all of them.
+struct Wanted {
+  const Matrix& X;
+  const std::vector<int64_t>& columns;
+  int64_t from;
+  const double* h;
+  int64_t count() const { return static_cast<int64_t>(columns.size()); }
+  int64_t rows() const { return count() - from; }
+};
+
+// Samples of one part, which has sums of its own.
 int64_t part_length(int64_t samples, int64_t columns) {
   const int64_t least = std::max<int64_t>(4 * kGramRows, columns);
   const int64_t length = std::max(least, (samples + kMostParts - 1) / kMostParts);
@@ -34,113 +49,127 @@ std::vector<double> sum_of_parts(int64_t samples, int64_t columns, int64_t size,
   return std::move(parts[0]);
 }
 
-void mirror(double* gram, int64_t count, int64_t stride) {
-  for (int64_t j = 0; j < count; ++j) {
-    for (int64_t k = 0; k < j; ++k) gram[k * stride + j] = gram[j * stride + k];
-  }
+// One column of a tile, in double.
+template <class T>
+void widen(const Matrix& X, int64_t column, int64_t begin, int64_t end, double* to) {
+  const T* values = static_cast<const T*>(X.values);
+  const bool by_rows = X.layout == Matrix::Layout::rows;
+  const T* from = by_rows ? values + begin * X.p + column : values + column * X.n + begin;
+  const int64_t apart = by_rows ? X.p : 1;
+  for (int64_t i = 0; i < end - begin; ++i) to[i] = double(from[i * apart]);
 }
 
-// Dense: tiles of samples are widened, and multiplied by their second derivatives once.
+// Tiles of samples are widened once, and those of wanted rows multiplied by h.
 class DenseGram {
  public:
-  DenseGram(const Columns& columns, const Bend& bend)
-      : columns_(columns),
-        bend_(bend),
-        padded_((columns.count() + kGramBlock - 1) / kGramBlock * kGramBlock) {}
+  explicit DenseGram(const Wanted& wanted)
+      : wanted_(wanted), rows_(padded(wanted.rows())), count_(padded(wanted.count())) {}
 
   std::vector<double> make() const {
     const std::vector<double> sums =
-        sum_of_parts(columns_.samples(), padded_, padded_ * padded_,
+        sum_of_parts(wanted_.X.n, count_, rows_ * count_,
                      [&](int64_t begin, int64_t end, double* g) { add_part(begin, end, g); });
-    const int64_t count = columns_.count();
-    std::vector<double> gram(count * count);
-    for (int64_t j = 0; j < count; ++j) {
-      std::copy_n(sums.data() + j * padded_, j + 1, gram.data() + j * count);
+    std::vector<double> gram(wanted_.rows() * wanted_.count());
+    for (int64_t j = 0; j < wanted_.rows(); ++j) {
+      std::copy_n(sums.data() + j * count_, wanted_.count(), gram.data() + j * wanted_.count());
     }
-    mirror(gram.data(), count, count);
     return gram;
   }
 
  private:
   void add_part(int64_t begin, int64_t end, double* g) const {
-    std::vector<double> plain(padded_ * kGramRows), bent(plain.size());
+    std::vector<double> plain(count_ * kGramRows), bent(rows_ * kGramRows);
+    const auto block = tables().descent->gram;
     for (int64_t i = begin; i < end; i += kGramRows) {
       fill(i, std::min(end, i + kGramRows), plain.data(), bent.data());
-      for (int64_t j = 0; j < padded_; j += kGramBlock) {
-        for (int64_t k = 0; k <= j; k += kGramBlock) {
-          tables().descent->gram(bent.data() + j * kGramRows, plain.data() + k * kGramRows,
-                                 g + j * padded_ + k, padded_);
+      for (int64_t j = 0; j < rows_; j += kGramBlock) {
+        const int64_t last = std::min(count_, wanted_.from + j + kGramBlock + kPadded);
+        for (int64_t k = 0; k < last; k += kGramBlock) {
+          block(bent.data() + j * kGramRows, plain.data() + k * kGramRows, g + j * count_ + k,
+                count_);
         }
       }
     }
   }
+
   void fill(int64_t begin, int64_t end, double* plain, double* bent) const {
-    if (end - begin < kGramRows) std::fill_n(plain, padded_ * kGramRows, 0.0);
-    const double* h = bend_.bend.data() + begin;
-    for (int64_t k = 0; k < columns_.count(); ++k) {
-      double *to = plain + k * kGramRows, *product = bent + k * kGramRows;
-      columns_.loops().widen(columns_[k], begin, end, to);
-      for (int64_t i = 0; i < end - begin; ++i) product[i] = h[i] * to[i];
+    const int64_t length = end - begin;
+    if (length < kGramRows) {
+      std::fill_n(plain, count_ * kGramRows, 0.0);
+      std::fill_n(bent, rows_ * kGramRows, 0.0);
+    }
+    for (int64_t k = 0; k < wanted_.count(); ++k) {
+      double* to = plain + k * kGramRows;
+      wanted_.X.dtype == DType::float64
+          ? widen<double>(wanted_.X, wanted_.columns[k], begin, end, to)
+          : widen<float>(wanted_.X, wanted_.columns[k], begin, end, to);
+      if (k < wanted_.from) continue;
+      double* product = bent + (k - wanted_.from) * kGramRows;
+      for (int64_t i = 0; i < length; ++i) product[i] = wanted_.h[begin + i] * to[i];
     }
   }
 
-  const Columns& columns_;
-  const Bend& bend_;
-  int64_t padded_;
+  const Wanted& wanted_;
+  int64_t rows_, count_;
 };
 
-// Sparse: every sample adds the products of its entries.
+// The entries of chosen columns by their samples.
 struct Entry {
-  std::int32_t column;
+  std::int32_t place;
   double value;
 };
-
-struct Rows {
+struct Samples {
   std::vector<int64_t> starts;
   std::vector<Entry> entries;
 };
 
-Rows by_rows(const Columns& columns) {
-  Rows rows{std::vector<int64_t>(columns.samples() + 1, 0), {}};
+Samples by_samples(const Columns& columns) {
+  Samples samples{std::vector<int64_t>(columns.samples() + 1, 0), {}};
   for (int64_t k = 0; k < columns.count(); ++k) {
-    columns.for_entries(k, [&](int64_t i, double) { ++rows.starts[i + 1]; });
+    columns.for_entries(k, [&](int64_t i, double) { ++samples.starts[i + 1]; });
   }
-  for (int64_t i = 0; i < columns.samples(); ++i) rows.starts[i + 1] += rows.starts[i];
-  rows.entries.resize(rows.starts.back());
-  std::vector<int64_t> next(rows.starts.begin(), rows.starts.end() - 1);
+  for (int64_t i = 0; i < columns.samples(); ++i) samples.starts[i + 1] += samples.starts[i];
+  samples.entries.resize(samples.starts.back());
+  std::vector<int64_t> next(samples.starts.begin(), samples.starts.end() - 1);
   for (int64_t k = 0; k < columns.count(); ++k) {
     columns.for_entries(
-        k, [&](int64_t i, double v) { rows.entries[next[i]++] = {std::int32_t(k), v}; });
+        k, [&](int64_t i, double v) { samples.entries[next[i]++] = {std::int32_t(k), v}; });
   }
-  return rows;
+  return samples;
 }
 
-void add_row(const Entry* entries, int64_t count, double h, double* g, int64_t stride) {
-  for (int64_t a = 0; a < count; ++a) {
-    double* to = g + entries[a].column * stride;
+// The entries of a sample lie by their places.
+void add_sample(const Entry* entries, int64_t count, const Wanted& wanted, double h, double* g) {
+  for (int64_t a = count - 1; a >= 0 && entries[a].place >= wanted.from; --a) {
+    double* to = g + (entries[a].place - wanted.from) * wanted.count();
     const double left = h * entries[a].value;
-    for (int64_t b = 0; b <= a; ++b) to[entries[b].column] += left * entries[b].value;
+    for (int64_t b = 0; b <= a; ++b) to[entries[b].place] += left * entries[b].value;
   }
 }
 
-std::vector<double> sparse_gram(const Columns& columns, const Bend& bend) {
-  const Rows rows = by_rows(columns);
-  const int64_t count = columns.count();
+std::vector<double> sparse_gram(const Wanted& wanted) {
+  const Samples samples = by_samples(Columns(wanted.X, wanted.columns));
   const auto add = [&](int64_t begin, int64_t end, double* g) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = rows.starts[i];
-      add_row(rows.entries.data() + first, rows.starts[i + 1] - first, bend.bend[i], g, count);
+      const int64_t first = samples.starts[i], count = samples.starts[i + 1] - first;
+      add_sample(samples.entries.data() + first, count, wanted, wanted.h[i], g);
     }
   };
-  std::vector<double> gram = sum_of_parts(columns.samples(), count, count * count, add);
-  mirror(gram.data(), count, count);
-  return gram;
+  return sum_of_parts(wanted.X.n, wanted.count(), wanted.rows() * wanted.count(), add);
 }
 
 }  // namespace
 
-std::vector<double> gram_matrix(const Columns& columns, const Bend& bend) {
-  return columns.sparse() ? sparse_gram(columns, bend) : DenseGram(columns, bend).make();
+std::vector<double> gram_rows(const Matrix& X, const std::vector<int64_t>& columns, int64_t from,
+                              const double* h) {
+  const Wanted wanted{X, columns, from, h};
+  std::vector<double> gram = X.sparse() ? sparse_gram(wanted) : DenseGram(wanted).make();
+  for (int64_t j = 0; j < wanted.rows(); ++j) {  // among the wanted columns one half was summed
+    for (int64_t k = j + 1; k < wanted.rows(); ++k) {
+      gram[j * wanted.count() + from + k] = gram[k * wanted.count() + from + j];
+    }
+  }
+  return gram;
 }
 
 }  // namespace proxstep::cpu

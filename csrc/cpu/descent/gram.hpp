@@ -1,12 +1,15 @@
-// X' H X over chosen columns, in fixed chunks of samples whose sums are added in their order.
+// X' H X over chosen columns, in fixed chunks of samples whose sums are added in their order. A
+// dense X is read in tiles where it lies, whatever its order.
 #pragma once
+#include <cstdint>
 #include <vector>
 
-#include "model.hpp"
+#include "../../matrix.hpp"
 
 namespace proxstep::cpu {
 
-// Row by row, count x count.
-std::vector<double> gram_matrix(const Columns& columns, const Bend& bend);
+// The rows of X' H X that belong to columns[from], columns[from + 1], ..., against all columns.
+std::vector<double> gram_rows(const Matrix& X, const std::vector<std::int64_t>& columns,
+                              std::int64_t from, const double* h);
 
 }  // namespace proxstep::cpu

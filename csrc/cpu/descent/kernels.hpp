@@ -26,7 +26,6 @@ struct ColumnLoops {
   void (*add_bent)(const Column&, double d, const double* h, double* to);  // to += d h x
   Moments (*moments)(const Column&, const double* h);
   double (*product)(const Column&, const Column&, const double* h);  // sum_i h_i x_i z_i
-  void (*widen)(const Column&, std::int64_t begin, std::int64_t end, double* to);  // dense only
 };
 
 // What the losses of some samples are computed from, and where their derivatives by the margin go.

@@ -42,11 +42,7 @@ struct DenseLoops {
     const T *v = values_of<T>(x), *u = values_of<T>(z);
     return lane_sum(x.count, [=](int64_t i) { return h[i] * (double(v[i]) * double(u[i])); });
   }
-  static void widen(const Column& x, int64_t begin, int64_t end, double* to) {
-    const T* v = values_of<T>(x) + begin;
-    for (int64_t i = 0; i < end - begin; ++i) to[i] = double(v[i]);
-  }
-  static constexpr ColumnLoops loops() { return {dot, add, add_bent, moments, product, widen}; }
+  static constexpr ColumnLoops loops() { return {dot, add, add_bent, moments, product}; }
 };
 
 // Sums in four partial ones: a chain of additions would be slower than the loads.
@@ -98,7 +94,7 @@ struct SparseLoops {
     }
     return sum;
   }
-  static constexpr ColumnLoops loops() { return {dot, add, add_bent, moments, product, nullptr}; }
+  static constexpr ColumnLoops loops() { return {dot, add, add_bent, moments, product}; }
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "model.hpp"
 
+#include <utility>
+
 #include "../kernels.hpp"
 #include "../pool.hpp"
 #include "gram.hpp"
@@ -20,9 +22,7 @@ Curvature::Curvature(const Columns& columns, const Bend& bend)
     for (int64_t k = begin; k < end; ++k) {
       const Moments found = columns.loops().moments(columns[k], bend.bend.data());
       first_[k] = found.first;
-      const bool centred = bend.intercept && bend.bend_sum > 0.0;
-      const double mean = centred ? found.first * (found.first / bend.bend_sum) : 0.0;
-      const double left = found.second - mean;
+      const double left = found.second - found.first * bend.mean(found.first);
       curvature_[k] = left > kConstant * found.second ? left : 0.0;
     }
   });
@@ -40,15 +40,12 @@ void ColumnModel::change(int64_t k, double d) {
   } else {
     columns_.loops().add_bent(columns_[k], d, bend_.bend.data(), residual_.data());
   }
-  if (bend_.intercept && bend_.bend_sum > 0.0) {
-    shift_ -= d * (curvature_.first(k) / bend_.bend_sum);
-  }
+  shift_ -= d * bend_.mean(curvature_.first(k));
 }
 
 double ColumnModel::hessian(int64_t j, int64_t k) const {
   const double product = columns_.loops().product(columns_[j], columns_[k], bend_.bend.data());
-  const bool centred = bend_.intercept && bend_.bend_sum > 0.0;
-  return product - (centred ? curvature_.first(j) * (curvature_.first(k) / bend_.bend_sum) : 0.0);
+  return product - curvature_.first(j) * bend_.mean(curvature_.first(k));
 }
 
 void ColumnModel::save() { saved_ = residual_; }
@@ -75,20 +72,10 @@ void ColumnModel::settle() {
   shift_ = 0.0;
 }
 
-GramModel::GramModel(const Columns& columns, const Bend& bend, const Curvature& curvature)
-    : curvature_(curvature), count_(columns.count()), gradient_(columns.count()) {
-  gram_ = gram_matrix(columns, bend);
-  const double shift = bend.shift(0.0);
-  const bool centred = bend.intercept && bend.bend_sum > 0.0;
-  parallel_for(count_, kColumnsAtOnce, [&](int64_t begin, int64_t end, int64_t) {
-    for (int64_t k = begin; k < end; ++k) {
-      const double first = curvature.first(k);
-      gradient_[k] = columns.loops().dot(columns[k], bend.slope.data()) + shift * first;
-      const double mean = centred ? first / bend.bend_sum : 0.0;
-      for (int64_t j = 0; j < count_; ++j) gram_[k * count_ + j] -= mean * curvature.first(j);
-    }
-  });
-}
+GramModel::GramModel(std::vector<double> gram, std::vector<double> gradient)
+    : count_(static_cast<int64_t>(gradient.size())),
+      gram_(std::move(gram)),
+      gradient_(std::move(gradient)) {}
 
 void GramModel::change(int64_t k, double d) {
   const double* row = gram_.data() + k * count_;
@@ -101,6 +88,22 @@ double GramModel::rise(const std::vector<double>& changes) const {
   double total = 0.0;
   for (std::size_t k = 0; k < changes.size(); ++k) total += changes[k] * (gradient_[k] + saved_[k]);
   return 0.5 * total;
+}
+
+GramModel gram_model(const Columns& columns, const Bend& bend, const Curvature& curvature) {
+  std::vector<double> gram = gram_rows(columns.X(), columns.chosen(), 0, bend.bend.data());
+  std::vector<double> gradient(columns.count());
+  const double shift = bend.shift(0.0);
+  const int64_t count = columns.count();
+  parallel_for(count, kColumnsAtOnce, [&](int64_t begin, int64_t end, int64_t) {
+    for (int64_t k = begin; k < end; ++k) {
+      const double first = curvature.first(k), mean = bend.mean(first);
+      gradient[k] = columns.loops().dot(columns[k], bend.slope.data()) + shift * first;
+      for (int64_t j = 0; j < count; ++j) gram[k * count + j] -= mean * curvature.first(j);
+      gram[k * count + k] = curvature(k);
+    }
+  });
+  return {std::move(gram), std::move(gradient)};
 }
 
 }  // namespace proxstep::cpu

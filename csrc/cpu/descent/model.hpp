@@ -17,10 +17,10 @@ struct Bend {
   bool flat = false;  // all second derivatives are the same
   bool intercept = false;
 
+  // The mean of what has this first moment; 0 where nothing is centred.
+  double mean(double first) const { return intercept && bend_sum > 0.0 ? first / bend_sum : 0.0; }
   // How far the margins shift when columns whose first moments are given change.
-  double shift(double changed_moment) const {
-    return intercept && bend_sum > 0.0 ? -(slope_sum + changed_moment) / bend_sum : 0.0;
-  }
+  double shift(double changed_moment) const { return -mean(slope_sum + changed_moment); }
 };
 
 // First moments and centred curvatures; columns that are constant have curvature 0.
@@ -64,9 +64,10 @@ class ColumnModel {
 // Keeps the gradients of all chosen columns.
 class GramModel {
  public:
-  GramModel(const Columns& columns, const Bend& bend, const Curvature& curvature);
+  // Of a curvature 0 on the diagonal a column does not move.
+  GramModel(std::vector<double> gram, std::vector<double> gradient);
 
-  double curvature(std::int64_t k) const { return curvature_(k); }
+  double curvature(std::int64_t k) const { return gram_[k * count_ + k]; }
   double gradient(std::int64_t k) const { return gradient_[k]; }
   void change(std::int64_t k, double d);
   double hessian(std::int64_t j, std::int64_t k) const { return gram_[j * count_ + k]; }
@@ -77,9 +78,11 @@ class GramModel {
   void settle() {}
 
  private:
-  const Curvature& curvature_;
   std::int64_t count_;
   std::vector<double> gram_, gradient_, saved_;
 };
+
+// Of columns whose second derivatives were just computed.
+GramModel gram_model(const Columns& columns, const Bend& bend, const Curvature& curvature);
 
 }  // namespace proxstep::cpu

@@ -111,6 +111,20 @@ class Evaluator(Pointwise):
             other.targets = self._targets_in_double()
         return other
 
+    @cached_property
+    def descent(self) -> _core.Descent:
+        """Native coordinate descent on this problem, computing in float64; what it learns stays."""
+        name, settings = self.loss_spec
+        host, shares = self.xp.to_host, self.weights.exact
+        return _core.Descent(
+            self.design.matrix,
+            name,
+            settings,
+            host(self.targets),
+            None if shares is None else host(shares),
+            host(self.design.means) if self.fit_intercept else None,
+        )
+
     def _targets_in_double(self) -> Array:
         return self.xp.asarray(self.targets, self.xp.float64)
 

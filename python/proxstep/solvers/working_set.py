@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
 from ..arrays import Array
 from ..groups import Group, SparseGroup
 from ..penalties import L1, MCP, SCAD, Box, ElasticNet, NonNegativeL1, Penalty, SquaredL2
@@ -53,17 +52,6 @@ class WorkingSet:
         self.groups = group_ids(penalty.over, problem.shape) if grouped else None
         largest = problem.design.scales.max(initial=0.0) or 1.0
         self.step = 1.0 / (problem.curvature * float(largest))
-        xp = problem.xp
-        name, settings = problem.loss_spec or ("", [])
-        shares = problem.weights.exact
-        self.descent = _core.Descent(
-            problem.design.matrix,
-            name,
-            settings,
-            xp.to_host(problem.targets),
-            None if shares is None else xp.to_host(shares),
-        )
-        self.size = _FIRST_SET
         self.tolerance = np.inf
         self.at = problem.evaluate(x0)
 
@@ -86,12 +74,12 @@ class WorkingSet:
         margins = xp.to_host(problem.shifted(self.at.linear, self.at.offset))
         gap = min(monitor.gap, 1.0)
         self.tolerance = min(_INNER * gap, 0.3 * self.tolerance)
-        change, _, epochs, _ = self.descent.run(
+        change, epochs = problem.descent.run(
             self.penalty.spec,
             self._chosen(),
             x,
             margins,
-            problem.fit_intercept,
+            xp.to_host(self.at.gradient),
             self.tolerance * problem.scale,
             monitor.limits.max_iter - monitor.n_iter,
         )
@@ -105,10 +93,9 @@ class WorkingSet:
         moved = self.penalty.prox(x - self.step * gradient, self.step)
         asks = self._by_block(xp.to_host(x - moved))
         inside = self._by_block(xp.to_host(x)) > 0
-        self.size = max(self.size, 2 * int(np.count_nonzero(inside)))
+        size = max(_FIRST_SET, 2 * int(np.count_nonzero(inside)))
         asks[inside] = np.inf
-        wanted = min(self.size, int(np.count_nonzero(asks)))
-        self.size *= 2
+        wanted = min(size, int(np.count_nonzero(asks)))
         best = np.argpartition(-asks, wanted - 1)[:wanted] if wanted else np.empty(0, np.int64)
         return np.sort(best).astype(np.int64)
 

@@ -1,0 +1,49 @@
+// Which form of coordinate descent serves: on a lasting Gram matrix, or by prox-Newton steps.
+#include <algorithm>
+
+#include "gram_cache.hpp"
+#include "newton.hpp"
+
+namespace proxstep::cpu {
+namespace {
+
+using std::int64_t;
+
+constexpr int64_t kMostNew = 320;  // rows of a Gram matrix that cost as much as 20 epochs
+
+// Nothing of X is read but for rows of the Gram matrix that it lacks.
+DescentReport descend_on_gram(const Descent& descent, const Blocks& blocks, GramCache* cache) {
+  const std::vector<int64_t>& columns = blocks.columns();
+  std::vector<double> x, gradient;
+  for (const int64_t column : columns) {
+    x.push_back(descent.x[column]);
+    gradient.push_back(descent.gradient[column]);
+  }
+  const auto locked_gram = [&] {
+    const std::lock_guard<std::mutex> lock(cache->mutex);
+    return cache->of(descent, columns);
+  };
+  GramModel model(locked_gram(), std::move(gradient));
+  const EpochReport epochs = Epochs<GramModel>(model, blocks, x)
+                                 .run({descent.tolerance, descent.max_epochs, descent.interrupted});
+  for (std::size_t k = 0; k < x.size(); ++k) descent.x[columns[k]] = x[k];
+  return {0.0, epochs.last, epochs.count, 1};
+}
+
+bool gram_pays(const Descent& descent, const std::vector<int64_t>& columns, GramCache* cache) {
+  const int64_t count = static_cast<int64_t>(columns.size());
+  if (descent.loss != 0 || count > GramCache::kMost || count > 2 * descent.X.n) return false;
+  const std::lock_guard<std::mutex> lock(cache->mutex);
+  return cache->missing(columns) <= kMostNew;
+}
+
+}  // namespace
+
+DescentReport descend(const Descent& descent, GramCache* cache) {
+  const Blocks blocks(descent);
+  if (blocks.columns().empty()) return {};
+  return gram_pays(descent, blocks.columns(), cache) ? descend_on_gram(descent, blocks, cache)
+                                                     : Newton(descent).run();
+}
+
+}  // namespace proxstep::cpu

@@ -1,0 +1,64 @@
+#include "gram_cache.hpp"
+
+#include "gram.hpp"
+
+namespace proxstep::cpu {
+namespace {
+
+using std::int64_t;
+
+constexpr double kConstant = 0x1p-44;  // a centred square below this share is rounding
+
+}  // namespace
+
+int64_t GramCache::missing(const std::vector<int64_t>& columns) const {
+  int64_t count = 0;
+  for (const int64_t column : columns) count += place_.count(column) == 0;
+  return count;
+}
+
+std::vector<double> GramCache::of(const Descent& descent, const std::vector<int64_t>& columns) {
+  if (static_cast<int64_t>(columns_.size()) + missing(columns) > kMost) {
+    place_.clear(), columns_.clear(), gram_.clear();
+  }
+  if (missing(columns) > 0) extend(descent, columns);
+  const std::size_t count = columns.size(), all = columns_.size();
+  std::vector<int64_t> places;
+  for (const int64_t column : columns) places.push_back(place_.at(column));
+  std::vector<double> gram(count * count);
+  for (std::size_t j = 0; j < count; ++j) {
+    const double* row = gram_.data() + places[j] * all;
+    for (std::size_t k = 0; k < count; ++k) gram[j * count + k] = row[places[k]];
+  }
+  return gram;
+}
+
+// The means are first moments: the second derivatives are the samples' shares, with sum 1.
+void GramCache::extend(const Descent& descent, const std::vector<int64_t>& columns) {
+  const int64_t old = static_cast<int64_t>(columns_.size());
+  for (const int64_t column : columns) {
+    if (place_.emplace(column, columns_.size()).second) columns_.push_back(column);
+  }
+  const int64_t all = static_cast<int64_t>(columns_.size());
+  std::vector<double> equal;
+  if (!descent.shares) equal.assign(descent.X.n, 1.0 / double(descent.X.n));
+  const double* shares = descent.shares ? descent.shares : equal.data();
+  const std::vector<double> rows = gram_rows(descent.X, columns_, old, shares);
+  std::vector<double> grown(all * all);
+  for (int64_t j = 0; j < old; ++j) {
+    for (int64_t k = 0; k < old; ++k) grown[j * all + k] = gram_[j * old + k];
+  }
+  const double* means = descent.means;
+  for (int64_t j = old; j < all; ++j) {
+    const double mean = means ? means[columns_[j]] : 0.0;
+    for (int64_t k = 0; k < all; ++k) {
+      const double plain = rows[(j - old) * all + k];
+      double centred = means ? plain - mean * means[columns_[k]] : plain;
+      if (j == k && centred <= kConstant * plain) centred = 0.0;
+      grown[j * all + k] = grown[k * all + j] = centred;
+    }
+  }
+  gram_ = std::move(grown);
+}
+
+}  // namespace proxstep::cpu

@@ -1,0 +1,39 @@
+// Prox-Newton: the loss is replaced by its quadratic model, that is minimised by coordinate
+// descent, and a step towards the minimiser is as long as the objective allows (Lee, Sun and
+// Saunders, Proximal Newton-type methods, SIAM J. Optim. 2014). The square is its own model.
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "epochs.hpp"
+#include "model.hpp"
+
+namespace proxstep::cpu {
+
+class Newton {
+ public:
+  explicit Newton(const Descent& descent);
+  DescentReport run();
+
+ private:
+  bool quadratic() const { return descent_.loss == 0; }
+  double evaluate(const double* margins, bool derivatives);
+  EpochReport minimise_model();
+  template <class Model>
+  EpochReport descend_on(Model& model);
+  bool gram_pays() const;
+  void find_direction();
+  bool search(double* value);
+  void accept(double step);
+
+  const Descent& descent_;
+  Blocks blocks_;
+  Columns columns_;
+  Bend bend_;
+  std::optional<Curvature> curvature_;
+  DescentReport report_;
+  std::vector<double> margins_, x_, start_, direction_;
+  double shift_ = 0.0;
+};
+
+}  // namespace proxstep::cpu

@@ -120,6 +120,27 @@ class Matrix:
     @property
     def layout(self) -> str: ...
 
+class Descent:
+    def __init__(
+        self,
+        matrix: Matrix,
+        loss: str,
+        settings: Sequence[float],
+        targets: Any,
+        shares: Any = None,
+        means: Any = None,
+    ) -> None: ...
+    def run(
+        self,
+        penalty: PenaltySpec,
+        blocks: Any,
+        x: Any,
+        margins: Any,
+        gradient: Any,
+        tolerance: float,
+        max_epochs: int,
+    ) -> tuple[float, int]: ...
+
 def prox(z: Any, penalty: PenaltySpec, step: Any, out: Any, dtype: Any = None) -> None: ...
 def value(x: Any, penalty: PenaltySpec, dtype: Any = None) -> float: ...
 def step(

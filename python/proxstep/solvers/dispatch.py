@@ -130,7 +130,7 @@ def _solve(problem: Problem, penalty: Any, limits: Limits, start: Array, solver:
     """Run in float64; FISTA after most of the way in float32 where X is float32."""
     double = problem.double
     certificate = certificate_for(double, penalty)
-    monitor = Monitor(certificate, limits, rounding(double))
+    monitor = Monitor(certificate, limits, rounding(double), solver=solver)
     best = _optimal_zero(double, penalty, monitor)
     if best is None and solver == "cd":
         monitor.check_every = 1
@@ -144,7 +144,7 @@ def _solve(problem: Problem, penalty: Any, limits: Limits, start: Array, solver:
             monitor.continue_with(certificate, rounding(double))
             monitor.margin = 0.9  # the rest is for rounding x
         best = Fista(double, penalty, monitor, _inside(penalty, start), size).run()
-    return make_result(double, penalty, monitor, best, (problem.dtype, solver))
+    return make_result(double, penalty, monitor, best, problem.dtype)
 
 
 def _run_single(problem: Problem, penalty: Any, monitor: Monitor, start: Array) -> Fista:

@@ -14,7 +14,9 @@ def group_ids(over: Any, shape: tuple[int, ...]) -> tuple[Array, int]:
     size = int(np.prod(shape))
     if over == "columns":
         return np.tile(np.arange(shape[-1]), size // max(1, shape[-1])), shape[-1]
-    if over == "rows":
+    if isinstance(over, tuple) and over[:1] == ("heads",):
+        lengths = [size // over[1]] * over[1]
+    elif over == "rows":
         lengths = [size // max(1, shape[0])] * shape[0]
     else:
         lengths = [over] * (size // over) if isinstance(over, int) else list(over)

@@ -43,6 +43,7 @@ class Monitor:
     objective: float = np.inf
     margin: float = 1.0  # part of tol that the run may use
     check_every: int = _CHECK_EVERY  # iterations
+    solver: str = "fista"
     _next_check: int = 0
     _idle: int = 0
     _lowest: float = np.inf  # objective, at the last check with progress

@@ -13,10 +13,9 @@ from .result import Result
 
 
 def make_result(
-    problem: Problem, penalty: Any, monitor: Monitor, best: Evaluation, kind: tuple[Any, str]
+    problem: Problem, penalty: Any, monitor: Monitor, best: Evaluation, dtype: Any
 ) -> Result:
-    """Return the result of a run in float64; kind is the dtype that x is rounded to, and the solver."""
-    dtype, solver = kind
+    """Return the result of a run in float64, with x (and what follows) rounded to dtype."""
     objective, gap, reason = monitor.objective, monitor.gap, monitor.reason or "stalled"
     xp, x = problem.xp, best.x
     if x.dtype != dtype:
@@ -39,7 +38,7 @@ def make_result(
         seconds=monitor.seconds,
         tol=monitor.limits.tol,
         certificate=monitor.certificate.name,
-        solver=solver,
+        solver=monitor.solver,
         history=monitor.trace(),
     )
 

@@ -1,8 +1,8 @@
 """Coordinate descent on sets of blocks that grow until no block outside asks to move.
 
-A block is an element of x or a group of them. The core minimises over the chosen blocks (prox-Newton
-steps, coordinate descent inside); here they are chosen, and the whole is certified. Massias,
-Gramfort and Salmon 2018 (celer), Bertrand et al. 2022 (skglm).
+A block is an element of x or a group of them. The core minimises over the chosen blocks by
+coordinate descent, inside prox-Newton steps where the loss is not quadratic; here they are chosen,
+and the whole is certified. Massias, Gramfort and Salmon 2018 (celer), Bertrand et al. 2022 (skglm).
 """
 
 from __future__ import annotations
@@ -28,19 +28,13 @@ def serves(problem: Problem, penalty: Any) -> bool:
     """Whether coordinate descent solves this: one output on the host, blocks that are separate."""
     if problem.loss_spec is None or len(problem.shape) != 1 or problem.design.matrix is None:
         return False
-    if isinstance(penalty, Group):
-        penalty, grouped = penalty.penalty, penalty
-    else:
-        grouped = penalty if isinstance(penalty, SparseGroup) else None
-    if grouped is not None:
-        small = grouped.over != "columns" and _lengths(grouped, problem.shape).max() <= _LARGEST_GROUP
-        return bool(small and isinstance(penalty, (*_ELEMENTWISE, SparseGroup)))
-    return isinstance(penalty, _ELEMENTWISE)
-
-
-def _lengths(penalty: Any, shape: tuple[int, ...]) -> Any:
-    ids, count = group_ids(penalty.over, shape)
-    return np.bincount(ids, minlength=count)
+    if not isinstance(penalty, Group | SparseGroup):
+        return isinstance(penalty, _ELEMENTWISE)
+    inner = penalty.penalty if isinstance(penalty, Group) else L1(penalty.lam)
+    if penalty.over == "columns" or not isinstance(inner, _ELEMENTWISE):
+        return False
+    ids, _ = group_ids(penalty.over, problem.shape)
+    return bool(np.bincount(ids).max(initial=0) <= _LARGEST_GROUP)
 
 
 class WorkingSet:

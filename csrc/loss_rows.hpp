@@ -28,4 +28,11 @@ struct LogisticRows {
   double scale;
 };
 
+// The same of any loss in op::Losses. bend, which may be null, needs grad beside it.
+template <class T>
+struct MarginRows : LogisticRows<T> {
+  T* bend = nullptr;
+  const double* settings = nullptr;
+};
+
 }  // namespace proxstep

@@ -1,4 +1,4 @@
-"""Inputs of the two losses that every test of them draws from."""
+"""Inputs of the losses that every test of them draws from."""
 
 from __future__ import annotations
 
@@ -47,6 +47,43 @@ def logistic_batch(rows: int, dtype: str = "float64", spread: float = 7.3) -> Ba
     u = rng.normal(0.03, spread, rows).astype(dtype)
     t = rng.choice([0.0, 1.0, 0.13, 0.77], rows).astype(dtype)
     return Batch(u, t, row_weights(rng, rows, dtype))
+
+
+@dataclass
+class Margins:
+    """A loss of one margin by its name and settings, with margins, targets and row weights."""
+
+    name: str
+    settings: list[float]
+    x: Any
+    targets: Any
+    weights: Any
+
+    def run(self, scale: float = SCALE) -> tuple[float, Any, Any]:
+        """The loss, its gradient and its second derivatives."""
+        grad, bend = np.full_like(self.x, 123.0), np.full_like(self.x, 456.0)
+        arrays = self.x, self.targets, grad, bend, self.weights
+        return _core.margin_loss(self.name, self.settings, *arrays, scale), grad, bend
+
+
+#: Every loss of one margin with settings, and a range of margins and targets that shows its parts.
+MARGIN_SETTINGS: dict[str, list[float]] = {
+    "square": [], "logistic": [], "huber": [1.7], "poisson": []
+}  # fmt: skip
+
+
+def margins(name: str, rows: int, dtype: str = "float64") -> Margins:
+    rng = np.random.default_rng(rows + 13)
+    u = rng.normal(0.3, 2.4, rows)
+    if name == "logistic":
+        t = rng.choice([0.0, 1.0, 0.13, 0.77], rows)
+    elif name == "poisson":
+        t = rng.choice([0.0, 1.0, 7.0, 0.31], rows)
+        u[::3] = np.log(np.maximum(t[::3], 0.31)) + rng.normal(0, 0.1, len(u[::3]))
+    else:
+        t = rng.normal(-0.4, 1.3, rows)
+    data = [a.astype(dtype) for a in (u, t, row_weights(rng, rows, "float64"))]
+    return Margins(name, MARGIN_SETTINGS[name], *data)
 
 
 def row_weights(rng: np.random.Generator, rows: int, dtype: str) -> Any:

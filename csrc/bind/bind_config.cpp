@@ -55,6 +55,12 @@ std::vector<std::string> penalty_names() {
   return names;
 }
 
+std::vector<std::string> loss_names() {
+  std::vector<std::string> names;
+  for (int k = 0; k < cpu::loss_count(); ++k) names.emplace_back(cpu::loss_info(k).name);
+  return names;
+}
+
 }  // namespace
 
 void bind_config(py::module_& m) {
@@ -67,6 +73,7 @@ void bind_config(py::module_& m) {
   m.def("set_num_threads", &set_num_threads, py::arg("n"));
   m.def("rule_names", &rule_names);
   m.def("penalty_names", &penalty_names);
+  m.def("loss_names", &loss_names, "Those of one margin a row.");
 }
 
 }  // namespace proxstep::bind

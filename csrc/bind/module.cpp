@@ -21,6 +21,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   proxstep::bind::bind_rows(m);
   proxstep::bind::bind_project(m);
   proxstep::bind::bind_loss(m);
+  proxstep::bind::bind_margin_loss(m);
   proxstep::bind::bind_matrix(m);
   proxstep::bind::bind_descent(m);
 }

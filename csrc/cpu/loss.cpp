@@ -5,6 +5,7 @@
 
 #include "kernels.hpp"
 #include "pool.hpp"
+#include "registry.hpp"
 
 namespace proxstep::cpu {
 namespace {
@@ -48,14 +49,22 @@ double softmax_cross_entropy(const SoftmaxRows<T>& job, int64_t rows) {
 }
 
 template <class T>
+double margin_loss(int kind, const MarginRows<T>& job, int64_t rows) {
+  return sum_over_chunks(kernels(T()).margin[kind], job, rows, kChunk);
+}
+
+template <class T>
 double logistic_loss(const LogisticRows<T>& job, int64_t rows) {
-  return sum_over_chunks(kernels(T()).logistic, job, rows, kChunk);
+  static const int kind = find_loss("logistic");
+  return margin_loss(kind, MarginRows<T>{job}, rows);
 }
 
 template int64_t first_bad_label(const std::int32_t*, int64_t, int64_t);
 template int64_t first_bad_label(const int64_t*, int64_t, int64_t);
 template double softmax_cross_entropy(const SoftmaxRows<float>&, int64_t);
 template double softmax_cross_entropy(const SoftmaxRows<double>&, int64_t);
+template double margin_loss(int, const MarginRows<float>&, int64_t);
+template double margin_loss(int, const MarginRows<double>&, int64_t);
 template double logistic_loss(const LogisticRows<float>&, int64_t);
 template double logistic_loss(const LogisticRows<double>&, int64_t);
 

@@ -12,6 +12,10 @@ std::int64_t first_bad_label(const Label* labels, std::int64_t rows, std::int64_
 template <class T>
 double softmax_cross_entropy(const SoftmaxRows<T>& job, std::int64_t rows);
 
+// kind: an index in op::Losses.
+template <class T>
+double margin_loss(int kind, const MarginRows<T>& job, std::int64_t rows);
+
 template <class T>
 double logistic_loss(const LogisticRows<T>& job, std::int64_t rows);
 

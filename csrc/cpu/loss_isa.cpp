@@ -1,5 +1,6 @@
 // The loops of the losses. Compiled once per instruction set with -DPROXSTEP_ISA=<name>.
 // No library templates, and no external linkage but the table.
+#include "margin_rows.hpp"
 #include "softmax_narrow.hpp"
 #include "softmax_wide.hpp"
 
@@ -28,44 +29,15 @@ double softmax(const SoftmaxRows<T>& job, int64_t begin, int64_t end) {
                            : softmax_blocks<false>(job, begin, end);
 }
 
-// One row's loss; its gradient is stored, and may take the margin's place.
-template <bool weighted, bool store, class T>
-PROXSTEP_FN double logistic_row(const LogisticRows<T>& job, T scale, int64_t i) {
-  const op::LossPoint<T> at = op::logistic(job.margin[i], job.targets[i]);
-  const T weight = weighted ? job.weights[i] : T(1);
-  const bool absent = weighted && weight == T(0);
-  if (store) job.grad[i] = absent ? T(0) : scale * weight * at.slope;
-  return absent ? 0.0 : double(weight) * double(at.value);
-}
-
-template <bool weighted, bool store, class T>
-double logistic_rows(const LogisticRows<T>& job, int64_t begin, int64_t end) {
-  const T scale = T(job.scale);
-  double losses[kLanes] = {};
-  int64_t i = begin;
-  for (; i + kLanes <= end; i += kLanes) {
-#pragma GCC ivdep
-    for (int k = 0; k < kLanes; ++k) losses[k] += logistic_row<weighted, store>(job, scale, i + k);
-  }
-  for (int k = 0; i < end; ++i, ++k) losses[k] += logistic_row<weighted, store>(job, scale, i);
-  return fold_lanes(losses);
-}
-
-template <class T>
-double logistic(const LogisticRows<T>& job, int64_t begin, int64_t end) {
-  if (job.weights) {
-    return job.grad ? logistic_rows<true, true>(job, begin, end)
-                    : logistic_rows<true, false>(job, begin, end);
-  }
-  return job.grad ? logistic_rows<false, true>(job, begin, end)
-                  : logistic_rows<false, false>(job, begin, end);
+template <class T, template <class> class... Losses>
+constexpr LossKernels<T> kernels(op::List<Losses...>) {
+  return {softmax<T>, {margin_loss<Losses<T>, T>...}};
 }
 
 }  // namespace
 
 extern const LossTable PROXSTEP_JOIN(table_loss_, PROXSTEP_ISA);
-constexpr LossTable kTable = {{softmax<float>, logistic<float>},
-                              {softmax<double>, logistic<double>}};
+constexpr LossTable kTable = {kernels<float>(op::Losses{}), kernels<double>(op::Losses{})};
 const LossTable PROXSTEP_JOIN(table_loss_, PROXSTEP_ISA) = kTable;
 
 }  // namespace proxstep::cpu

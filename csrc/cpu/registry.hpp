@@ -1,4 +1,4 @@
-// Names and settings of the rules and penalties, read off the lists in op/.
+// Names and settings of the rules, penalties and losses of one margin, read off the lists in op/.
 #pragma once
 
 namespace proxstep::cpu {
@@ -18,11 +18,19 @@ struct PenaltyInfo {
   int settings;
 };
 
+struct LossInfo {
+  const char* name;
+  int settings;
+};
+
 int rule_count();
 int penalty_count();
+int loss_count();
 const RuleInfo& rule_info(int kind);
 const PenaltyInfo& penalty_info(int kind);
+const LossInfo& loss_info(int kind);
 int find_rule(const char* name);     // -1: unknown
 int find_penalty(const char* name);  // -1: unknown
+int find_loss(const char* name);     // -1: unknown
 
 }  // namespace proxstep::cpu

@@ -146,7 +146,7 @@ def test_the_poisson_loss_keeps_its_digits_at_the_best_margin(dtype):
         rows = [slice(k, k + 1) for k in range(len(d))]
         found = [Margins("poisson", [], u[r], np.ones(1, dtype), None).run(1.0)[0] for r in rows]
         series = u.astype(float) ** 2 / 2 * (1 + u / 3 * (1 + u / 4 * (1 + u / 5 * (1 + u / 6))))
-        np.testing.assert_allclose(found, series, rtol=4 * EPS[dtype])
+        np.testing.assert_allclose(found, series, rtol=16 * EPS[dtype])
 
 
 BAD = {

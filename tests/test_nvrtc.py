@@ -214,3 +214,19 @@ def test_loops_over_classes_are_of_the_rows_type(dtype: str, width: str) -> None
         assert dtype == "double" or not DOUBLE_ARITHMETIC.search(loop)
     assert sum(len(WIDE_LOAD.findall(loop)) for loop in over_classes) >= 6
     assert sum(len(WIDE_STORE.findall(loop)) for loop in over_classes) >= 2
+
+
+@pytest.mark.parametrize("dtype", ["float", "double"])
+def test_losses_of_one_margin_compile_for_a_device(dtype: str) -> None:
+    """No kernel uses all of them yet; the formulas stay fit for one, in their own type."""
+    kernel = """
+    template <class T> __global__ void margin_losses(int k, const double* c, T* u, const T* t) {
+      using namespace proxstep::op;
+      with_member(Losses{}, k, [&](auto member) {
+        const LossPoint<T> at = typename decltype(member)::template of<T>(c).at(u[0], t[0]);
+        u[0] = at.value, u[1] = at.slope, u[2] = at.bend;
+      });
+    }"""
+    result = nvrtc.compile_source(source() + kernel, [f"margin_losses<{dtype}>"], options(90))
+    check_resources(result, 1)
+    assert not CONTRACTION.search(result.ptx)

@@ -81,7 +81,7 @@ struct HuberLoss {
 
 // Half the Poisson deviance of a count t >= 0 at the rate e^u: e^u - t u less its smallest value,
 // t - t log t. With d = u - log t it is t (e^d - 1 - d), whose two first terms cancel for small d;
-// there t d^2 times the remainder of the series keeps all the digits of d.
+// there t d^2 times the remainder of the series keeps 14 digits.
 template <class T>
 struct PoissonLoss {
   static constexpr const char* name = "poisson";

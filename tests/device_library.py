@@ -170,6 +170,7 @@ def _function(name: str, module: Any = np) -> Any:
     return function
 
 
+exp, expm1, log1p = _function("exp"), _function("expm1"), _function("log1p")
 log, sqrt, isfinite = _function("log"), _function("sqrt"), _function("isfinite")
 maximum, clip, where = _function("maximum"), _function("clip"), _function("where")
 mean, any = _function("mean"), _function("any")

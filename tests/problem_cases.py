@@ -14,7 +14,20 @@ import pytest
 import reference_groups as groups
 import reference_problems as ref
 
-KINDS = ("LeastSquares", "Logistic", "Logistic soft", "Softmax", "Softmax soft")
+#: Problems by their class. Half have a known part of the margins; "soft" and "counts" say y.
+KINDS = (
+    "LeastSquares",
+    "LeastSquares tasks",
+    "Logistic",
+    "Logistic soft",
+    "Softmax",
+    "Softmax soft",
+    "Huber",
+    "Poisson",
+    "Poisson rates",
+)
+OUTPUTS = {"Softmax": 3, "Softmax soft": 3, "LeastSquares tasks": 3}
+OFFSET = ("LeastSquares tasks", "Logistic soft", "Softmax soft", "Huber", "Poisson rates")
 SHARED = Path(__file__).parent.parent / ".." / "shared" / "data"
 
 
@@ -25,26 +38,39 @@ def data(kind: str, weighted: bool = False, n: int = 37, p: int = 6, seed: int =
     mixed = rng.standard_normal((n, p)) @ (np.eye(p) + 0.3 * rng.standard_normal((p, p)))
     X = mixed * rng.uniform(0.4, 1.7, p) + rng.normal(0, 0.7, p)
     w = rng.uniform(0.2, 2.3, n) if weighted else None
-    name, classes = kind.split()[0], 3 if kind.startswith("Softmax") else 0
-    signal = X[:, : max(classes, 1)] * 1.3 - 0.4 + rng.normal(0, 1.4, (n, max(classes, 1)))
-    if kind == "LeastSquares":
-        y = 3.1 + signal[:, 0]
-    elif kind == "Logistic":
-        y = (signal[:, 0] > 0.2).astype(float)
-    elif kind == "Logistic soft":
-        y = 1 / (1 + np.exp(-signal[:, 0]))
-    elif kind == "Softmax":
-        y = signal.argmax(axis=1)
-    else:
-        y = rng.dirichlet([0.7, 1.1, 1.6], n)
-    return ref.Data(name, X, y, w, classes)
+    outputs = OUTPUTS.get(kind, 0)
+    noise = rng.normal(0, 1.4, (n, max(outputs, 1)))
+    signal = X[:, : max(outputs, 1)] * 1.3 - 0.4 + noise
+    y = targets(kind, signal if outputs else signal[:, 0], rng)
+    known = rng.normal(0.4, 0.6, (n, outputs) if outputs else n) if kind in OFFSET else None
+    delta = 0.9 if kind == "Huber" else None
+    return ref.Data(kind.split()[0], X, y, w, outputs, known, delta)
+
+
+def targets(kind: str, signal: Any, rng: Any) -> Any:
+    """What the signal stands for: values, labels, probabilities, counts or rates."""
+    if kind.startswith(("LeastSquares", "Huber")):
+        return 3.1 + signal
+    if kind == "Logistic":
+        return (signal > 0.2).astype(float)
+    if kind == "Logistic soft":
+        return 1 / (1 + np.exp(-signal))
+    if kind == "Softmax":
+        return signal.argmax(axis=1)
+    if kind == "Softmax soft":
+        return rng.dirichlet([0.7, 1.1, 1.6], len(signal))
+    means = np.exp(0.3 * signal)
+    return rng.poisson(means).astype(float) if kind == "Poisson" else means
+
+
+def settings_there(d: ref.Data, there: Callable[[Any], Any]) -> dict[str, Any]:
+    """The settings with their arrays brought elsewhere."""
+    return {k: there(v) if isinstance(v, np.ndarray) else v for k, v in d.settings.items()}
 
 
 def problem(d: ref.Data, dtype: str = "float64", order: str = "C", **settings: Any) -> Any:
     X = np.array(d.X, dtype, order=order)
-    if d.classes:
-        settings["classes"] = d.classes
-    return getattr(ps, d.name)(X, d.y, d.w, **settings)
+    return getattr(ps, d.name)(X, d.y, d.w, **d.settings, **settings)
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,11 @@ def there(a: Any) -> Any:
 
 def on_both(d: Any, dtype: str = "float64", order: str = "C", **settings: Any) -> tuple[Any, Any]:
     """The problem on the host and on the device."""
-    if d.classes:
-        settings["classes"] = d.classes
     X = np.array(d.X, dtype, order=order)
     make = getattr(ps, d.name)
     arrays = DeviceArray(X.copy("K")), there(d.y), there(d.w)
-    return make(X, d.y, d.w, **settings), make(*arrays, **settings)
+    host = make(X, d.y, d.w, **settings, **d.settings)
+    return host, make(*arrays, **settings, **cases.settings_there(d, there))
 
 
 def assert_same_solution(got: Any, want: Any, tol: float) -> None:

@@ -41,7 +41,38 @@ REFUSED = [
     (ps.LeastSquares, (with_nan, [1, 2, 3, 4]), {}, ValueError, r"X\[3, 1\] is nan"),
     (ps.LeastSquares, (with_inf, [1, 2, 3, 4]), {}, ValueError, r"X\[2, 0\] is -inf"),
     (ps.LeastSquares, (X, [1, 2, 3]), {}, ValueError, r"y has shape \(3,\), expected \(4,\)"),
-    (ps.LeastSquares, (X, [[1], [2], [3], [4]]), {}, ValueError, r"shape \(4, 1\)"),
+    (ps.LeastSquares, (X, [[[1]], [[2]]]), {}, ValueError, r"\(2, 1, 1\), expected \(4,\)"),
+    (ps.LeastSquares, (X, [[1], [2], [3]]), {}, ValueError, r"\(3, 1\), expected \(4, 1\)"),
+    (ps.LeastSquares, (X, np.ones((4, 0))), {}, ValueError, r"\(4, 0\), expected \(4,\)"),
+    (ps.Huber, (X, [[1], [2], [3], [4]]), {}, ValueError, r"\(4, 1\), expected \(4,\)"),
+    (ps.Huber, (X, [1, 2, 3, 4]), {"delta": 0}, ValueError, "delta is 0; it must be .* positive"),
+    (ps.Huber, (X, [1, 2, 3, 4]), {"delta": np.inf}, ValueError, "delta is inf"),
+    (ps.Huber, (X, [1, 2, 3, 4]), {"delta": "auto"}, TypeError, "delta is 'auto'"),
+    (ps.Poisson, (X, [1, 2, -3, 4]), {}, ValueError, r"must not be negative, y\[2\] is -3"),
+    (ps.Poisson, (X, [1, 2, np.inf, 4]), {}, ValueError, r"y\[2\] is inf"),
+    *[
+        (make, (X, y), {"offset": offset}, error, words)
+        for make, y in [
+            (ps.LeastSquares, [1, 2, 3, 4]),
+            (ps.Huber, [1, 2, 3, 4]),
+            (ps.Logistic, [0, 1, 1, 0]),
+            (ps.Poisson, [1, 2, 3, 4]),
+        ]
+        for offset, error, words in [
+            ([1, 2, 3], ValueError, r"offset has shape \(3,\), expected \(4,\)"),
+            (np.ones((4, 1)), ValueError, r"offset has shape \(4, 1\), expected \(4,\)"),
+            ([1, 2, np.nan, 4], ValueError, r"offset\[2\] is nan"),
+            ([1j, 2, 3, 4], TypeError, "offset must be real numbers"),
+        ]
+    ],
+    (ps.Softmax, (X, [0, 1, 2, 1]), {"offset": [0] * 4}, ValueError, r"expected \(4, 3\)"),
+    (
+        ps.LeastSquares,
+        (X.astype("f4"), [1, 2, 3, 3e38]),
+        {"offset": [0, 0, 0, -3e38]},
+        ValueError,
+        r"y - offset\[3\] is inf",
+    ),
     (ps.LeastSquares, (X, [1, 2, np.nan, 4]), {}, ValueError, r"y\[2\] is nan"),
     (ps.LeastSquares, (X, ["a", "b", "c", "d"]), {}, TypeError, "y must be real numbers"),
     (ps.LeastSquares, (X, [1j, 2, 3, 4]), {}, TypeError, "complex128"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,9 @@ def test_value_and_gradient_are_those_of_the_definition(kind, weighted, dtype, o
     by_x, by_b = problem.gradient(x, b)
     want_x, want_b = ref.gradient(d, x, b)
     assert (by_x.dtype, by_x.shape) == (np.dtype(dtype), d.shape)
-    np.testing.assert_allclose(by_x, want_x, rtol=0, atol=60 * eps + 2e-12)
-    np.testing.assert_allclose(by_b, want_b, rtol=0, atol=60 * eps + 2e-12)
+    size = max(1.0, np.abs(want_x).max())
+    np.testing.assert_allclose(by_x, want_x, rtol=0, atol=(60 * eps + 2e-12) * size)
+    np.testing.assert_allclose(by_b, want_b, rtol=0, atol=(60 * eps + 2e-12) * size)
 
 
 @kinds
@@ -53,7 +55,7 @@ def test_without_an_intercept_given_the_best_one_is_taken(kind, weighted):
     assert cases.problem(d, fit_intercept=False).value(x) == pytest.approx(ref.loss(d, x))
 
 
-@kinds
+@pytest.mark.parametrize("kind", [k for k in cases.KINDS if not k.startswith("Poisson")])
 def test_huge_margins_stay_finite_and_right(kind):
     d = cases.data(kind)
     x, b = (1e4 * v for v in point(d))
@@ -125,9 +127,9 @@ def test_weights_are_repetitions_and_their_scale_is_nothing(kind):
     counts = np.resize([2, 0, 1, 3], len(d.X))
     rows = np.repeat(np.arange(len(d.X)), counts)
     x, b = point(d)
-    repeated = cases.problem(ref.Data(d.name, d.X[rows], d.y[rows], None, d.classes))
+    repeated = cases.problem(d.rows(rows))
     for w in (counts, counts * 1e-200, counts * 1e200):
-        problem = cases.problem(ref.Data(d.name, d.X, d.y, w, d.classes))
+        problem = cases.problem(replace(d, w=w))
         assert problem.value(x, b) == pytest.approx(repeated.value(x, b), rel=1e-13)
         assert problem.value(x) == pytest.approx(repeated.value(x), rel=1e-13)
 
@@ -179,7 +181,7 @@ def test_other_weights_make_the_problem_that_they_would_make_from_the_start(kind
     w = np.resize([0.3, 0.0, 1.7, 0.9], len(d.X))
     for weights in (w, None):
         changed = first.with_weights(weights)
-        fresh = cases.problem(ref.Data(d.name, d.X, d.y, weights, d.classes), dtype)
+        fresh = cases.problem(replace(d, w=weights), dtype)
         assert changed.X is first.X
         for got, want in ((changed, fresh), (changed.double, fresh.double)):
             assert (got.value(x), got.scale) == (want.value(x), want.scale)

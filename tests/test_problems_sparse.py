@@ -17,8 +17,7 @@ FORMATS = ["csr_array", "csc_array", "csr_matrix", "csc_matrix"]
 def on_both(kind: str, form: str, dtype: str = "float64", **settings: Any) -> tuple[Any, Any]:
     """The problem of a dense X with a third of its elements, and of the same X sparse."""
     d = cases.data(kind, weighted=settings.pop("weighted", True))
-    if d.classes:
-        settings["classes"] = d.classes
+    settings |= d.settings
     X = np.where(np.random.default_rng(7).random(d.X.shape) < 0.35, d.X, 0).astype(dtype)
     make = getattr(ps, d.name)
     X_there = getattr(sparse, form)(X)

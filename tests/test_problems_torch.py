@@ -17,12 +17,11 @@ PLACES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 def on_both(d: Any, place: str, dtype: str = "float64", **settings: Any) -> tuple[Any, Any]:
     """The problem of NumPy arrays, and of tensors."""
-    if d.classes:
-        settings["classes"] = d.classes
     host = d.X.astype(dtype), d.y, d.w
-    tensors = [None if a is None else torch.tensor(a, device=place) for a in host]
-    make = getattr(ps, d.name)
-    return make(*host, **settings), make(*tensors, **settings)
+    there = lambda a: None if a is None else torch.tensor(a, device=place)  # noqa: E731
+    make, given = getattr(ps, d.name), cases.settings_there(d, there)
+    tensors = make(*(there(a) for a in host), **settings, **given)
+    return make(*host, **settings, **d.settings), tensors
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -37,11 +36,11 @@ def test_the_solution_is_that_of_numpy(kind: str, case: Any, place: str) -> None
     assert (got.reason, got.certificate) == (want.reason, want.certificate)
     assert isinstance(got.x, torch.Tensor)
     assert (got.x.dtype, got.x.device.type) == (torch.float64, place)
-    assert isinstance(got.intercept, torch.Tensor if d.classes else float)
+    assert isinstance(got.intercept, torch.Tensor if d.outputs else float)
     assert all(type(v) is float for v in (got.objective, got.gap))
     np.testing.assert_allclose(got.objective, want.objective, 2e-10)
     np.testing.assert_allclose(got.x.cpu(), want.x, 0, 1e-5)
-    b = got.intercept.cpu() if d.classes else got.intercept
+    b = got.intercept.cpu() if d.outputs else got.intercept
     np.testing.assert_allclose(b, want.intercept, 0, 1e-5)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import problem_cases as cases
 import proxstep as ps
 import pytest
-import reference_problems as ref
 
 kinds = pytest.mark.parametrize("kind", cases.KINDS)
 
@@ -33,10 +33,10 @@ def test_columns_in_unequal_units_do_not_slow_it_down(kind):
     """The penalty in the units of each column gives the same fit in about as many steps."""
     d = cases.data(kind)
     units = np.array([1e-4, 30.0, 1.0, 1e3, 0.02, 1e5])
-    column = units[:, None] if d.classes else units
+    column = units[:, None] if d.outputs else units
     weights = np.broadcast_to(column, d.shape)
     plain = ps.solve(cases.problem(d), ps.L1(0.03), tol=1e-9)
-    scaled = ref.Data(d.name, d.X * units, d.y, None, d.classes)
+    scaled = replace(d, X=d.X * units)
     result = ps.solve(cases.problem(scaled), ps.L1(0.03, weights=weights), tol=1e-9)
     assert result.converged
     assert result.n_iter <= 3 * plain.n_iter + 20
@@ -49,7 +49,7 @@ def test_hard_columns_do_no_harm(kind, penalty):
     """Twins, a constant, zeros and a far mean: it converges, and the objective never rises."""
     d = cases.data(kind)
     hard = [d.X[:, :3], d.X[:, :1], np.full((37, 1), 0.1), np.zeros((37, 1)), d.X[:, 3:4] + 1e5]
-    problem = cases.problem(ref.Data(d.name, np.hstack(hard), d.y, None, d.classes))
+    problem = cases.problem(replace(d, X=np.hstack(hard)))
     result = ps.solve(problem, penalty, tol=1e-6)
     assert result.converged
     assert np.isfinite(result.x).all()

@@ -93,10 +93,8 @@ def test_the_schedule_gives_the_rate_of_every_update():
 def split(kind):
     d = cases.data(kind, n=60, p=20, seed=5)
     parts = (slice(0, 30), slice(30, 60))
-    make = lambda rows: cases.problem(  # noqa: E731
-        type(d)(d.name, d.X[rows], d.y[rows], None, d.classes)
-    )
-    return make(parts[0]), make(parts[1])
+    first, second = (cases.problem(d.rows(rows)) for rows in parts)
+    return first, second
 
 
 @pytest.mark.parametrize("kind", ["LeastSquares", "Logistic", "Softmax"])

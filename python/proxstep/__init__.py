@@ -25,7 +25,7 @@ from .penalties import (
     Penalty,
     SquaredL2,
 )
-from .problems import LeastSquares, Logistic, Problem, Softmax
+from .problems import Huber, LeastSquares, Logistic, Poisson, Problem, Softmax
 from .projections import L1Ball, LinfBall, Projection, Simplex
 from .quantize import Quantize
 from .rules import (
@@ -68,6 +68,7 @@ __all__ = [
     "ElasticNet",
     "Group",
     "History",
+    "Huber",
     "L1Ball",
     "LeastSquares",
     "LinfBall",
@@ -77,6 +78,7 @@ __all__ = [
     "NonNegativeL1",
     "Optimizer",
     "Penalty",
+    "Poisson",
     "Problem",
     "Projection",
     "Quantize",

@@ -45,7 +45,7 @@ def train(
 
     Parameters
     ----------
-    problem : LeastSquares, Logistic or Softmax
+    problem : LeastSquares, Logistic, Softmax, Huber or Poisson
         The loss and its data.
     rule : Rule
         For example ``Adam(lr=1e-2)``.

@@ -82,6 +82,18 @@ class Namespace:
         """Return the logarithm."""
         return self.module.log(x)
 
+    def log1p(self, x: Array) -> Array:
+        """Return ``log(1 + x)``."""
+        return self.module.log1p(x)
+
+    def exp(self, x: Array) -> Array:
+        """Return the exponential."""
+        return self.module.exp(x)
+
+    def expm1(self, x: Array) -> Array:
+        """Return ``exp(x) - 1``."""
+        return self.module.expm1(x)
+
     def sqrt(self, x: Array) -> Array:
         """Return the root."""
         return self.module.sqrt(x)
@@ -98,6 +110,10 @@ class Namespace:
         """Return x within bounds, NaN where it is."""
         return self.module.clip(x, low, high)
 
+    def where(self, chosen: Array, x: Array, otherwise: Any) -> Array:
+        """Return x where chosen, else the other, an array or a number."""
+        return self.module.where(chosen, x, otherwise)
+
     def ratio(self, x: Array, w: Array) -> Array:
         """Return ``x / w``, 0 where w is not positive."""
         positive = w > 0
@@ -110,8 +126,8 @@ class Namespace:
         return self.module.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
     def mean(self, x: Array) -> Array:
-        """Return the mean, added in float64."""
-        return self.module.mean(x, dtype=self.float64)
+        """Return the mean over the first axis, added in float64."""
+        return self.module.mean(x, axis=0, dtype=self.float64)
 
     def vdot(self, x: Array, y: Array) -> Array:
         """Return the product of two arrays as vectors."""

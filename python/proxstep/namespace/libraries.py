@@ -26,8 +26,8 @@ class NumPy(Namespace):
         return x.sum(axis=axis, dtype=dtype, keepdims=keepdims)
 
     def mean(self, x: Array) -> Array:
-        """Return the mean, added in float64."""
-        return x.mean(dtype=np.float64)
+        """Return the mean over the first axis, added in float64."""
+        return x.mean(axis=0, dtype=np.float64)
 
     def ratio(self, x: Array, w: Array) -> Array:
         """Return ``x / w``, 0 where w is not positive."""

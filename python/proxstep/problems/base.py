@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..arrays import Array
@@ -69,7 +70,8 @@ class Problem(Evaluator):
 
         The bound is for the loss minimised over the intercept: curvature times the largest
         eigenvalue of ``X_c' W X_c``, X_c the centred X. It is exact to rounding for least squares
-        when X has a small side, and certain (but wide) otherwise.
+        when X has a small side, and certain (but wide) otherwise. It is infinite for Poisson,
+        whose curvature grows with the margins: no step is short enough for every start.
 
         Examples
         --------
@@ -79,6 +81,8 @@ class Problem(Evaluator):
         >>> round(two.lipschitz(), 6)  # at most a quarter of the mean square
         0.25
         """
+        if math.isinf(self.curvature):
+            return math.inf
         return self.curvature * norm_bound(self.design)
 
     def lambda_max(self, penalty: Any) -> float:

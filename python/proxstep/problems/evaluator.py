@@ -13,7 +13,6 @@ import numpy as np
 
 from .. import _core
 from ..arrays import Array
-from ..namespace import namespace
 from . import inputs
 from .design import Design
 from .pointwise import Evaluation, Pointwise
@@ -25,17 +24,25 @@ class Evaluator(Pointwise):
     """A loss together with its data. Parameters, margins and residuals lie with X."""
 
     def __init__(
-        self, X: Array, sample_weight: Any, fit_intercept: bool, outputs: int | None
+        self,
+        X: Array,
+        sample_weight: Any,
+        fit_intercept: bool,
+        outputs: int | None,
+        offset: Any = None,
     ) -> None:
         self.X = X
         self.fit_intercept = bool(fit_intercept)
-        sparse = inputs.is_sparse(X)
-        self.xp = namespace(X.data if sparse else X)
+        self.xp = inputs.namespace_of(X)
         shares = inputs.sample_shares(self.xp, sample_weight, X.shape[0])
         self.weights = SampleWeights(self.xp, shares, X.shape[0], X.dtype)
-        kind = SparseDesign if sparse else Design
+        kind = SparseDesign if inputs.is_sparse(X) else Design
         self.design = kind(X, self.weights, self.fit_intercept)
         self._outputs = () if outputs is None else (outputs,)
+        self.known_margins = None
+        if offset is not None:
+            shape = (X.shape[0], *self._outputs)
+            self.known_margins = inputs.numbers(self.xp, "offset", offset, shape, X.dtype)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -93,9 +100,24 @@ class Evaluator(Pointwise):
 
         Where y is constant that is rounding only, and the loss at margins of 0 stands for it.
         """
-        at_zero = self._pointwise(self._zero_margins())[0]
-        vanishes = self.null.loss <= (16 * self.eps) ** 2 * at_zero
-        return (at_zero or 1.0) if vanishes else self.null.loss
+        size = self._size_of_loss
+        return size if self.null.loss <= (16 * self.eps) ** 2 * size else self.null.loss
+
+    @property
+    def _size_of_loss(self) -> float:
+        """A positive loss of margins that know nothing of y."""
+        return self._pointwise(self._zero_margins())[0] or 1.0
+
+    def with_known(self, margins: Array, rows: Array | None = None) -> Array:
+        """Add the known part of the margins, of all samples or of some."""
+        known = self.known_margins
+        if known is None:
+            return margins
+        return margins + (known if rows is None else known[rows])
+
+    def against_known(self, residual: Array) -> Array | float:
+        """Return the product of a residual and the known part of the margins, not yet read."""
+        return 0.0 if self.known_margins is None else self.xp.vdot(self.known_margins, residual)
 
     def _zero_margins(self) -> Array:
         return self.xp.zeros((self.X.shape[0], *self._outputs), self.dtype)
@@ -109,6 +131,8 @@ class Evaluator(Pointwise):
         other = self._with(self.weights.in_double(), self.design.in_double())
         if self.targets.dtype == xp.float32:
             other.targets = self._targets_in_double()
+        if self.known_margins is not None:
+            other.known_margins = xp.asarray(self.known_margins, xp.float64)
         return other
 
     @cached_property

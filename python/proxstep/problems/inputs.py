@@ -1,4 +1,4 @@
-"""What a problem accepts, and the messages for what it does not. Nothing is checked twice."""
+"""What a problem accepts beside y, and the messages for the rest. Nothing is checked twice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..checks import integer
 from ..namespace import Namespace, in_blocks, namespace
 
 _SPARSE = ("csr", "csc")
@@ -23,6 +22,11 @@ def matrix(X: Any) -> Array:
     X = xp.dense(X)
     _finite(xp, "X", X)
     return X
+
+
+def namespace_of(X: Any) -> Namespace:
+    """Return the namespace of a matrix, dense or sparse."""
+    return namespace(X.data if is_sparse(X) else X)
 
 
 def is_sparse(X: Any) -> bool:
@@ -67,7 +71,7 @@ def sample_shares(xp: Namespace, weight: Any, n: int) -> Array | None:
     if weight is None:
         return None
     given = numbers(xp, "sample_weight", weight, (n,), xp.float64)
-    i = _first(xp, given < 0)
+    i = first(xp, given < 0)
     if i is not None:
         found = f"sample_weight[{i}] is {xp.read(given[i])[0]:g}"
         raise ValueError(f"sample_weight must not be negative, {found}")
@@ -78,64 +82,13 @@ def sample_shares(xp: Namespace, weight: Any, n: int) -> Array | None:
     return given / xp.sum(given)
 
 
-def binary_targets(xp: Namespace, y: Any, n: int, dtype: Any) -> Array:
-    """Return targets in [0, 1] from labels {0, 1} or {-1, 1} or from probabilities."""
-    t = numbers(xp, "y", y, (n,), dtype)
-    if not xp.is_any(abs(t) != 1):
-        return xp.maximum(t, 0)
-    i = _first(xp, (t < 0) | (t > 1))
-    if i is not None:
-        value, low, high = xp.read(t[i], t.min(), t.max())
-        raise ValueError(
-            f"labels must be 0/1, -1/1 or probabilities in [0, 1]: y[{i}] is {value:g}, "
-            f"and y has values in [{low:g}, {high:g}]"
-        )
-    return t
-
-
-def class_targets(
-    xp: Namespace, y: Any, n: int, classes: int | None, dtype: Any
-) -> tuple[Array, int]:
-    """Return int64 labels (n,) or probabilities (n, classes) in dtype, and the class count."""
-    given = xp.bring("y", y)
-    if given.ndim == 2:
-        targets = _probabilities(xp, given, n, classes, dtype)
-        return targets, targets.shape[1]
-    t = numbers(xp, "y", given, (n,), xp.float64)
-    labels = xp.asarray(t, xp.int64)
-    k = int(xp.read(labels.max())[0]) + 1 if classes is None else integer("classes", classes)
-    if k < 2:
-        raise ValueError(f"at least 2 classes are needed, got {k}; pass classes= if one is absent")
-    i = _first(xp, (labels != t) | (labels < 0) | (labels >= k))
-    if i is not None:
-        found = f"y[{i}] is {xp.read(t[i])[0]:g}"
-        raise ValueError(f"labels must be integers from 0 to {k - 1}, {found}")
-    return labels, k
-
-
-def _probabilities(xp: Namespace, given: Array, n: int, classes: int | None, dtype: Any) -> Array:
-    k = given.shape[1] if classes is None else integer("classes", classes)
-    if k < 2:
-        raise ValueError(f"at least 2 classes are needed, y has shape {tuple(given.shape)}")
-    t = numbers(xp, "y", given, (n, k), dtype)
-    totals = xp.sum(t, axis=1, dtype=xp.float64)
-    i = _first(xp, xp.any(t < 0, axis=1) | (abs(totals - 1) > 1e-4))
-    if i is not None:
-        smallest, total = xp.read(t[i].min(), totals[i])
-        raise ValueError(
-            f"rows of y must be probabilities that sum to 1: row {i} has its smallest value "
-            f"{smallest:g} and the sum {total:g}"
-        )
-    return xp.asarray(t / totals[:, None], dtype)
-
-
 def start_point(xp: Namespace, x0: Any, shape: tuple[int, ...], dtype: Any) -> Array:
     """Return a new array to start from: zeros, or a copy of x0."""
     return xp.zeros(shape, dtype) if x0 is None else numbers(xp, "x0", x0, shape, dtype)
 
 
-def _first(xp: Namespace, wrong: Array) -> int | None:
-    """Return the first index that is wrong; one number is read where none is."""
+def first(xp: Namespace, wrong: Array) -> int | None:
+    """Return the first index that is wrong, or None; one number is read where none is."""
     return int(np.argmax(xp.to_host(wrong))) if xp.is_any(wrong) else None
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .softmax import Softmax
 
 _MAX_STEPS = 60
+_MAX_HALVINGS = 200  # a flat slope between kinks leaves bisection only
 _SUM_TO_ZERO = 64  # units of rounding that the residual may sum to
 
 
@@ -26,18 +27,18 @@ def fit_scalar(problem: Problem, linear: Array, start: Any) -> tuple[Any, float,
     capped by a bound that doubles, so that saturated margins are crossed quickly.
     """
     ones = problem.xp.ones(linear.shape, linear.dtype)
-    eps = problem.xp.eps(linear.dtype)
-    b, low, high, cap = float(start), -np.inf, np.inf, 1.0
-    for _ in range(_MAX_STEPS):
+    eps, (margin, total) = problem.xp.eps(linear.dtype), problem.fit_units
+    b, low, high, cap = float(start), -np.inf, np.inf, margin
+    for _ in range(_MAX_HALVINGS):
         loss, residual = problem._pointwise(linear + b)
         slope = _total(problem, residual)
-        if not abs(slope) > _SUM_TO_ZERO * eps:  # NaN ends here, too
+        if not abs(slope) > _SUM_TO_ZERO * eps * total:  # NaN ends here, too
             break
         low, high = (b, high) if slope < 0 else (low, b)
         bend = _total(problem, problem.hessian_product(residual, ones))
         step = min(max(-slope / max(bend, 1e-300), -cap), cap)
         cap *= 2.0
-        if abs(step) <= eps * (1.0 + abs(b)):
+        if abs(step) <= eps * (margin + abs(b)):
             break
         b = b + step if low < b + step < high else 0.5 * (low + high)
     return np.asarray(b), loss, residual

@@ -8,33 +8,37 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from . import inputs
-from .base import Problem
+from .regression import Regression
+from .weights import column
 
 
-class LeastSquares(Problem):
+class LeastSquares(Regression):
     """Half the weighted mean squared error, ``sum_i w_i (X_i x + b - y_i)^2 / (2 sum_i w_i)``.
 
-    With ``L1(lam)`` this is scikit-learn's Lasso with ``alpha = lam``.
+    With ``L1(lam)`` this is scikit-learn's Lasso with ``alpha = lam``. Several outputs, y of shape
+    (n, k), have the squared norm of a sample's errors: with ``Group(L1(lam), "rows")`` this is
+    MultiTaskLasso.
 
     Parameters
     ----------
     X : array or sparse matrix of float32 or float64, shape (n, p)
         Features, of NumPy, CuPy or torch, or CSR or CSC of SciPy or CuPy. Used as it is and where
         it is, in C or F order; only a strided view is copied.
-    y : array_like, shape (n,)
+    y : array_like, shape (n,) or (n, k)
         Real targets.
     sample_weight : array_like or None, shape (n,)
         Non-negative weights w. Like y, an array must lie where X lies.
     fit_intercept : bool
-        Whether an unpenalised b is fitted.
+        Whether an unpenalised b, of shape () or (k,), is fitted.
+    offset : array_like or None, shape of y
+        Known part of the prediction: the error is ``X x + b + offset - y``.
 
     Raises
     ------
     TypeError
         If X is not such a float array, or y is not real.
     ValueError
-        If y or the weights lie elsewhere than X, a shape is wrong, a value is not finite, or
+        If y, weights or offset lie elsewhere than X, a shape is wrong, a value is not finite, or
         weights are negative or all zero.
 
     Examples
@@ -48,8 +52,8 @@ class LeastSquares(Problem):
     [2.0]
     """
 
-    curvature = 1.0
     bounded_domain = False
+    many_outputs = True
 
     def __init__(
         self,
@@ -57,10 +61,10 @@ class LeastSquares(Problem):
         y: Any,
         sample_weight: Any = None,
         fit_intercept: bool = True,
+        *,
+        offset: Any = None,
     ) -> None:
-        X = inputs.matrix(X)
-        super().__init__(X, sample_weight, fit_intercept, None)
-        self.targets = inputs.numbers(self.xp, "y", y, (X.shape[0],), X.dtype)
+        super().__init__(X, y, sample_weight, fit_intercept, offset)
 
     @property
     def loss_spec(self) -> tuple[str, list[float]]:
@@ -69,22 +73,14 @@ class LeastSquares(Problem):
 
     @cached_property
     def _null_offset(self) -> Any:
-        return np.asarray(self.xp.read(self.weights.mean(self.targets))[0])
-
-    @cached_property
-    def _centred(self) -> Array:
-        """The targets minus their mean where b is fitted: a far mean costs no digits."""
-        if not self.fit_intercept:
-            return self.targets
-        exact = self.xp.asarray(self.targets, self.xp.float64) - float(self._null_offset)
-        return self.xp.asarray(exact, self.dtype)
+        return np.asarray(self.xp.to_host(self.weights.mean(self.targets)), np.float64)
 
     def _fit_offset(self, linear: Array, start: Any) -> tuple[Any, float, Array]:
-        error = linear - self._centred
+        xp, error = self.xp, linear - self._centred
         shift = self.weights.mean(error)
-        residual, loss = self._half_square(error - self.xp.asarray(shift, error.dtype))
-        moved, value = self.xp.read(shift, loss)
-        return self._null_offset - moved, value, residual
+        residual, loss = self._half_square(error - xp.asarray(shift, error.dtype))
+        both = xp.to_host(xp.concat([shift.reshape(-1), loss.reshape(-1)]))
+        return self._null_offset - both[:-1].reshape(self._outputs), float(both[-1]), residual
 
     def _pointwise(self, margins: Array, rows: Array | None = None) -> tuple[float, Array]:
         targets = self.targets if rows is None else self.targets[rows]
@@ -96,19 +92,9 @@ class LeastSquares(Problem):
         weights, factor = self.weights.kernel(rows)
         residual = error * factor
         if weights is not None:
-            residual *= weights
+            residual *= column(weights, residual)
         return residual, 0.5 * self.xp.sum(error * residual, dtype=self.xp.float64)
 
     def hessian_product(self, residual: Array, direction: Array) -> Array:
         """Return ``W direction``."""
         return self.weights.times(direction)
-
-    def conjugate(self, residual: Array, factor: float) -> float:
-        """Return ``sum_i r_i y_i + r_i^2 / (2 w_i)`` at ``factor * residual``.
-
-        With a fitted b the residual sums to zero, and y may be centred.
-        """
-        xp = self.xp
-        products = residual * self._centred, residual * self.weights.undo(residual)
-        linear, square = xp.read(*(xp.sum(values, dtype=xp.float64) for values in products))
-        return factor * linear + 0.5 * factor**2 * square

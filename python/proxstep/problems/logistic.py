@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _core
 from ..arrays import Array
-from . import inputs
+from . import inputs, targets
 from .base import Problem
 from .intercept import fit_scalar
 
@@ -17,7 +17,7 @@ from .intercept import fit_scalar
 class Logistic(Problem):
     """Weighted mean logistic loss, ``sum_i w_i (log(1 + e^u_i) - t_i u_i) / sum_i w_i``.
 
-    The margins are ``u = X x + b``; the target t of a label is 0 or 1.
+    The margins are ``u = X x + b + offset``; the target t of a label is 0 or 1.
 
     Parameters
     ----------
@@ -30,15 +30,17 @@ class Logistic(Problem):
         Non-negative weights w. Like y, an array must lie where X lies.
     fit_intercept : bool
         Whether an unpenalised b is fitted.
+    offset : array_like or None, shape (n,)
+        Known part of the margins, added to them.
 
     Raises
     ------
     TypeError
         If X is not such a float array, or y is not real.
     ValueError
-        If y or the weights lie elsewhere than X, a shape is wrong, a value is not finite, a label
-        is out of range, or weights are negative or all zero. Solvers raise it if one class is
-        absent and b is fitted: the best b is then infinite.
+        If y, weights or offset lie elsewhere than X, a shape is wrong, a value is not finite, a
+        label is out of range, or weights are negative or all zero. Solvers raise it if one
+        class is absent and b is fitted: the best b is then infinite.
 
     Examples
     --------
@@ -59,10 +61,12 @@ class Logistic(Problem):
         y: Any,
         sample_weight: Any = None,
         fit_intercept: bool = True,
+        *,
+        offset: Any = None,
     ) -> None:
         X = inputs.matrix(X)
-        super().__init__(X, sample_weight, fit_intercept, None)
-        self.targets = inputs.binary_targets(self.xp, y, X.shape[0], X.dtype)
+        super().__init__(X, sample_weight, fit_intercept, None, offset)
+        self.targets = targets.binary_targets(self.xp, y, X.shape[0], X.dtype)
 
     @property
     def loss_spec(self) -> tuple[str, list[float]]:
@@ -78,16 +82,16 @@ class Logistic(Problem):
                 f"the intercept is infinite: the share of class 1 is {share:g}; both classes are "
                 f"needed, or fit_intercept=False"
             )
-        return np.asarray(np.log(share / rest))
+        return np.asarray(np.log(share / rest))  # of no known part; a start beside one
 
     def _fit_offset(self, linear: Array, start: Any) -> tuple[Any, float, Array]:
         return fit_scalar(self, linear, start)
 
     def _pointwise(self, margins: Array, rows: Array | None = None) -> tuple[float, Array]:
         residual = self.xp.empty_like(margins)
-        targets = self.targets if rows is None else self.targets[rows]
-        weights, factor = self.weights.kernel(rows)
-        loss = _core.logistic_loss(margins, targets, residual, weights, factor)
+        t = self.targets if rows is None else self.targets[rows]
+        margins = self.with_known(margins, rows)
+        loss = _core.logistic_loss(margins, t, residual, *self.weights.kernel(rows))
         return float(loss), residual
 
     def hessian_product(self, residual: Array, direction: Array) -> Array:
@@ -96,7 +100,12 @@ class Logistic(Problem):
         return self.weights.times(p * (1 - p) * direction)
 
     def conjugate(self, residual: Array, factor: float) -> float:
-        """Return the mean of ``q log q + (1 - q) log(1 - q)`` at ``q = t + factor * (p - t)``."""
+        """Return the mean of ``q log q + (1 - q) log(1 - q)`` at ``q = t + factor * (p - t)``.
+
+        A known part o of the margins takes ``factor * <o, residual>`` off.
+        """
         xp = self.xp
         q = xp.clip(self.targets + factor * self.weights.undo(residual), 0, 1)
-        return xp.read(self.weights.mean(inputs.xlogx(xp, q) + inputs.xlogx(xp, 1 - q)))[0]
+        mean = self.weights.mean(inputs.xlogx(xp, q) + inputs.xlogx(xp, 1 - q))
+        entropy, known = xp.read(mean, self.against_known(residual))
+        return entropy - factor * known

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from ..arrays import Array
+from ..namespace import Namespace
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +34,11 @@ class Evaluation:
 class Pointwise(ABC):
     """The formulas of a loss."""
 
-    curvature: ClassVar[float]  # bound on the second derivative of one sample's loss
+    curvature: ClassVar[float]  # bound on the second derivative of one sample's loss, or inf
     least_loss: ClassVar[float] = 0.0  # no margins have a smaller loss
     bounded_domain: ClassVar[bool] = True  # whether F* is infinite for large residuals
     targets: Array
+    xp: Namespace
 
     @property
     def loss_spec(self) -> tuple[str, list[float]] | None:
@@ -56,9 +58,29 @@ class Pointwise(ABC):
     def _pointwise(self, margins: Array, rows: Array | None = None) -> tuple[float, Array]:
         """Return F and dF/du at these margins, of all samples or of some."""
 
+    @property
+    def first_curvature(self) -> float:
+        """A second derivative to expect of one sample's loss: for the length of a first step."""
+        return self.curvature
+
+    @property
+    def fit_units(self) -> tuple[float, float]:
+        """What counts as 1 of a margin, and of the residual's sum, in the fit of an intercept."""
+        return 1.0, 1.0
+
     @abstractmethod
     def hessian_product(self, residual: Array, direction: Array) -> Array:
         """Return ``F''(u) direction`` at the margins that gave this residual."""
+
+    def domain_factor(self, residual: Array, direction: Array) -> float:
+        """Return the largest c <= 1 for which ``F*(c residual)`` is surely finite, 0 for none.
+
+        The residual is ``r - F''(u) direction`` of a true one, r. By default it stays in the
+        domain while ``|direction| <= 1``: there ``p - p (1 - p) z`` is a probability, and
+        ``m - m z`` a mean.
+        """
+        inside = not self.bounded_domain or not self.xp.is_any(~(abs(direction) <= 1))
+        return float(inside)
 
     @abstractmethod
     def conjugate(self, residual: Array, factor: float) -> float:

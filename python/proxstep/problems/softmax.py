@@ -9,18 +9,18 @@ import numpy as np
 
 from .. import _core
 from ..arrays import Array
-from ..namespace import namespace
-from . import inputs
+from . import inputs, targets
 from .base import Problem
 from .intercept import fit_vector
 from .pointwise import Evaluation
 
 
 class Softmax(Problem):
-    """Weighted mean cross-entropy of the softmax of ``U = X x + b``, x of shape (p, classes).
+    """Weighted mean cross-entropy of the softmax of ``U = X x + b + offset``.
 
     ``sum_i w_i (log sum_c e^U_ic - sum_c t_ic U_ic) / sum_i w_i``, with the target t_i one-hot
-    or a distribution. All classes have parameters (the symmetric form); a fitted b has mean 0.
+    or a distribution. All classes have parameters, x of shape (p, classes) (the symmetric form);
+    a fitted b has mean 0.
 
     Parameters
     ----------
@@ -35,15 +35,17 @@ class Softmax(Problem):
         Whether an unpenalised b of shape (classes,) is fitted.
     classes : int or None
         Number of classes; by default the largest label plus 1.
+    offset : array_like or None, shape (n, classes)
+        Known part of the margins, added to them.
 
     Raises
     ------
     TypeError
         If X is not such a float array, or y is not real.
     ValueError
-        If y or the weights lie elsewhere than X, a shape is wrong, a value is not finite, a label
-        is out of range, or weights are negative or all zero. Solvers raise it if a class is absent
-        and b is fitted: the best b is then infinite.
+        If y, weights or offset lie elsewhere than X, a shape is wrong, a value is not finite, a
+        label is out of range, or weights are negative or all zero. Solvers raise it if a
+        class is absent and b is fitted: the best b is then infinite.
 
     Examples
     --------
@@ -65,11 +67,13 @@ class Softmax(Problem):
         sample_weight: Any = None,
         fit_intercept: bool = True,
         classes: int | None = None,
+        *,
+        offset: Any = None,
     ) -> None:
         X = inputs.matrix(X)
-        xp = namespace(X.data if inputs.is_sparse(X) else X)
-        self.targets, self.classes = inputs.class_targets(xp, y, X.shape[0], classes, X.dtype)
-        super().__init__(X, sample_weight, fit_intercept, self.classes)
+        xp = inputs.namespace_of(X)
+        self.targets, self.classes = targets.class_targets(xp, y, X.shape[0], classes, X.dtype)
+        super().__init__(X, sample_weight, fit_intercept, self.classes, offset)
 
     @cached_property
     def class_shares(self) -> Any:
@@ -88,7 +92,7 @@ class Softmax(Problem):
                 f"all are needed, or fit_intercept=False"
             )
         logs = np.log(self.class_shares)
-        return logs - logs.mean()
+        return logs - logs.mean()  # of no known part; a start beside one
 
     def intercept(self, at: Evaluation) -> Array:
         """Return the intercepts with mean 0: a shift of all classes changes nothing."""
@@ -116,9 +120,9 @@ class Softmax(Problem):
 
     def _pointwise(self, margins: Array, rows: Array | None = None) -> tuple[float, Array]:
         residual = self.xp.empty_like(margins)
-        targets = self.targets if rows is None else self.targets[rows]
-        weights, factor = self.weights.kernel(rows)
-        loss = _core.softmax_cross_entropy(margins, targets, residual, weights, factor)
+        t = self.targets if rows is None else self.targets[rows]
+        margins = self.with_known(margins, rows)
+        loss = _core.softmax_cross_entropy(margins, t, residual, *self.weights.kernel(rows))
         return float(loss), residual
 
     def hessian_product(self, residual: Array, direction: Array) -> Array:
@@ -128,10 +132,15 @@ class Softmax(Problem):
         return self.weights.times(bend - p * self.xp.sum(bend, axis=1, keepdims=True))
 
     def conjugate(self, residual: Array, factor: float) -> float:
-        """Return the mean of ``sum_c q_c log q_c`` at ``q = t + factor * (p - t)``."""
+        """Return the mean of ``sum_c q_c log q_c`` at ``q = t + factor * (p - t)``.
+
+        A known part o of the margins takes ``factor * <o, residual>`` off.
+        """
         xp = self.xp
         q = xp.clip(self._add_targets(factor * self.weights.undo(residual)), 0, 1)
-        return xp.read(self.weights.mean(xp.sum(inputs.xlogx(xp, q), axis=1)))[0]
+        mean = self.weights.mean(xp.sum(inputs.xlogx(xp, q), axis=1))
+        entropy, known = xp.read(mean, self.against_known(residual))
+        return entropy - factor * known
 
     def _probabilities(self, residual: Array) -> Array:
         return self._add_targets(self.weights.undo(residual))

@@ -41,7 +41,7 @@ class SampleWeights:
         return self.xp.ones(rows.stop - rows.start, self.xp.float64) / self.n
 
     def mean(self, values: Array) -> Array:
-        """Return the weighted mean, added in float64, as an array of one element."""
+        """Return the weighted mean over samples, added in float64, shape () or (k,)."""
         if self.exact is None:
             return self.xp.mean(values)
         return self.exact @ self.xp.asarray(values, self.xp.float64)
@@ -50,20 +50,21 @@ class SampleWeights:
         """Multiply row i by share i."""
         if self.shares is None:
             return values / float(self.n)
-        return values * _column(self.shares, values)
+        return values * column(self.shares, values)
 
     def root_times(self, values: Array) -> Array:
         """Multiply row i by the square root of share i."""
         if self.shares is None:
             return values / math.sqrt(self.n)
-        return values * _column(self.xp.sqrt(self.shares), values)
+        return values * column(self.xp.sqrt(self.shares), values)
 
     def undo(self, values: Array) -> Array:
         """Divide row i by share i; rows without weight become 0."""
         if self.shares is None:
             return values * float(self.n)
-        return self.xp.ratio(values, _column(self.shares, values))
+        return self.xp.ratio(values, column(self.shares, values))
 
 
-def _column(shares: Array, values: Array) -> Array:
+def column(shares: Array, values: Array) -> Array:
+    """Return one number a sample in a shape that meets the values of several outputs."""
     return shares[:, None] if values.ndim == 2 else shares

@@ -49,7 +49,7 @@ def solve(
 
     Parameters
     ----------
-    problem : LeastSquares, Logistic or Softmax
+    problem : LeastSquares, Logistic, Softmax, Huber or Poisson
         The loss f.
     penalty : penalty or None
         The penalty h: any of this library, or an object with ``value(x)`` and ``prox(z, step)``,

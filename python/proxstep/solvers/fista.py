@@ -29,7 +29,10 @@ _FIRST_WAIT, _LONGEST_WAIT = 4, 512
 
 @dataclass
 class StepSize:
-    """The step s in units of the metric, never below a floor that is short enough for certain."""
+    """The step s in units of the metric, never below a floor that is short enough for certain.
+
+    The floor is 0 where the curvature has no bound: then every step is tried.
+    """
 
     s: float
     floor: float
@@ -69,6 +72,8 @@ class Fista:
         self.size = size or _first_step(problem, diagonal)
         self.at = self.previous = problem.evaluate(x0)
         self.objective = self.at.loss + penalty.value(x0)
+        if not (math.isfinite(self.at.loss) or math.isfinite(problem.curvature)):
+            raise ValueError(f"the loss is {self.at.loss} at x0; start nearer to 0")
         self.noise = self._noise(*problem.xp.read(*self._sums_of_noise(self.at)))
         self.t, self.beta = 1.0, 0.0
 
@@ -112,11 +117,12 @@ class Fista:
         if self.beta == 0.0:
             return self.at
         a, b, beta = self.at, self.previous, self.beta
-        return self.problem.evaluate(
+        y = self.problem.evaluate(
             a.x + beta * (a.x - b.x),
             a.linear + beta * (a.linear - b.linear),
             a.offset + beta * (a.offset - b.offset),
         )
+        return y if math.isfinite(y.loss) else a  # beyond an exponential's range
 
     def _backtracked(self, y: Evaluation, gradient: Array) -> Evaluation:
         """Return the prox step from y, with a step that the loss allows."""
@@ -191,7 +197,7 @@ def _metric(problem: Problem, penalty: Any) -> tuple[Any, Any]:
 
 def _first_step(problem: Problem, diagonal: Any) -> StepSize:
     tiny = float(np.finfo(np.float64).tiny)
-    estimate = problem.curvature * norm_estimate(problem.design, np.sqrt(diagonal))
+    estimate = problem.first_curvature * norm_estimate(problem.design, np.sqrt(diagonal))
     bound = problem.curvature * float(np.sum(diagonal * problem.design.scales))
-    floor = 1.0 / max(bound, tiny)
+    floor = 1.0 / max(bound, tiny) if math.isfinite(problem.curvature) else 0.0
     return StepSize(max(floor, 1.0 / max(1.05 * estimate, tiny)), floor)

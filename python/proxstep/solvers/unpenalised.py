@@ -48,15 +48,17 @@ def project(
     """Return a residual, and its gradient, that vanishes on the free elements.
 
     One Newton step of the free parameters moves the residual r to ``r - F''(u) A z`` with A the
-    lift and ``A' F''(u) A z = A' r``. The step stays in the domain of F* while ``|A z| <= 1``;
-    None is returned beyond.
+    lift and ``A' F''(u) A z = A' r``. It is shortened into the domain of F*; None is returned
+    where that may be impossible.
     """
     xp = problem.xp
     units = np.eye(int(np.count_nonzero(part.free)))
     bends = [part.drop(problem.hessian_product(at.residual, part.lift(e))) for e in units]
     equations = xp.to_host(xp.stack([part.drop(at.residual), *bends]))
     direction = part.lift(np.linalg.lstsq(equations[1:], equations[0], rcond=None)[0])
-    if problem.bounded_domain and xp.is_any(~(abs(direction) <= 1)):
-        return None
     shift = problem.hessian_product(at.residual, direction)
-    return at.residual - shift, gradient - problem.design.adjoint(shift)
+    part_of_domain = problem.domain_factor(at.residual - shift, direction)
+    if not part_of_domain > 0:
+        return None
+    moved = at.residual - shift, gradient - problem.design.adjoint(shift)
+    return moved[0] * part_of_domain, moved[1] * part_of_domain

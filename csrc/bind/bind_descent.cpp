@@ -17,15 +17,6 @@ namespace {
 
 using std::int64_t;
 
-template <template <class> class... Losses>
-int find_loss(op::List<Losses...>, const std::string& name) {
-  const char* const names[] = {Losses<double>::name...};
-  for (int k = 0; k < op::Losses::size; ++k) {
-    if (name == names[k]) return k;
-  }
-  throw py::value_error("the core has no loss '" + name + "'");
-}
-
 void check_vector(const Borrowed& b, DType dtype, int64_t length) {
   if (b.array.dtype != dtype) {
     throw py::type_error(std::string(b.name) + " has another dtype than solvers take");
@@ -58,8 +49,7 @@ class HeldDescent {
               const py::object& targets, const py::object& shares, const py::object& means)
       : keep_(py::make_tuple(py::cast(&X), targets, shares, means)) {
     descent_.X = X.matrix();
-    descent_.loss = find_loss(op::Losses{}, loss);
-    if (settings.size() > op::kMaxLossSettings) throw py::value_error("too many loss settings");
+    descent_.loss = loss_kind(loss, settings);
     std::copy(settings.begin(), settings.end(), descent_.loss_settings);
     descent_.targets = lent(targets, "targets", descent_.X.n, &targets_);
     descent_.shares = lent(shares, "shares", descent_.X.n, &shares_);

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "../cpu/loss.hpp"
-#include "../cpu/registry.hpp"
 #include "bind.hpp"
 #include "checks.hpp"
 #include "loss_arguments.hpp"
@@ -14,17 +13,6 @@ namespace proxstep::bind {
 namespace {
 
 using std::int64_t;
-
-int loss_kind(const std::string& name, const std::vector<double>& settings) {
-  const int kind = cpu::find_loss(name.c_str());
-  if (kind < 0) throw py::value_error("the core has no loss '" + name + "' of one margin");
-  const auto wanted = static_cast<std::size_t>(cpu::loss_info(kind).settings);
-  if (settings.size() != wanted) {
-    throw py::value_error(name + " takes " + std::to_string(wanted) + " settings, got " +
-                          std::to_string(settings.size()));
-  }
-  return kind;
-}
 
 Borrowed margins_on_host(py::handle object) {
   Borrowed margin = Borrowed::floating(object, "margin");

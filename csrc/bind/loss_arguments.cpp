@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "../cpu/registry.hpp"
 #include "checks.hpp"
 #include "layout.hpp"
 #include "messages.hpp"
@@ -24,6 +25,17 @@ void check_one_a_row(const Borrowed& b, const Borrowed& input) {
 
 std::string shaped(const Borrowed& b) {
   return std::string(b.name) + " has shape " + shape_text(b.array);
+}
+
+int loss_kind(const std::string& name, const std::vector<double>& settings) {
+  const int kind = cpu::find_loss(name.c_str());
+  if (kind < 0) throw py::value_error("the core has no loss '" + name + "' of one margin");
+  const auto wanted = static_cast<std::size_t>(cpu::loss_info(kind).settings);
+  if (settings.size() != wanted) {
+    throw py::value_error(name + " takes " + std::to_string(wanted) + " settings, got " +
+                          std::to_string(settings.size()));
+  }
+  return kind;
 }
 
 void check_loss_input(const Borrowed& b, int ndim, const char* axes) {

@@ -2,12 +2,16 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "borrowed.hpp"
 
 namespace proxstep::bind {
 
 std::string shaped(const Borrowed& b);  // "x has shape (3, 4)"
+
+// Index in op::Losses; the number of settings must fit.
+int loss_kind(const std::string& name, const std::vector<double>& settings);
 
 // axes: what they stand for.
 void check_loss_input(const Borrowed& b, int ndim, const char* axes);

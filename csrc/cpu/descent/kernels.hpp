@@ -4,8 +4,6 @@
 #pragma once
 #include <cstdint>
 
-#include "../../op/loss.hpp"
-
 namespace proxstep::cpu {
 
 // One column of X: `count` samples in a row, or, where sparse, `count` entries and their samples.
@@ -28,26 +26,12 @@ struct ColumnLoops {
   double (*product)(const Column&, const Column&, const double* h);  // sum_i h_i x_i z_i
 };
 
-// What the losses of some samples are computed from, and where their derivatives by the margin go.
-// Both include the share of the sample; second derivatives are raised to a floor.
-struct LossPoints {
-  const double* margins;
-  const double* targets;
-  const double* shares;  // null: all are `share`
-  double share;
-  double floor;
-  double settings[op::kMaxLossSettings];
-  double* slope;  // null: only the value is wanted
-  double* bend;
-};
-
 constexpr int kGramRows = 256;  // samples of one tile
 constexpr int kGramBlock = 4;   // columns that stay in registers, by as many
 
 struct DescentTable {
   ColumnLoops dense[2];      // float64, float32
   ColumnLoops sparse[2][2];  // by index type: int32, int64
-  double (*losses[op::Losses::size])(const LossPoints&, std::int64_t begin, std::int64_t end);
   // G += A'B over one tile for a block of columns, G with the given distance between its rows.
   void (*gram)(const double* a, const double* b, double* g, std::int64_t stride);
 };

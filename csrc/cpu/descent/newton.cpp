@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "../kernels.hpp"
+#include "../loss.hpp"
 #include "../pool.hpp"
 
 namespace proxstep::cpu {
@@ -19,22 +19,15 @@ constexpr double kModelShare = 0.1;  // of the loss's violation that a model may
 constexpr double kLeastBend = 1e-6;  // of saturated samples, so that steps stay bounded
 constexpr int64_t kMostGram = 512;   // columns
 
-template <class Part>
-double sum_of_chunks(int64_t samples, const Part& part) {
-  std::vector<double> parts((samples + kSamples - 1) / kSamples);
-  parallel_for(samples, kSamples,
-               [&](int64_t begin, int64_t end, int64_t k) { parts[k] = part(begin, end); });
-  double total = 0.0;
-  for (const double value : parts) total += value;
-  return total;
-}
-
 double sum(const std::vector<double>& values) {
-  return sum_of_chunks(static_cast<int64_t>(values.size()), [&](int64_t begin, int64_t end) {
-    double total = 0.0;
-    for (int64_t i = begin; i < end; ++i) total += values[i];
-    return total;
+  const int64_t n = static_cast<int64_t>(values.size());
+  std::vector<double> parts((n + kSamples - 1) / kSamples);
+  parallel_for(n, kSamples, [&](int64_t begin, int64_t end, int64_t k) {
+    for (int64_t i = begin; i < end; ++i) parts[k] += values[i];
   });
+  double total = 0.0;
+  for (const double part : parts) total += part;
+  return total;
 }
 
 }  // namespace
@@ -69,20 +62,20 @@ DescentReport Newton::run() {
 }
 
 double Newton::evaluate(const double* margins, bool derivatives) {
-  LossPoints points{margins,
-                    descent_.targets,
-                    descent_.shares,
-                    1.0 / double(descent_.X.n),
-                    quadratic() ? 0.0 : kLeastBend,
-                    {},
-                    nullptr,
-                    nullptr};
-  std::copy_n(descent_.loss_settings, op::kMaxLossSettings, points.settings);
-  if (derivatives) points.slope = bend_.slope.data(), points.bend = bend_.bend.data();
-  const auto loop = tables().descent->losses[descent_.loss];
-  const double value = sum_of_chunks(
-      descent_.X.n, [&](int64_t begin, int64_t end) { return loop(points, begin, end); });
-  if (derivatives) bend_.slope_sum = sum(bend_.slope), bend_.bend_sum = sum(bend_.bend);
+  const int64_t n = descent_.X.n;
+  const double scale = descent_.shares ? 1.0 : 1.0 / double(n);
+  MarginRows<double> rows{{margins, descent_.targets, nullptr, descent_.shares, scale},
+                          nullptr,
+                          descent_.loss_settings};
+  if (derivatives) rows.grad = bend_.slope.data(), rows.bend = bend_.bend.data();
+  const double value = margin_loss(descent_.loss, rows, n);
+  if (!derivatives) return value;
+  const double least = quadratic() ? 0.0 : kLeastBend * scale;
+  for (int64_t i = 0; i < n; ++i) {
+    const double share = descent_.shares ? descent_.shares[i] : 1.0;
+    bend_.bend[i] = std::max(bend_.bend[i], least * share);
+  }
+  bend_.slope_sum = sum(bend_.slope), bend_.bend_sum = sum(bend_.bend);
   return value;
 }
 

@@ -45,7 +45,7 @@ class WorkingSet:
         grouped = isinstance(penalty, Group | SparseGroup)
         self.groups = group_ids(penalty.over, problem.shape) if grouped else None
         largest = problem.design.scales.max(initial=0.0) or 1.0
-        self.step = 1.0 / (problem.curvature * float(largest))
+        self.step = 1.0 / (problem.first_curvature * float(largest))
         self.tolerance = np.inf
         self.at = problem.evaluate(x0)
 
@@ -65,14 +65,14 @@ class WorkingSet:
     def _iterate(self) -> None:
         problem, monitor, xp = self.problem, self.monitor, self.problem.xp
         x = xp.to_host(xp.copy(self.at.x, xp.float64))
-        margins = xp.to_host(problem.shifted(self.at.linear, self.at.offset))
+        margins = problem.with_known(problem.shifted(self.at.linear, self.at.offset))
         gap = min(monitor.gap, 1.0)
         self.tolerance = min(_INNER * gap, 0.3 * self.tolerance)
         change, epochs = problem.descent.run(
             self.penalty.spec,
             self._chosen(),
             x,
-            margins,
+            xp.to_host(margins),
             xp.to_host(self.at.gradient),
             self.tolerance * problem.scale,
             monitor.limits.max_iter - monitor.n_iter,

@@ -136,7 +136,7 @@ def test_rows_of_softmax_on_the_simplex():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_penalties_of_users_are_solved(dtype):
     problem = cases.problem(cases.data("Logistic"), dtype)
-    ours = ps.solve(problem, ps.SquaredL2(0.13), tol=1e-9)
+    ours = ps.solve(problem, ps.SquaredL2(0.13), tol=1e-12)
     users = ps.solve(problem, cases.HalfSquares(), tol=1e-6)
     assert users.certificate == "optimality violation"
     assert users.x.dtype == np.dtype(dtype)

@@ -29,7 +29,8 @@ const PenaltyInfo* penalties(op::List<Ps...>) {
 
 template <template <class> class... Ls>
 const LossInfo* losses(op::List<Ls...>) {
-  static const LossInfo all[] = {{Ls<double>::name, Ls<double>::settings}...};
+  static const LossInfo all[] = {
+      {Ls<double>::name, Ls<double>::settings, Ls<double>::least_bend}...};
   return all;
 }
 

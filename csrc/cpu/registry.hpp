@@ -21,6 +21,7 @@ struct PenaltyInfo {
 struct LossInfo {
   const char* name;
   int settings;
+  double least_bend;
 };
 
 int rule_count();

@@ -1,6 +1,7 @@
 // The pointwise formulas of the losses. One struct per loss of one margin u and one target t:
 //   at(u, t)  value, slope and bend: the loss and its two derivatives by u; the bend is never
 //             negative
+//   least_bend  what a quadratic model takes where the bend is smaller, so that steps stay bounded
 // To add such a loss: write the struct, append it to Losses. Beside them the parts of the
 // softmax cross-entropy, whose caller supplies maxima and sums.
 // Softmax cross-entropy of a row x with targets t, where m = max x, S = sum e^(x - m), T = sum t:
@@ -46,6 +47,7 @@ PROXSTEP_FN LossPoint<T> logistic(T u, T t) {
 template <class T>
 struct LogisticLoss {
   static constexpr const char* name = "logistic";
+  static constexpr double least_bend = 1e-6;
   static constexpr int settings = 0;
   PROXSTEP_FN explicit LogisticLoss(const double*) {}
   PROXSTEP_FN LossPoint<T> at(T u, T t) const { return logistic(u, t); }
@@ -55,6 +57,7 @@ struct LogisticLoss {
 template <class T>
 struct SquareLoss {
   static constexpr const char* name = "square";
+  static constexpr double least_bend = 0.0;
   static constexpr int settings = 0;
   PROXSTEP_FN explicit SquareLoss(const double*) {}
   PROXSTEP_FN LossPoint<T> at(T u, T t) const {
@@ -68,6 +71,7 @@ struct SquareLoss {
 template <class T>
 struct HuberLoss {
   static constexpr const char* name = "huber";
+  static constexpr double least_bend = 0.05;
   static constexpr int settings = 1;
   T delta;
   PROXSTEP_FN explicit HuberLoss(const double* c) : delta(T(c[0])) {}
@@ -85,6 +89,7 @@ struct HuberLoss {
 template <class T>
 struct PoissonLoss {
   static constexpr const char* name = "poisson";
+  static constexpr double least_bend = 1e-6;
   static constexpr int settings = 0;
   PROXSTEP_FN explicit PoissonLoss(const double*) {}
   PROXSTEP_FN LossPoint<T> at(T u, T t) const {

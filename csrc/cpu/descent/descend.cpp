@@ -24,8 +24,9 @@ DescentReport descend_on_gram(const Descent& descent, const Blocks& blocks, Gram
     return cache->of(descent, columns);
   };
   GramModel model(locked_gram(), std::move(gradient));
-  const EpochReport epochs = Epochs<GramModel>(model, blocks, x)
-                                 .run({descent.tolerance, descent.max_epochs, descent.interrupted});
+  const EpochReport epochs =
+      Epochs<GramModel>(model, blocks, x)
+          .run({descent.tolerance, 0.0, descent.max_epochs, descent.interrupted});
   for (std::size_t k = 0; k < x.size(); ++k) descent.x[columns[k]] = x[k];
   return {0.0, epochs.last, epochs.count, 1};
 }

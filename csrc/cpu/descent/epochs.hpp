@@ -11,9 +11,10 @@
 
 namespace proxstep::cpu {
 
-// When to stop: at an estimated suboptimality, or after so many epochs.
+// When to stop: at an estimated suboptimality, at a share of the first epoch's, or after so many
+// epochs.
 struct EpochLimits {
-  double tolerance;
+  double tolerance, share;
   std::int64_t most;
   const std::function<bool()>& interrupted;
 };
@@ -37,7 +38,7 @@ class Epochs {
     while (report.count < limits.most && !limits.interrupted()) {
       report.last = epoch();
       if (report.count++ == 0) report.first = report.last;
-      if (report.last <= limits.tolerance) break;
+      if (report.last <= std::max(limits.tolerance, limits.share * report.first)) break;
       if (anderson_.push(x_)) try_candidate();
     }
     return report;

@@ -6,6 +6,7 @@
 
 #include "../loss.hpp"
 #include "../pool.hpp"
+#include "../registry.hpp"
 
 namespace proxstep::cpu {
 namespace {
@@ -14,9 +15,9 @@ using std::int64_t;
 
 constexpr int64_t kSamples = 1 << 13;  // of the pool
 constexpr int kMostModels = 30;
+constexpr int64_t kMostEpochs = 100;  // of one model
 constexpr int kMostHalvings = 30;
 constexpr double kModelShare = 0.1;  // of the loss's violation that a model may leave
-constexpr double kLeastBend = 1e-6;  // of saturated samples, so that steps stay bounded
 constexpr int64_t kMostGram = 512;   // columns
 
 double sum(const std::vector<double>& values) {
@@ -70,7 +71,7 @@ double Newton::evaluate(const double* margins, bool derivatives) {
   if (derivatives) rows.grad = bend_.slope.data(), rows.bend = bend_.bend.data();
   const double value = margin_loss(descent_.loss, rows, n);
   if (!derivatives) return value;
-  const double least = quadratic() ? 0.0 : kLeastBend * scale;
+  const double least = loss_info(descent_.loss).least_bend * scale;
   for (int64_t i = 0; i < n; ++i) {
     const double share = descent_.shares ? descent_.shares[i] : 1.0;
     bend_.bend[i] = std::max(bend_.bend[i], least * share);
@@ -100,10 +101,11 @@ bool Newton::gram_pays() const {
 
 template <class Model>
 EpochReport Newton::descend_on(Model& model) {
-  const double share = quadratic() ? 0.0 : kModelShare * report_.estimate;
+  const int64_t left = descent_.max_epochs - report_.epochs;
   Epochs<Model> epochs(model, blocks_, x_);
-  return epochs.run({std::max(descent_.tolerance, share), descent_.max_epochs - report_.epochs,
-                     descent_.interrupted});
+  if (quadratic()) return epochs.run({descent_.tolerance, 0.0, left, descent_.interrupted});
+  return epochs.run(
+      {descent_.tolerance, kModelShare, std::min(left, kMostEpochs), descent_.interrupted});
 }
 
 // How x and the margins would change by a whole step.

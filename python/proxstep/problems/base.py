@@ -133,7 +133,7 @@ class Problem(Evaluator):
 
         return relative_gap(self, self.evaluate_at(x), penalty)
 
-    def with_weights(self, sample_weight: Any) -> Any:
+    def with_weights(self, sample_weight: Any) -> Problem:
         """Return the same problem with other sample weights; X and y are shared.
 
         Parameters
@@ -157,7 +157,8 @@ class Problem(Evaluator):
         """
         shares = inputs.sample_shares(self.xp, sample_weight, self.X.shape[0])
         weights = SampleWeights(self.xp, shares, self.X.shape[0], self.dtype)
-        return self._with(weights, self.design.reweighted(weights))
+        other: Problem = self._with(weights, self.design.reweighted(weights))
+        return other
 
     def evaluate_at(self, x: Any, intercept: Any = None) -> Evaluation:
         """Check x and evaluate the loss there, with the intercept fitted unless it is given."""

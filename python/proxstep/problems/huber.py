@@ -14,6 +14,9 @@ from .one_margin import OneMargin
 from .regression import Regression
 
 
+_BEYOND = 1e-6  # bend that stands for none in projections
+
+
 class Huber(OneMargin, Regression):
     """Weighted mean of Huber's function of the errors ``e = X x + b - y``.
 
@@ -56,7 +59,7 @@ class Huber(OneMargin, Regression):
     >>> X = np.array([[0.0], [1.0], [2.0], [3.0], [4.0]])
     >>> robust = ps.Huber(X, [0, 2, 4, 6, 100], delta=0.1)
     >>> ps.solve(robust, None, tol=1e-12).x.round(2).tolist()  # least squares finds 20.4
-    [2.07]
+    [2.05]
     >>> round(ps.Huber(X, [0, 2, 4, 6, 9]).value([2.0], intercept=0.0), 3)  # half of 1, over 5
     0.1
     """
@@ -86,8 +89,8 @@ class Huber(OneMargin, Regression):
         y = self.xp.to_host(self.targets)
         shares = self.xp.to_host(self.weights.of(slice(0, len(y))))
         order = np.argsort(y)
-        middle = np.searchsorted(np.cumsum(shares[order]), 0.5)
-        return np.asarray(y[order[min(middle, len(y) - 1)]], np.float64)
+        below = int(np.count_nonzero(np.cumsum(shares[order]) < 0.5))
+        return np.asarray(y[order[min(below, len(y) - 1)]], np.float64)
 
     @cached_property
     def fit_units(self) -> tuple[float, float]:
@@ -106,8 +109,18 @@ class Huber(OneMargin, Regression):
 
     def hessian_product(self, residual: Array, direction: Array) -> Array:
         """Return ``W direction`` where the error is below delta, zeros elsewhere."""
-        limit = self.delta * (1 - 4 * self.eps)
-        return self.weights.times((abs(self.weights.undo(residual)) < limit) * direction)
+        return self.weights.times(self._inside(residual) * direction)
+
+    def projection_product(self, residual: Array, direction: Array) -> Array:
+        """Return `hessian_product` with a little for the errors beyond delta.
+
+        The samples below may be too few to move the residual in every direction.
+        """
+        bent = self.xp.where(self._inside(residual), direction, _BEYOND * direction)
+        return self.weights.times(bent)
+
+    def _inside(self, residual: Array) -> Array:
+        return abs(self.weights.undo(residual)) < self.delta * (1 - 4 * self.eps)
 
     def domain_factor(self, residual: Array, direction: Array) -> float:
         """Return the largest c <= 1 with all of ``c r / w`` within delta."""

@@ -57,7 +57,7 @@ class Poisson(OneMargin):
     >>> ps.solve(growth, None, tol=1e-12).x.round(6).tolist()  # log 2
     [0.693147]
     >>> round(growth.value([0.0], intercept=0.0), 6)  # (3 - 7 + 2 log 2 + 4 log 4) / 3
-    0.977245
+    0.977157
     """
 
     curvature = math.inf

@@ -11,6 +11,7 @@ from ..problems import Evaluation, Problem
 
 #: More free parameters than this are certified by the optimality violation instead.
 MOST = 128
+_BLIND = 1e-6  # share of a gradient that a projection may leave
 
 
 class FreePart:
@@ -47,18 +48,22 @@ def project(
 ) -> tuple[Array, Array] | None:
     """Return a residual, and its gradient, that vanishes on the free elements.
 
-    One Newton step of the free parameters moves the residual r to ``r - F''(u) A z`` with A the
-    lift and ``A' F''(u) A z = A' r``. It is shortened into the domain of F*; None is returned
-    where that may be impossible.
+    One Newton step of the free parameters moves the residual r to ``r - H A z`` with A the lift,
+    H the second derivative or nearly that, and ``A' H A z = A' r``. What leaves the domain of F*
+    is shortened into it. None is returned where that may be impossible, or H is blind to a part
+    of ``A' r``.
     """
     xp = problem.xp
     units = np.eye(int(np.count_nonzero(part.free)))
-    bends = [part.drop(problem.hessian_product(at.residual, part.lift(e))) for e in units]
-    equations = xp.to_host(xp.stack([part.drop(at.residual), *bends]))
-    direction = part.lift(np.linalg.lstsq(equations[1:], equations[0], rcond=None)[0])
-    shift = problem.hessian_product(at.residual, direction)
-    part_of_domain = problem.domain_factor(at.residual - shift, direction)
-    if not part_of_domain > 0:
+    bends = [part.drop(problem.projection_product(at.residual, part.lift(e))) for e in units]
+    wanted, *rows = xp.to_host(xp.stack([part.drop(at.residual), *bends]))
+    z = np.linalg.lstsq(rows, wanted, rcond=None)[0]
+    if not np.linalg.norm(rows @ z - wanted) <= _BLIND * np.linalg.norm(wanted):
         return None
-    moved = at.residual - shift, gradient - problem.design.adjoint(shift)
-    return moved[0] * part_of_domain, moved[1] * part_of_domain
+    direction = part.lift(z)
+    shift = problem.projection_product(at.residual, direction)
+    residual = at.residual - shift
+    inside = problem.domain_factor(residual, direction)
+    if not inside > 0:
+        return None
+    return residual * inside, (gradient - problem.design.adjoint(shift)) * inside

@@ -232,10 +232,12 @@ struct StepTable {
 
 struct LossTable;
 struct DescentTable;
+struct LineTable;
 struct Tables {
   const StepTable* step;
   const LossTable* loss;
   const DescentTable* descent;
+  const LineTable* line;
 };
 
 const Tables& tables();                  // in use

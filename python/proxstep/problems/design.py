@@ -20,6 +20,8 @@ from .weights import SampleWeights
 class Design:
     """``X - 1 m'`` with m the weighted means of the columns, or X itself when not centred."""
 
+    _many_in_core = False  # many outputs: BLAS is faster on a dense X, the core on a sparse one
+
     def __init__(self, X: Array, weights: SampleWeights, centred: bool) -> None:
         self.X = X
         self.xp = weights.xp
@@ -125,9 +127,39 @@ class Design:
         return _InDouble(self.X, self.weights.in_double(), self.centred)
 
     def _times(self, x: Array) -> Array:
-        return self.xp.in_c_order(self.X @ x)
+        matrix = self._matrix_for_double
+        if matrix and (x.ndim == 1 or self._many_in_core or self._few_rows(x)):
+            return self._native_product(matrix, x)
+        return self._library_times(x)
 
     def _transposed_times(self, residual: Array) -> Array:
+        matrix = self._matrix_for_double
+        if matrix and (residual.ndim == 1 or self._many_in_core):
+            return self._native_adjoint(matrix, residual)
+        return self._library_transposed_times(residual)
+
+    @property
+    def _matrix_for_double(self) -> _core.Matrix | None:
+        """The lent X where products are in float64, which are all that the core takes."""
+        return self.matrix if self.dtype == self.xp.float64 else None
+
+    def _few_rows(self, x: Array) -> bool:
+        return bool(8 * int(self.xp.any(x != 0, axis=1).sum()) < x.shape[0])
+
+    def _native_product(self, matrix: _core.Matrix, x: Array) -> Array:
+        result = self._zeros((self.shape[0], *x.shape[1:]))
+        _core.add_product(matrix, self.xp.in_c_order(x), result)
+        return result
+
+    def _native_adjoint(self, matrix: _core.Matrix, residual: Array) -> Array:
+        result = self._zeros((self.shape[1], *residual.shape[1:]))
+        _core.adjoint(matrix, self.xp.in_c_order(residual), result)
+        return result
+
+    def _library_times(self, x: Array) -> Array:
+        return self.xp.in_c_order(self.X @ x)
+
+    def _library_transposed_times(self, residual: Array) -> Array:
         return self.xp.in_c_order(self.X.T @ residual)
 
     def _part(self, part: Any) -> Array:
@@ -155,9 +187,9 @@ class _InDouble(Design):
     def dtype(self) -> Any:
         return self.xp.float64
 
-    def _times(self, x: Array) -> Array:
+    def _library_times(self, x: Array) -> Array:
         return self.xp.concat([self._double(self.X[r]) @ x for r in self._row_slices()])
 
-    def _transposed_times(self, residual: Array) -> Array:
+    def _library_transposed_times(self, residual: Array) -> Array:
         parts = (self._double(self.X[r]).T @ residual[r] for r in self._row_slices())
         return self.xp.in_c_order(sum(parts))

@@ -1,6 +1,7 @@
-"""The operator of a sparse X: products by its own library, and nothing of the size of a dense X.
+"""The operator of a sparse X: nothing of the size of a dense X is made.
 
-SciPy and CuPy write CSR and CSC alike, so that this is one file for both.
+SciPy and CuPy write CSR and CSC alike, so that this is one file for both; the core takes SciPy's
+products in float64, the libraries all others.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from .design import Design
 class SparseDesign(Design):
     """``X - 1 m'`` for X in CSR or CSC; the centring is never written into X."""
 
+    _many_in_core = True
+
     def _lent(self) -> _core.Matrix:
         X = self.X
         return _core.Matrix(X.data, X.indices, X.indptr, self.shape, X.format)
@@ -25,7 +28,9 @@ class SparseDesign(Design):
         """Weighted column means, float64, shape (p,); zeros when not centred."""
         if not self.centred:
             return self._zeros(self.shape[1])
-        return self._in_float64.T @ self._shares
+        if self.matrix:
+            return self._native_adjoint(self.matrix, self._shares)
+        return self._in_float64().T @ self._shares
 
     @cached_property
     def scales(self) -> Any:
@@ -33,14 +38,13 @@ class SparseDesign(Design):
 
         The entries that are not stored count as ``m^2``, times the share of their samples.
         """
-        by_rows = self._in_float64.tocsr()
+        by_rows = self._in_float64().tocsr()
         centred = by_rows.data - self.means[by_rows.indices]
         stored = _with_data(by_rows, centred * centred).T @ self._shares
         present = _with_data(by_rows, self.xp.ones(centred.shape, centred.dtype)).T @ self._shares
         rest = self.xp.maximum(1.0 - present, 0.0)
         return self.xp.to_host(stored + rest * self.means * self.means)
 
-    @cached_property
     def _in_float64(self) -> Any:
         """X itself, or its values once more in float64 beside the same indices."""
         return _with_data(self.X, self.xp.asarray(self.X.data, self.xp.float64))
@@ -50,10 +54,21 @@ class SparseDesign(Design):
         return self.weights.of(slice(0, self.shape[0]))
 
     def _as_double(self) -> Design:
-        return SparseDesign(self._in_float64, self.weights.in_double(), self.centred)
+        if self.matrix:
+            return _SparseInDouble(self.X, self.weights.in_double(), self.centred)
+        return SparseDesign(self._in_float64(), self.weights.in_double(), self.centred)
 
     def _part(self, part: Any) -> Array:
         return self.xp.in_c_order(part.toarray())
+
+
+class _SparseInDouble(SparseDesign):
+    """A float32 matrix on the host whose products the core takes in float64."""
+
+    @property
+    def dtype(self) -> Any:
+        """Dtype of the products."""
+        return self.xp.float64
 
 
 def _with_data(X: Any, data: Array) -> Any:

@@ -1,0 +1,205 @@
+#include "product.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels.hpp"
+#include "line_kernels.hpp"
+#include "pool.hpp"
+
+namespace proxstep::cpu {
+namespace {
+
+using std::int64_t;
+
+constexpr int64_t kWork = 1 << 16;   // multiplications of a chunk; some 20 us of one thread
+constexpr int64_t kTasks = 8;        // enough for the threads to share
+constexpr int64_t kNear = 1 << 14;   // bytes of sums that dense lines add to at a time
+constexpr int64_t kFar = 1 << 18;    // the same of sparse lines, searched for each stretch,
+constexpr int64_t kCache = 1 << 22;  // where all the sums are more bytes than this
+constexpr int64_t kSearch = 16;      // elements that pay for a search
+
+bool lines_are_columns(const Matrix& X) {
+  return X.layout == Matrix::Layout::columns || X.layout == Matrix::Layout::csc;
+}
+int64_t line_length(const Matrix& X) { return lines_are_columns(X) ? X.n : X.p; }
+
+int64_t stored(const Matrix& X) {
+  if (!X.sparse()) return X.n * X.p;
+  const int64_t lines = lines_are_columns(X) ? X.p : X.n;
+  return X.index == DType::int64 ? static_cast<const int64_t*>(X.starts)[lines]
+                                 : static_cast<const std::int32_t*>(X.starts)[lines];
+}
+
+const LineKernels& kernels(const LineJob& job) {
+  const Matrix& X = *job.matrix;
+  const int narrow = X.dtype == DType::float32;
+  if (X.sparse()) return tables().line->sparse[narrow][X.index == DType::int64];
+  return (job.positions ? tables().line->chosen : tables().line->dense)[narrow];
+}
+
+// Multiplications that one line takes, on average.
+int64_t line_work(const LineJob& job) {
+  const Matrix& X = *job.matrix;
+  const int64_t lines = std::max<int64_t>(1, lines_are_columns(X) ? X.p : X.n);
+  return std::max<int64_t>(1, job.outputs * (X.sparse() ? stored(X) / lines : job.count));
+}
+
+LineJob job_of(const Matrix& X, int64_t outputs, const double* from, double* to) {
+  LineJob job{};
+  job.matrix = &X;
+  job.length = job.count = line_length(X);
+  job.outputs = outputs;
+  job.from = from;
+  job.to = to;
+  return job;
+}
+
+void dot_lines(const LineJob& job, int64_t lines) {
+  const auto dot = kernels(job).dot;
+  parallel_for(lines, std::max<int64_t>(1, kWork / line_work(job)),
+               [&](int64_t begin, int64_t end, int64_t) { dot(job, begin, end); });
+}
+
+// Stretches of positions, and pieces of lines that add to sums of their own.
+struct AddPlan {
+  AddPlan(const LineJob& job, int64_t lines) {
+    const bool sparse = job.matrix->sparse();
+    const int64_t one = line_work(job), work = lines * one, sums = job.count * job.outputs;
+    const int64_t most = sparse ? one / (kSearch * job.outputs) : (job.count + 63) / 64;
+    const int64_t wanted = !sparse ? 8 * sums / kNear : 8 * sums > kCache ? 8 * sums / kFar : 1;
+    blocks = work < 2 * kWork ? 1 : std::max<int64_t>(1, std::min(wanted, most));
+    block = (job.count + blocks - 1) / blocks;
+    // Adding the pieces up is work, too.
+    const int64_t worth = std::min(work / kWork, work / (4 * std::max<int64_t>(1, sums)));
+    pieces = std::max<int64_t>(1, std::min(worth, kTasks / blocks));
+    piece = (lines + pieces - 1) / pieces;
+  }
+  int64_t blocks, block, pieces, piece;
+};
+
+// Piece after piece, so that the order of additions is that of the lines.
+void add_pieces(const std::vector<double>& parts, int64_t size, double* to) {
+  parallel_for(size, kWork, [&](int64_t begin, int64_t end, int64_t) {
+    for (auto part = parts.begin(); part != parts.end(); part += size) {
+      for (int64_t e = begin; e < end; ++e) to[e] += part[e];
+    }
+  });
+}
+
+void add_lines(const LineJob& job, int64_t lines) {
+  if (lines == 0 || job.count == 0) return;
+  const auto add = kernels(job).add;
+  const AddPlan plan(job, lines);
+  const int64_t size = job.count * job.outputs;
+  std::vector<double> parts(plan.pieces > 1 ? plan.pieces * size : 0);
+  parallel_for(plan.blocks * plan.pieces, 1, [&](int64_t task, int64_t, int64_t) {
+    const int64_t piece = task / plan.blocks, begin = std::min(lines, piece * plan.piece);
+    const int64_t first = std::min(job.count, task % plan.blocks * plan.block);
+    LineJob own = job;
+    if (!parts.empty()) own.to = parts.data() + piece * size;
+    add(own, begin, std::min(lines, begin + plan.piece), first,
+        std::min(job.count, first + plan.block));
+  });
+  if (!parts.empty()) add_pieces(parts, size, job.to);
+}
+
+bool is_zero(const double* row, int64_t outputs) {
+  return std::all_of(row, row + outputs, [](double value) { return value == 0.0; });
+}
+
+// Rows that are not all zero: which columns or samples they belong to, and their values; the rows
+// as they were given where none is zero.
+class Nonzeros {
+ public:
+  Nonzeros(Columns of, int64_t outputs, const double* rows) : of_(of), values_(rows) {
+    for (int64_t k = 0; k < of.count; ++k) {
+      if (!is_zero(rows + k * outputs, outputs)) own_index_.push_back(k);
+    }
+    if (count() < of.count) compress(outputs);
+  }
+  int64_t count() const { return static_cast<int64_t>(own_index_.size()); }
+  const int64_t* index() const { return count() < of_.count ? own_index_.data() : of_.index; }
+  const double* values() const { return values_; }
+
+ private:
+  void compress(int64_t outputs) {
+    own_values_.reserve(count() * outputs);
+    for (int64_t& k : own_index_) {
+      own_values_.insert(own_values_.end(), values_ + k * outputs, values_ + (k + 1) * outputs);
+      if (of_.index) k = of_.index[k];
+    }
+    values_ = own_values_.data();
+  }
+  Columns of_;
+  const double* values_;
+  std::vector<int64_t> own_index_;
+  std::vector<double> own_values_;
+};
+
+void add_nonzero_lines(LineJob job, Columns of) {
+  const Nonzeros rows(of, job.outputs, job.from);
+  job.lines = rows.index();
+  job.from = rows.values();
+  add_lines(job, rows.count());
+}
+
+// x for all columns.
+std::vector<double> spread_out(const Nonzeros& x, int64_t outputs, int64_t p) {
+  std::vector<double> all(p * outputs);
+  for (int64_t k = 0; k < x.count(); ++k) {
+    const int64_t to = x.index() ? x.index()[k] : k;
+    std::copy_n(x.values() + k * outputs, outputs, &all[to * outputs]);
+  }
+  return all;
+}
+
+// Each row of X with x. A few columns of a dense row are picked; otherwise whole rows are read.
+void add_row_products(const Matrix& X, const Nonzeros& x, int64_t outputs, double* margins) {
+  std::vector<double> products(X.n * outputs), all;
+  LineJob job = job_of(X, outputs, x.values(), products.data());
+  if (!X.sparse() && x.count() < X.p / 8) {
+    job.positions = x.index();
+    job.count = x.count();
+  } else if (x.index()) {
+    all = spread_out(x, outputs, X.p);
+    job.from = all.data();
+  }
+  dot_lines(job, X.n);
+  for (std::size_t e = 0; e < products.size(); ++e) margins[e] += products[e];
+}
+
+// X' residual where the lines are rows.
+void add_rows(const Matrix& X, Columns columns, int64_t outputs, const double* residual,
+              double* out) {
+  const bool picks = columns.index && !X.sparse();
+  std::vector<double> all(columns.index && X.sparse() ? X.p * outputs : 0);
+  LineJob job = job_of(X, outputs, residual, all.empty() ? out : all.data());
+  if (picks) job.positions = columns.index, job.count = columns.count;
+  std::fill_n(out, columns.count * outputs, 0.0);
+  add_nonzero_lines(job, {nullptr, X.n});
+  for (int64_t k = 0; k < columns.count && !all.empty(); ++k) {
+    std::copy_n(&all[columns.index[k] * outputs], outputs, out + k * outputs);
+  }
+}
+
+}  // namespace
+
+void adjoint(const Matrix& X, Columns columns, int64_t outputs, const double* residual,
+             double* out) {
+  if (!lines_are_columns(X)) return add_rows(X, columns, outputs, residual, out);
+  LineJob job = job_of(X, outputs, residual, out);
+  job.lines = columns.index;
+  dot_lines(job, columns.count);
+}
+
+void add_product(const Matrix& X, Columns columns, int64_t outputs, const double* x,
+                 double* margins) {
+  if (lines_are_columns(X)) {
+    return add_nonzero_lines(job_of(X, outputs, x, margins), columns);
+  }
+  const Nonzeros nonzeros(columns, outputs, x);
+  if (nonzeros.count()) add_row_products(X, nonzeros, outputs, margins);
+}
+
+}  // namespace proxstep::cpu

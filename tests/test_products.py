@@ -1,0 +1,157 @@
+"""Native products of a lent matrix: X' r and X x in float64, whatever X is stored in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import proxstep as ps
+import pytest
+from loss_cases import on_every_path
+from proxstep import _core
+from refusals import refused
+
+sp = pytest.importorskip("scipy.sparse")
+
+LAYOUTS = ("C", "F", "csr int32", "csr int64", "csc int32", "csc int64")
+SHAPES = [(1, 1), (1, 9), (9, 1), (23, 57), (400, 70), (1500, 130), (6, 0)]
+OUTPUTS = [None, 1, 3, 17]
+
+
+def values(shape: tuple[int, int], dtype: str) -> Any:
+    rng = np.random.default_rng(shape[0])
+    X = rng.normal(0.3, 1.7, shape) * (rng.random(shape) < 0.4)
+    X[:, 2::7] = 0.0  # empty columns
+    X[3::11] = 0.0
+    return X.astype(dtype)
+
+
+def lent(X: Any, layout: str) -> Any:
+    if len(layout) == 1:
+        return _core.Matrix(np.array(X, order=layout))  # type: ignore[call-overload]
+    kind, index = layout.split()
+    S = getattr(sp, f"{kind}_array")(X)
+    return _core.Matrix(S.data, S.indices.astype(index), S.indptr.astype(index), X.shape, kind)
+
+
+def vectors(rows: int, outputs: int | None, zeros: int = 5) -> Any:
+    r = np.random.default_rng(rows + 1).normal(0.2, 1.3, (rows, outputs or 1))
+    r[::zeros] = 0.0
+    return r if outputs else r[:, 0].copy()
+
+
+def columns(p: int) -> list[Any]:
+    mixed = np.random.default_rng(p).permutation(p)
+    return [None, mixed[: p // 2 + 1], mixed[: p // 20], mixed[:0]]
+
+
+def close(got: Any, exact: Any, bound: Any) -> None:
+    assert got.shape == exact.shape
+    assert (abs(got - exact) <= 1e-14 * (1 + bound)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_adjoint_is_numpys(shape: tuple[int, int], layout: str, dtype: str) -> None:
+    X = values(shape, dtype)
+    matrix = lent(X, layout)
+    for k in OUTPUTS:
+        for chosen in columns(shape[1]):
+            of = X.astype(float) if chosen is None else X.astype(float)[:, chosen]
+            r = vectors(shape[0], k)
+            out = np.full((of.shape[1], *r.shape[1:]), np.nan)
+            _core.adjoint(matrix, r, out, chosen)
+            close(out, of.T @ r, abs(of).T @ abs(r))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_product_is_added_to_the_margins(shape: tuple[int, int], layout: str, dtype: str) -> None:
+    X = values(shape, dtype)
+    matrix = lent(X, layout)
+    for k in OUTPUTS:
+        for chosen in columns(shape[1]):
+            of = X.astype(float) if chosen is None else X.astype(float)[:, chosen]
+            for zeros in (1, 3, 10_000):  # all rows of x, some, or the first alone
+                x, before = vectors(of.shape[1], k, zeros), vectors(shape[0], k)
+                margins = before.copy()
+                _core.add_product(matrix, x, margins, chosen)
+                close(margins, before + of @ x, abs(of) @ abs(x) + abs(before))
+
+
+@pytest.mark.parametrize("outputs", [None, 3, 17])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", [(1900, 300), (300, 1900)])
+def test_bits_do_not_depend_on_threads_or_instruction_set(
+    shape: tuple[int, int], layout: str, outputs: int | None
+) -> None:
+    matrix = lent(values(shape, "float32"), layout)
+    r, x = vectors(shape[0], outputs), vectors(shape[1], outputs)
+
+    def both() -> bytes:
+        out, margins = np.zeros_like(x), r.copy()
+        _core.adjoint(matrix, r, out)
+        _core.add_product(matrix, x, margins)
+        return out.tobytes() + margins.tobytes()
+
+    assert len(set(on_every_path(both))) == 1
+
+
+@pytest.mark.parametrize("outputs", [None, 3])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_columns_without_a_coefficient_are_not_read(layout: str, outputs: int | None) -> None:
+    if layout.startswith("csr"):
+        pytest.skip("a row of CSR is read as a whole")
+    X = values((40, 90), "float64")
+    X[:, 7] = np.nan
+    x, margins = (
+        vectors(90, outputs) * (np.arange(90) % 30 == 1).reshape(90, *[1] * bool(outputs)),
+        0,
+    )
+    margins = vectors(40, outputs)
+    _core.add_product(lent(X, layout), x, margins)
+    assert np.isfinite(margins).all()
+
+
+@pytest.mark.parametrize("layout", ["C", "F", "csr", "csc"])
+def test_a_float32_problem_is_certified_in_float64(layout: str) -> None:
+    X = values((200, 300), "float32")
+    given = np.array(X, order=layout) if len(layout) == 1 else sp.csr_array(X).asformat(layout)  # type: ignore[call-overload]
+    design = ps.LeastSquares(given, np.arange(200)).design
+    double = design.in_double()
+    centred = X.astype(float) - X.astype(float).mean(axis=0)
+    for k in (None, 4):
+        r, x = vectors(200, k), vectors(300, k, 2)
+        close(double.adjoint(r), centred.T @ r, abs(centred).T @ abs(r))
+        close(double.product(x), centred @ x, abs(centred) @ abs(x))
+    assert double.X is design.X
+
+
+def test_bad_arguments_are_refused() -> None:
+    matrix = lent(values((8, 5), "float64"), "F")
+    r, out = vectors(8, None), np.zeros(5)
+    with refused(TypeError, "residual has dtype float32; float64", keep=[out]):
+        _core.adjoint(matrix, r.astype("float32"), out)
+    with refused(ValueError, r"residual has shape \(7,\); \(8,\) or \(8, k\)", keep=[out]):
+        _core.adjoint(matrix, r[1:], out)
+    with refused(ValueError, r"out has shape \(4,\); \(5,\) or"):
+        _core.adjoint(matrix, r, out[:4])
+    with refused(ValueError, r"out has shape \(5,\), residual has shape \(8, 2\); .*as many"):
+        _core.adjoint(matrix, vectors(8, 2), out)
+    with refused(ValueError, r"margins is not in C order"):
+        _core.add_product(matrix, vectors(5, 2), np.zeros((8, 2), order="F"))
+    with refused(ValueError, "margins is read-only"):
+        _core.add_product(matrix, out, np.broadcast_to(r, (1, 8))[0])
+    with refused(ValueError, "out and residual overlap"):
+        _core.adjoint(matrix, r, r[:5])
+
+
+@pytest.mark.parametrize("bad", [5, -1])
+def test_columns_out_of_range_are_refused(bad: int) -> None:
+    matrix, out = lent(values((8, 5), "float64"), "C"), np.zeros(2)
+    with refused(ValueError, rf"columns\[1\] is {bad}; X has 5", keep=[out]):
+        _core.adjoint(matrix, vectors(8, None), out, np.array([0, bad]))
+    with refused(TypeError, "columns has shape .* and dtype int32; .*int64"):
+        _core.adjoint(matrix, vectors(8, None), out, np.array([0, 1], "int32"))

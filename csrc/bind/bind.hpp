@@ -14,5 +14,6 @@ void bind_descent(pybind11::module_& m);
 void bind_margin_loss(pybind11::module_& m);
 void bind_matrix(pybind11::module_& m);
 void bind_product(pybind11::module_& m);
+void bind_rows_descent(pybind11::module_& m);
 
 }  // namespace proxstep::bind

@@ -1,6 +1,5 @@
 // Descent: a problem of one output, held for many runs on chosen blocks. x is changed in place,
 // without the GIL; a signal ends a run after the epoch it came in.
-#include <chrono>
 #include <string>
 
 #include "../cpu/descent/gram_cache.hpp"
@@ -10,6 +9,7 @@
 #include "layout.hpp"
 #include "lent_matrix.hpp"
 #include "loss_arguments.hpp"
+#include "signals.hpp"
 #include "spec.hpp"
 
 namespace proxstep::bind {
@@ -26,22 +26,6 @@ void check_vector(const Borrowed& b, DType dtype, int64_t length) {
   }
   throw py::value_error(shaped(b) + "; " + std::to_string(length) + " in a row are needed");
 }
-
-// Asks Python for signals now and then: the GIL costs more than an epoch may.
-class Signals {
- public:
-  bool raised() {
-    const auto now = std::chrono::steady_clock::now();
-    if (raised_ || now - asked_ < std::chrono::milliseconds(50)) return raised_;
-    asked_ = now;
-    py::gil_scoped_acquire held;
-    return raised_ = PyErr_CheckSignals() != 0;
-  }
-
- private:
-  std::chrono::steady_clock::time_point asked_ = std::chrono::steady_clock::now();
-  bool raised_ = false;
-};
 
 class HeldDescent {
  public:

@@ -38,7 +38,7 @@ class ChosenColumns {
     columns_ = {static_cast<const int64_t*>(a.data), a.shape[0]};
     check_range(p);
   }
-  cpu::Columns columns() const { return columns_; }
+  cpu::Chosen columns() const { return columns_; }
 
  private:
   void check_range(int64_t p) const {
@@ -49,7 +49,7 @@ class ChosenColumns {
     }
   }
   std::optional<Borrowed> lent_;
-  cpu::Columns columns_;
+  cpu::Chosen columns_;
 };
 
 // One row per column or sample, and one output or a row of them.

@@ -233,11 +233,13 @@ struct StepTable {
 struct LossTable;
 struct DescentTable;
 struct LineTable;
+struct RowTable;
 struct Tables {
   const StepTable* step;
   const LossTable* loss;
   const DescentTable* descent;
   const LineTable* line;
+  const RowTable* row;
 };
 
 const Tables& tables();                  // in use

@@ -112,7 +112,7 @@ bool is_zero(const double* row, int64_t outputs) {
 // as they were given where none is zero.
 class Nonzeros {
  public:
-  Nonzeros(Columns of, int64_t outputs, const double* rows) : of_(of), values_(rows) {
+  Nonzeros(Chosen of, int64_t outputs, const double* rows) : of_(of), values_(rows) {
     for (int64_t k = 0; k < of.count; ++k) {
       if (!is_zero(rows + k * outputs, outputs)) own_index_.push_back(k);
     }
@@ -131,13 +131,13 @@ class Nonzeros {
     }
     values_ = own_values_.data();
   }
-  Columns of_;
+  Chosen of_;
   const double* values_;
   std::vector<int64_t> own_index_;
   std::vector<double> own_values_;
 };
 
-void add_nonzero_lines(LineJob job, Columns of) {
+void add_nonzero_lines(LineJob job, Chosen of) {
   const Nonzeros rows(of, job.outputs, job.from);
   job.lines = rows.index();
   job.from = rows.values();
@@ -170,7 +170,7 @@ void add_row_products(const Matrix& X, const Nonzeros& x, int64_t outputs, doubl
 }
 
 // X' residual where the lines are rows.
-void add_rows(const Matrix& X, Columns columns, int64_t outputs, const double* residual,
+void add_rows(const Matrix& X, Chosen columns, int64_t outputs, const double* residual,
               double* out) {
   const bool picks = columns.index && !X.sparse();
   std::vector<double> all(columns.index && X.sparse() ? X.p * outputs : 0);
@@ -185,7 +185,7 @@ void add_rows(const Matrix& X, Columns columns, int64_t outputs, const double* r
 
 }  // namespace
 
-void adjoint(const Matrix& X, Columns columns, int64_t outputs, const double* residual,
+void adjoint(const Matrix& X, Chosen columns, int64_t outputs, const double* residual,
              double* out) {
   if (!lines_are_columns(X)) return add_rows(X, columns, outputs, residual, out);
   LineJob job = job_of(X, outputs, residual, out);
@@ -193,7 +193,7 @@ void adjoint(const Matrix& X, Columns columns, int64_t outputs, const double* re
   dot_lines(job, columns.count);
 }
 
-void add_product(const Matrix& X, Columns columns, int64_t outputs, const double* x,
+void add_product(const Matrix& X, Chosen columns, int64_t outputs, const double* x,
                  double* margins) {
   if (lines_are_columns(X)) {
     return add_nonzero_lines(job_of(X, outputs, x, margins), columns);

@@ -121,6 +121,26 @@ class Matrix:
     @property
     def layout(self) -> str: ...
 
+class RowsDescent:
+    def __init__(
+        self,
+        matrix: Matrix,
+        outputs: int,
+        loss: str,
+        targets: Any,
+        shares: Any = None,
+        means: Any = None,
+    ) -> None: ...
+    def run(
+        self,
+        penalty: PenaltySpec,
+        rows: Any,
+        x: Any,
+        margins: Any,
+        tolerance: float,
+        max_epochs: int,
+    ) -> tuple[list[float], int, int]: ...
+
 class Descent:
     def __init__(
         self,

@@ -1,0 +1,134 @@
+// Loops over the samples of one column of X. W is the width, 0 where it is not a constant.
+#pragma once
+#include "../../op/scalar.hpp"
+#include "row_kernels.hpp"
+
+namespace proxstep::cpu {
+namespace {
+
+using std::int64_t;
+
+template <class T>
+struct DenseSamples {
+  DenseSamples(const Column& x, double c)
+      : values(static_cast<const T*>(x.values)), count(x.count), centre(c) {}
+  int64_t sample(int64_t e) const { return e; }
+  double value(int64_t e) const { return double(values[e]) - centre; }
+  const T* values;
+  int64_t count;
+  double centre;
+};
+template <class T, class I>
+struct SparseSamples {
+  SparseSamples(const Column& x, double)
+      : values(static_cast<const T*>(x.values)),
+        samples(static_cast<const I*>(x.indices)),
+        count(x.count) {}
+  int64_t sample(int64_t e) const { return int64_t(samples[e]); }
+  double value(int64_t e) const { return double(values[e]); }
+  const T* values;
+  const I* samples;
+  int64_t count;
+};
+
+template <int W>
+struct Width {
+  static constexpr int constant = W;
+};
+
+template <class Body>
+PROXSTEP_FN void with_width(int64_t width, const Body& body) {
+  switch (width) {
+    case 4:
+      return body(Width<4>{});
+    case 8:
+      return body(Width<8>{});
+    case 12:
+      return body(Width<12>{});
+    case 16:
+      return body(Width<16>{});
+    case 20:
+      return body(Width<20>{});
+    case 24:
+      return body(Width<24>{});
+    case 32:
+      return body(Width<32>{});
+    default:
+      return body(Width<0>{});
+  }
+}
+
+// to += sum_i factor(x_i) rows_i, in the order of the samples.
+template <int W, class Samples, class Factor>
+PROXSTEP_FN void sum_rows(const Samples& x, int64_t width, const double* rows, double* to,
+                          const Factor& factor) {
+  double own[W ? W : 1];
+  double* const sums = W ? own : to;
+  const int64_t n = W ? W : width;
+  for (int64_t c = 0; c < n; ++c) sums[c] = 0.0;
+  for (int64_t e = 0; e < x.count; ++e) {
+    const double f = factor(x.value(e));
+    const double* const row = rows + x.sample(e) * n;
+    for (int64_t c = 0; c < n; ++c) sums[c] += f * row[c];
+  }
+  if (W) {
+    for (int64_t c = 0; c < n; ++c) to[c] = sums[c];
+  }
+}
+
+// In four sums, whatever the vectors.
+PROXSTEP_FN double dot_row(int64_t width, const double* p, const double* d) {
+  double sums[kPad] = {};
+  for (int64_t c = 0; c < width; c += kPad) {
+    for (int u = 0; u < kPad; ++u) sums[u] += p[c + u] * d[c + u];
+  }
+  return (sums[0] + sums[2]) + (sums[1] + sums[3]);
+}
+
+template <int W, class Samples>
+PROXSTEP_FN void follow(const Samples& x, const SampleRows& at, const double* d) {
+  const int64_t n = W ? W : at.width;
+  for (int64_t e = 0; e < x.count; ++e) {
+    const int64_t i = x.sample(e);
+    const double f = x.value(e) * at.shares[i];
+    double* const r = at.residual + i * n;
+    if (!at.p) {
+      for (int64_t c = 0; c < n; ++c) r[c] += f * d[c];
+      continue;
+    }
+    const double* const p = at.p + i * n;
+    const double mean = dot_row(n, p, d), ridge = at.ridge;
+#pragma GCC ivdep
+    for (int64_t c = 0; c < n; ++c) r[c] += f * (p[c] * (d[c] - mean) + ridge * d[c]);
+  }
+}
+
+template <class Samples>
+void gradient(const Column& x, double centre, int64_t width, const double* residual, double* g) {
+  with_width(width, [&](auto w) {
+    sum_rows<decltype(w)::constant>(Samples(x, centre), width, residual, g,
+                                    [](double value) { return value; });
+  });
+}
+
+template <class Samples>
+void change(const Column& x, double centre, const SampleRows& at, const double* d) {
+  with_width(at.width,
+             [&](auto width) { follow<decltype(width)::constant>(Samples(x, centre), at, d); });
+}
+
+template <class Samples>
+void curvature(const Column& x, double centre, int64_t width, const double* bend, double* h) {
+  with_width(width, [&](auto w) {
+    sum_rows<decltype(w)::constant>(Samples(x, centre), width, bend, h,
+                                    [](double value) { return value * value; });
+  });
+}
+
+template <class Samples>
+constexpr RowLoops row_loops() {
+  return {gradient<Samples>, change<Samples>, curvature<Samples>};
+}
+
+}  // namespace
+}  // namespace proxstep::cpu

@@ -63,6 +63,11 @@ class Design:
             total += w @ (centred * centred)
         return self.xp.to_host(total)
 
+    @cached_property
+    def norms(self) -> dict[bytes, float]:
+        """What `norm_estimate` found so far."""
+        return {}
+
     def product(self, x: Array) -> Array:
         """Return ``X_c x``, shape (n,) or (n, k)."""
         result = self._times(x)
@@ -109,7 +114,7 @@ class Design:
         """Return the same matrix, centred by other weights; X is shared."""
         other = copy.copy(self)
         other.weights = weights
-        for name in ("means", "scales"):
+        for name in ("means", "scales", "norms"):
             other.__dict__.pop(name, None)
         return other
 

@@ -161,6 +161,10 @@ class Evaluator(Pointwise):
         other.weights, other.design = weights, design
         return other
 
+    def loss_at(self, margins: Array) -> float:
+        """Return the mean loss at margins that include the intercept."""
+        return self._pointwise(margins)[0]
+
     def loss(self, x: Array, intercept: Array) -> float:
         """Return the mean loss at checked x and intercept, NaN where they are."""
         return self._pointwise(self.X @ x + intercept)[0]

@@ -36,8 +36,16 @@ def norm_bound(design: Design) -> float:
 def norm_estimate(design: Design, root: Any) -> float:
     """Return an estimate (from below) of the norm of ``D X_c' W X_c D``, D = diag(root).
 
-    The root, one number or one a column, lies on the host.
+    The root, one number or one a column, lies on the host. An estimate is made once: it serves
+    every strength of a path.
     """
+    key = np.asarray(root).tobytes()
+    if key not in design.norms:
+        design.norms[key] = _power_steps(design, root)
+    return design.norms[key]
+
+
+def _power_steps(design: Design, root: Any) -> float:
     xp = design.xp
     v = xp.asarray(np.random.default_rng(0).standard_normal(design.shape[1]), xp.float64)
     root = xp.asarray(root, xp.float64)

@@ -102,17 +102,28 @@ def solve(
     >>> result.x.round(4).tolist(), round(float(result.intercept), 4), result.converged
     ([1.92, 0.0], 1.2, True)
     """
-    _check(problem, solver)
-    limits = _limits(tol, max_iter, max_time)
+    check(problem, solver)
+    limits = checked_limits(tol, max_iter, max_time)
     penalty = as_penalty(penalty)
     start = start_point(problem.xp, x0, problem.shape, problem.dtype)
     penalty.value(start)  # weights and groups that do not fit are refused in the core's words
-    with np.errstate(over="ignore", invalid="ignore"):
-        _check_scale(problem)
-        result = _solve(problem, penalty, limits, start, _chosen(problem, penalty, solver))
+    result, _ = solve_quietly(problem, penalty, limits, start, solver)
     if result.reason not in ("converged", "interrupted"):
         warnings.warn(advice(result), ConvergenceWarning, stacklevel=2)
     return result
+
+
+def solve_quietly(
+    problem: Problem, penalty: Any, limits: Limits, start: Array | Evaluation, solver: str
+) -> tuple[Result, Evaluation]:
+    """Solve with checked arguments, leave warnings to the caller, and return where it ended, too.
+
+    That is where the next strength of a path starts from: its loss and gradient are known, and
+    whether zeros are optimal is not asked again.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        _check_scale(problem)
+        return _solve(problem, penalty, limits, start, _chosen(problem, penalty, solver))
 
 
 def _chosen(problem: Problem, penalty: Any, solver: str) -> str:
@@ -126,25 +137,41 @@ def _chosen(problem: Problem, penalty: Any, solver: str) -> str:
     return "cd"
 
 
-def _solve(problem: Problem, penalty: Any, limits: Limits, start: Array, solver: str) -> Result:
-    """Run in float64; FISTA after most of the way in float32 where X is float32."""
+def _solve(
+    problem: Problem, penalty: Any, limits: Limits, start: Array | Evaluation, solver: str
+) -> tuple[Result, Evaluation]:
+    """Try zeros, then the solver; what it starts from need not be tried."""
     double = problem.double
-    certificate = certificate_for(double, penalty)
-    monitor = Monitor(certificate, limits, rounding(double), solver=solver)
-    best = _optimal_zero(double, penalty, monitor)
-    if best is None and solver == "cd":
-        monitor.check_every = 1
-        start = problem.xp.asarray(_inside(penalty, start), problem.xp.float64)
-        best = WorkingSet(double, penalty, monitor, start).run()
-    elif best is None:
-        size = None
-        if problem is not double:
-            single = _run_single(problem, penalty, monitor, start)
-            start, size = problem.xp.asarray(single.at.x, problem.xp.float64), single.size
-            monitor.continue_with(certificate, rounding(double))
-            monitor.margin = 0.9  # the rest is for rounding x
-        best = Fista(double, penalty, monitor, _inside(penalty, start), size).run()
-    return make_result(double, penalty, monitor, best, problem.dtype)
+    monitor = Monitor(certificate_for(double, penalty), limits, rounding(double), solver=solver)
+    best = None if isinstance(start, Evaluation) else _optimal_zero(double, penalty, monitor)
+    if best is None:
+        run = _descend if solver == "cd" else _accelerate
+        best = run(problem, penalty, monitor, start)
+    return make_result(double, penalty, monitor, best, problem.dtype), best
+
+
+def _descend(
+    problem: Problem, penalty: Any, monitor: Monitor, start: Array | Evaluation
+) -> Evaluation:
+    """Run coordinate descent, in float64."""
+    monitor.check_every, double = 1, problem.double
+    if not isinstance(start, Evaluation):
+        start = double.evaluate(double.xp.asarray(_inside(penalty, start), double.xp.float64))
+    return WorkingSet(double, penalty, monitor, start).run()
+
+
+def _accelerate(
+    problem: Problem, penalty: Any, monitor: Monitor, start: Array | Evaluation
+) -> Evaluation:
+    """Run FISTA in float64, after most of the way in float32 where X is float32."""
+    double, certificate, size = problem.double, monitor.certificate, None
+    x = start.x if isinstance(start, Evaluation) else start
+    if problem is not double:
+        single = _run_single(problem, penalty, monitor, problem.xp.asarray(x, problem.dtype))
+        x, size = problem.xp.asarray(single.at.x, problem.xp.float64), single.size
+        monitor.continue_with(certificate, rounding(double))
+        monitor.margin = 0.9  # the rest is for rounding x
+    return Fista(double, penalty, monitor, _inside(penalty, x), size).run()
 
 
 def _run_single(problem: Problem, penalty: Any, monitor: Monitor, start: Array) -> Fista:
@@ -173,7 +200,8 @@ def _inside(penalty: Any, x0: Array) -> Array:
     return penalty.prox(x0, float(np.finfo(np.float32).tiny))
 
 
-def _check(problem: Any, solver: str) -> None:
+def check(problem: Any, solver: str) -> None:
+    """Refuse what is no problem, and solvers that are not known."""
     if not isinstance(problem, Problem):
         raise TypeError(f"problem is {problem!r}; a problem such as LeastSquares(X, y) is needed")
     if solver not in _SOLVERS:
@@ -190,7 +218,8 @@ def _check_scale(problem: Problem) -> None:
         )
 
 
-def _limits(tol: float, max_iter: int, max_time: float | None) -> Limits:
+def checked_limits(tol: float, max_iter: int, max_time: float | None) -> Limits:
+    """Return the tolerance and the budgets of a run."""
     non_negative("tol", tol)
     count("max_iter", max_iter)
     if max_time is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,6 +29,7 @@ class Limits:
     tol: float
     max_iter: int
     max_time: float | None
+    stopped: Callable[[], bool] = lambda: False  # for runs in threads, which Ctrl-C never reaches
 
 
 @dataclass
@@ -97,6 +99,8 @@ class Monitor:
     def _exhausted(self) -> str | None:
         if self._idle >= _IDLE_CHECKS:
             return "stalled"
+        if self.limits.stopped():
+            return "interrupted"
         if self.n_iter >= self.limits.max_iter:
             return "max_iter"
         if self.limits.max_time is not None and self.seconds >= self.limits.max_time:

@@ -11,6 +11,13 @@ from .certificate import DualityGap
 from .monitor import Monitor
 from .result import Result
 
+#: What a user may change, for each reason to stop early.
+CHANGES = {
+    "max_iter": "raise max_iter or tol, or bring the columns of X to like scales",
+    "max_time": "raise max_time or tol",
+    "stalled": "no progress beyond rounding, raise tol",
+}
+
 
 def make_result(
     problem: Problem, penalty: Any, monitor: Monitor, best: Evaluation, dtype: Any
@@ -45,15 +52,10 @@ def make_result(
 
 def advice(result: Result) -> str:
     """Return the warning: certificate, tolerance, and what to change."""
-    change = {
-        "max_iter": "raise max_iter or tol, or bring the columns of X to like scales",
-        "max_time": "raise max_time or tol",
-        "stalled": "no progress beyond rounding, raise tol",
-    }[result.reason]
     return (
         f"ps.solve stopped ({result.reason}) after {result.n_iter} iterations and a "
         f"relative {result.certificate} of {result.gap:.2g} of the null model, above "
-        f"tol={result.tol:g}: {change}"
+        f"tol={result.tol:g}: {CHANGES[result.reason]}"
     )
 
 

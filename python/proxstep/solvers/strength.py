@@ -1,4 +1,4 @@
-"""The smallest strength of a penalty at which every penalised parameter is zero."""
+"""The strength of a penalty: how it is set, and the smallest with all penalised parameters zero."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .fista import Fista
 from .monitor import Limits, Monitor, rounding
 
 _L1_LIKE = (penalties.L1, penalties.NonNegativeL1, penalties.MCP, penalties.SCAD)
+_WITH_LAM = (*_L1_LIKE, penalties.SquaredL2, penalties.L0, penalties.L1_2, penalties.L2_3)
 
 
 def lambda_max(problem: Problem, penalty: Any) -> float:
@@ -27,6 +28,25 @@ def lambda_max(problem: Problem, penalty: Any) -> float:
         raise TypeError(f"{penalty!r} has no strength from which on all parameters are zero")
     at = null_model(problem, dual.free)
     return strength * dual.gauge(problem.xp.to_host(at.gradient))
+
+
+def with_strength(penalty: Any, lam: float) -> Any:
+    """Return the penalty at another strength, in the units of `lambda_max`.
+
+    The strength is ``lam``; ``l1`` for ElasticNet, with ``l2 / l1`` held; that of the inner penalty
+    for Group; ``lam`` for SparseGroup, with ``l1 / lam`` held (``l1`` where lam is 0).
+    """
+    if isinstance(penalty, groups.Group):
+        return replace(penalty, penalty=with_strength(penalty.penalty, lam))
+    if isinstance(penalty, penalties.ElasticNet) and penalty.l1 > 0:
+        return replace(penalty, l1=lam, l2=lam * (penalty.l2 / penalty.l1))
+    if isinstance(penalty, groups.SparseGroup) and penalty.lam > 0:
+        return replace(penalty, lam=lam, l1=lam * (penalty.l1 / penalty.lam))
+    if isinstance(penalty, groups.SparseGroup) and penalty.l1 > 0:
+        return replace(penalty, l1=lam)
+    if isinstance(penalty, _WITH_LAM):
+        return replace(penalty, lam=lam)
+    raise TypeError(f"{penalty!r} has no strength that a path could vary")
 
 
 def _unit(penalty: Any) -> tuple[Any, float]:

@@ -38,16 +38,16 @@ def serves(problem: Problem, penalty: Any) -> bool:
 
 
 class WorkingSet:
-    """One run from x0; `at` is the best point so far."""
+    """One run from a point; `at` is the best so far."""
 
-    def __init__(self, problem: Problem, penalty: Penalty, monitor: Monitor, x0: Array) -> None:
+    def __init__(self, problem: Problem, penalty: Penalty, monitor: Monitor, at: Evaluation) -> None:
         self.problem, self.penalty, self.monitor = problem, penalty, monitor
         grouped = isinstance(penalty, Group | SparseGroup)
         self.groups = group_ids(penalty.over, problem.shape) if grouped else None
         largest = problem.design.scales.max(initial=0.0) or 1.0
         self.step = 1.0 / (problem.first_curvature * float(largest))
         self.tolerance = np.inf
-        self.at = problem.evaluate(x0)
+        self.at = at
 
     def run(self) -> Evaluation:
         """Iterate until the monitor stops or the user interrupts."""

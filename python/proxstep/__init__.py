@@ -12,6 +12,7 @@ from .groups import Group, SparseGroup
 from .history import History
 from .nm import NM
 from .optimizer import Optimizer
+from .paths import CrossValidation, Path, cross_validate, path
 from .penalties import (
     L0,
     L1,
@@ -65,6 +66,7 @@ __all__ = [
     "AdamW",
     "Box",
     "ConvergenceWarning",
+    "CrossValidation",
     "ElasticNet",
     "Group",
     "History",
@@ -77,6 +79,7 @@ __all__ = [
     "Nesterov",
     "NonNegativeL1",
     "Optimizer",
+    "Path",
     "Penalty",
     "Poisson",
     "Problem",
@@ -92,10 +95,12 @@ __all__ = [
     "StepInfo",
     "TopK",
     "__version__",
+    "cross_validate",
     "cuda",
     "get_config",
     "get_num_threads",
     "global_norm",
+    "path",
     "prox",
     "schedules",
     "set_num_threads",

@@ -40,7 +40,9 @@ def serves(problem: Problem, penalty: Any) -> bool:
 class WorkingSet:
     """One run from a point; `at` is the best so far."""
 
-    def __init__(self, problem: Problem, penalty: Penalty, monitor: Monitor, at: Evaluation) -> None:
+    def __init__(
+        self, problem: Problem, penalty: Penalty, monitor: Monitor, at: Evaluation
+    ) -> None:
         self.problem, self.penalty, self.monitor = problem, penalty, monitor
         grouped = isinstance(penalty, Group | SparseGroup)
         self.groups = group_ids(penalty.over, problem.shape) if grouped else None

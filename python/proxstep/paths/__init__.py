@@ -1,0 +1,8 @@
+"""Many strengths of one penalty: paths, criteria along them, and cross-validation."""
+
+from .cross_validation import cross_validate
+from .follow import path
+from .result import Path, Point
+from .validation import CrossValidation
+
+__all__ = ["CrossValidation", "Path", "Point", "cross_validate", "path"]

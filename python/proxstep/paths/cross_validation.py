@@ -1,0 +1,187 @@
+"""`cross_validate`: a path for each fold and one for all samples, at the same strengths."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..checks import integer, positive
+from ..config import get_num_threads
+from ..penalties import Penalty
+from ..problems import Problem
+from ..solvers.dispatch import check, checked_limits
+from ..solvers.result import ConvergenceWarning
+from .budget import Budget
+from .folds import Split, splits
+from .follow import Plan, follow
+from .grid import Grid, strengths
+from .parallel import run_all
+from .progress import bar
+from .result import Path
+from .scoring import Score, held_out_scores
+from .shortfall import shortfall
+from .validation import CrossValidation
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold's path, and its held-out scores."""
+
+    path: Path
+    scores: Array
+
+
+def cross_validate(
+    problem: Problem,
+    penalty: Penalty,
+    folds: Any = 5,
+    *,
+    seed: int = 0,
+    score: Score | None = None,
+    n_lambdas: int = 100,
+    lambda_ratio: float | None = None,
+    lambdas: Any = None,
+    tol: float = 1e-6,
+    max_iter: int = 10_000,
+    max_time: float | None = None,
+    solver: str = "auto",
+    workers: int | None = None,
+    progress: bool = False,
+) -> CrossValidation:
+    """Choose the strength of a penalty by held-out samples.
+
+    The strengths are those of `path` for all samples. Each fold follows them without the samples it
+    holds out, which have the weight 0: X is neither split nor copied. All samples are fitted at the
+    same strengths, so that both choices come with their fit. Folds run in threads; no result
+    depends on their number.
+
+    Parameters
+    ----------
+    problem : LeastSquares, Logistic or Softmax
+        The loss.
+    penalty, n_lambdas, lambda_ratio, lambdas, tol, max_iter, solver
+        As in `path`.
+    folds : int, array_like of int with shape (n,), or iterable of pairs
+        Number of folds, dealt out at random, in each class alike where y are classes; or a number
+        for each sample, which names the fold that holds it out (a negative one: none does); or
+        pairs (train, test) of index arrays, as scikit-learn's splitters give.
+    seed : int
+        Seed of the deal.
+    score : callable or None
+        ``score(margins, rows)`` returns a number that is better when smaller, for the margins
+        ``X x + b`` of the held-out rows (NumPy, shape (m,) or (m, classes)) and the numbers of
+        these rows. It is called from several threads. By default the mean loss, which is half the
+        deviance for all likelihoods (and half the mean squared error).
+    max_time : float or None
+        Most seconds for all folds together.
+    workers : int or None
+        Most folds at a time; by default `get_num_threads`. With X on a device it is 1.
+    progress : bool
+        Show a bar, if tqdm is installed.
+
+    Returns
+    -------
+    CrossValidation
+        Scores, choices and fits. Ctrl-C and ``max_time`` return the strengths that all folds have
+        solved, with the reason "interrupted" or "max_time".
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `path` does; if folds do not fit the samples, a class is absent from the samples that a
+        fold trains on, or a score is NaN.
+    KeyboardInterrupt, RuntimeError
+        If the run was interrupted, or time ran out, before all folds had solved a strength.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if the certificate did not reach ``tol`` everywhere, or time ran out.
+
+    References
+    ----------
+    .. [1] Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 2nd edition,
+       section 7.10 (2009).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import proxstep as ps
+    >>> X = np.random.default_rng(0).standard_normal((200, 8))
+    >>> y = X[:, 0] - 2 * X[:, 1] + np.sin(np.arange(200))
+    >>> cv = ps.cross_validate(ps.LeastSquares(X, y), ps.L1(1.0), folds=4, n_lambdas=30)
+    >>> cv.scores.shape, cv.one_standard_error.lam >= cv.best.lam
+    ((4, 30), True)
+    >>> np.flatnonzero(cv.one_standard_error.x).tolist()
+    [0, 1]
+    """
+    check(problem, solver)
+    budget = Budget(checked_limits(tol, max_iter, max_time))
+    workers = _workers(problem, workers)
+    grid = strengths(problem, penalty, Grid(n_lambdas, lambda_ratio, lambdas))
+    parts = splits(problem, folds, seed)
+    total = (len(parts) + 1) * len(grid)
+    with bar(progress, total) as tick:
+        plan = Plan(penalty, grid, solver, budget, tick)
+        fits = [partial(_whole, problem, plan)]
+        fits += [partial(_fold, problem, plan, part, score) for part in parts]
+        whole, *done = run_all(fits, workers, budget.stop)
+    result = _assemble(done, parts, whole.path, budget, score)
+    message = shortfall("ps.cross_validate", [whole.path, *(fold.path for fold in done)], total)
+    if message:
+        warnings.warn(message, ConvergenceWarning, stacklevel=2)
+    return result
+
+
+def _workers(problem: Problem, workers: int | None) -> int:
+    if workers is not None:
+        positive("workers", integer("workers", workers))
+    if not problem.xp.is_on_host:
+        return 1
+    return get_num_threads() if workers is None else workers
+
+
+def _whole(problem: Problem, plan: Plan) -> Fold:
+    return Fold(follow(problem, plan), np.empty(0))
+
+
+def _fold(problem: Problem, plan: Plan, part: Split, score: Score | None) -> Fold:
+    weights = problem.xp.asarray(part.train, problem.xp.float64)
+    path = follow(problem.with_weights(weights), plan)
+    return Fold(path, held_out_scores(problem, path, part.test, score))
+
+
+def _assemble(
+    folds: list[Fold], parts: list[Split], path: Path, budget: Budget, score: Score | None
+) -> CrossValidation:
+    """Return what all folds and the path have in common."""
+    paths = [path, *(fold.path for fold in folds)]
+    length = min(len(each) for each in paths)
+    reason = next((each.reason for each in paths if each.reason != "finished"), "finished")
+    if length == 0:
+        _give_up(reason, budget)
+    scores = np.array([fold.scores[:length] for fold in folds])
+    _check_scores(scores, path)
+    weights = np.array([part.test.sum() for part in parts])
+    path = replace(path, points=path.points[:length], reason=reason)
+    return CrossValidation(scores, weights / weights.sum(), path, budget.seconds, score)
+
+
+def _give_up(reason: str, budget: Budget) -> None:
+    if reason == "interrupted":
+        raise KeyboardInterrupt
+    raise RuntimeError(
+        f"max_time is {budget.limits.max_time}; within it no strength was solved in all folds"
+    )
+
+
+def _check_scores(scores: Array, path: Path) -> None:
+    wrong = np.argwhere(np.isnan(scores))
+    if len(wrong):
+        k, i = wrong[0]
+        raise ValueError(f"the score of fold {k} at strength {path[i].lam:g} is NaN")

@@ -1,0 +1,27 @@
+"""Independent fits in threads. What they return does not depend on how many there are."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def run_all(tasks: Sequence[Callable[[], T]], workers: int, stop: threading.Event) -> list[T]:
+    """Return all results, in order.
+
+    Ctrl-C reaches the main thread alone: there it sets ``stop``, which the tasks are to look at. So
+    does a task that fails.
+    """
+    if workers == 1:  # in this thread, whose device stream may be the user's own
+        return [task() for task in tasks]
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(task) for task in tasks]
+        with suppress(KeyboardInterrupt):
+            wait(futures, return_when=FIRST_EXCEPTION)
+        stop.set()
+        return [future.result() for future in futures]

@@ -155,3 +155,33 @@ def test_columns_out_of_range_are_refused(bad: int) -> None:
         _core.adjoint(matrix, vectors(8, None), out, np.array([0, bad]))
     with refused(TypeError, "columns has shape .* and dtype int32; .*int64"):
         _core.adjoint(matrix, vectors(8, None), out, np.array([0, 1], "int32"))
+
+
+def squares(X: Any, shares: Any, means: Any) -> Any:
+    w = np.full(len(X), 1 / max(1, len(X))) if shares is None else shares
+    return w @ (X.astype(np.float64) - (0.0 if means is None else means)) ** 2
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_mean_squares_are_numpys(shape: tuple[int, int], layout: str, dtype: str) -> None:
+    X = values(shape, dtype)
+    w = np.random.default_rng(8).uniform(0.1, 1.9, shape[0])
+    w[1:] /= 3.7  # not alike
+    w /= w.sum()
+    for shares in (None, w):
+        for means in (None, np.linspace(-1.3, 0.9, shape[1])):
+            out = np.full(shape[1], np.nan)
+            _core.mean_squares(lent(X, layout), out, shares, means)
+            np.testing.assert_allclose(out, squares(X, shares, means), rtol=1e-13)
+
+
+def test_mean_squares_refuse_what_does_not_fit() -> None:
+    matrix = lent(values((9, 4), "float64"), "F")
+    with refused(ValueError, r"out has shape \(3,\); \(4,\) is needed"):
+        _core.mean_squares(matrix, np.empty(3))
+    with refused(ValueError, r"shares has shape \(4,\); \(9,\) is needed"):
+        _core.mean_squares(matrix, np.empty(4), np.ones(4))
+    with refused(TypeError, "means has dtype float32; float64 is needed"):
+        _core.mean_squares(matrix, np.empty(4), None, np.ones(4, np.float32))

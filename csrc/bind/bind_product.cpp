@@ -3,6 +3,7 @@
 #include <string>
 
 #include "../cpu/product.hpp"
+#include "../cpu/squares.hpp"
 #include "bind.hpp"
 #include "checks.hpp"
 #include "layout.hpp"
@@ -99,6 +100,32 @@ void add_product(const LentMatrix& lent, py::handle x_object, py::handle margins
                    static_cast<double*>(margins.array.data));
 }
 
+// One a column or sample, or null for None.
+const double* lent_vector(py::handle object, const char* name, int64_t length, Borrowed* lent) {
+  if (object.is_none()) return nullptr;
+  *lent = Borrowed::floating(object, name);
+  check_doubles(*lent);
+  if (lent->array.ndim != 1 || lent->array.shape[0] != length) {
+    throw py::value_error(shaped(*lent) + "; (" + std::to_string(length) + ",) is needed");
+  }
+  return static_cast<const double*>(lent->array.data);
+}
+
+void mean_squares(const LentMatrix& lent, py::handle out_object, py::handle shares_object,
+                  py::handle means_object) {
+  const Matrix& X = lent.matrix();
+  const Borrowed out = Borrowed::output(out_object, "out");
+  check_doubles(out);
+  if (out.array.ndim != 1 || out.array.shape[0] != X.p) {
+    throw py::value_error(shaped(out) + "; (" + std::to_string(X.p) + ",) is needed");
+  }
+  Borrowed shares, means;
+  const cpu::SquareJob job{lent_vector(shares_object, "shares", X.n, &shares),
+                           lent_vector(means_object, "means", X.p, &means)};
+  py::gil_scoped_release released;
+  cpu::mean_squares(X, job, static_cast<double*>(out.array.data));
+}
+
 }  // namespace
 
 void bind_product(py::module_& m) {
@@ -107,6 +134,9 @@ void bind_product(py::module_& m) {
   m.def("add_product", &add_product, py::arg("matrix"), py::arg("x"), py::arg("margins"),
         py::arg("columns") = py::none(),
         "Add X x over the chosen columns; where a row of x is 0, nothing is read.");
+  m.def("mean_squares", &mean_squares, py::arg("matrix"), py::arg("out"),
+        py::arg("shares") = py::none(), py::arg("means") = py::none(),
+        "out becomes the mean squares of the columns around their means.");
 }
 
 }  // namespace proxstep::bind

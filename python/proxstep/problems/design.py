@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from .. import _core
 from ..arrays import Array
 from ..namespace import in_blocks
@@ -57,6 +59,15 @@ class Design:
     @cached_property
     def scales(self) -> Any:
         """Weighted mean square of each (centred) column, float64, shape (p,), on the host."""
+        return self._native_scales(self.matrix) if self.matrix else self._scales()
+
+    def _native_scales(self, matrix: _core.Matrix) -> Any:
+        scales, host = np.empty(self.shape[1]), self.xp.to_host
+        shares = None if self.weights.exact is None else host(self.weights.exact)
+        _core.mean_squares(matrix, scales, shares, host(self.means) if self.centred else None)
+        return scales
+
+    def _scales(self) -> Any:
         total = self._zeros(self.shape[1])
         for w, block in self._blocks():
             centred = block - self.means

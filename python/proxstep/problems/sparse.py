@@ -32,12 +32,8 @@ class SparseDesign(Design):
             return self._native_adjoint(self.matrix, self._shares)
         return self._in_float64().T @ self._shares
 
-    @cached_property
-    def scales(self) -> Any:
-        """Weighted mean square of each (centred) column, float64, shape (p,), on the host.
-
-        The entries that are not stored count as ``m^2``, times the share of their samples.
-        """
+    def _scales(self) -> Any:
+        """Entries that are not stored count as ``m^2``, times the share of their samples."""
         by_rows = self._in_float64().tocsr()
         centred = by_rows.data - self.means[by_rows.indices]
         stored = _with_data(by_rows, centred * centred).T @ self._shares

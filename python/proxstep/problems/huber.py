@@ -13,7 +13,6 @@ from .intercept import fit_scalar
 from .one_margin import OneMargin
 from .regression import Regression
 
-
 _BEYOND = 1e-6  # bend that stands for none in projections
 
 

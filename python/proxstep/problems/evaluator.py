@@ -149,6 +149,19 @@ class Evaluator(Pointwise):
             host(self.design.means) if self.fit_intercept else None,
         )
 
+    @cached_property
+    def rows_descent(self) -> _core.RowsDescent:
+        """The same for several outputs, in blocks of one row of x."""
+        host, shares = self.xp.to_host, self.weights.exact
+        return _core.RowsDescent(
+            self.design.matrix,
+            self.shape[1],
+            self.rows_loss,
+            host(self.targets),
+            None if shares is None else host(shares),
+            host(self.design.means) if self.fit_intercept else None,
+        )
+
     def _targets_in_double(self) -> Array:
         return self.xp.asarray(self.targets, self.xp.float64)
 

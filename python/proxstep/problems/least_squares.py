@@ -54,6 +54,7 @@ class LeastSquares(Regression):
 
     bounded_domain = False
     many_outputs = True
+    rows_loss = "square"
 
     def __init__(
         self,

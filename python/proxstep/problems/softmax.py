@@ -59,6 +59,7 @@ class Softmax(Problem):
     """
 
     curvature = 0.5  # Böhning 1992
+    rows_loss = "softmax"
 
     def __init__(
         self,

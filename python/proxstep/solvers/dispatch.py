@@ -20,7 +20,7 @@ from .monitor import Limits, Monitor, rounding
 from .report import advice, make_result
 from .result import ConvergenceWarning, Result
 from .strength import null_model
-from .working_set import WorkingSet, serves
+from .working_set import RowWorkingSet, WorkingSet, serves
 
 _SOLVERS = ("auto", "cd", "fista")
 
@@ -64,8 +64,8 @@ def solve(
         Most seconds.
     solver : str
         "cd": coordinate descent on working sets, inside prox-Newton steps where the loss is not
-        quadratic; for one output on the host, penalties of elements or groups. "fista": any
-        problem and penalty. "auto": "cd" where it serves.
+        quadratic; on the host, for penalties of elements or groups (with several outputs: of
+        elements or rows). "fista": any problem and penalty. "auto": "cd" where it serves.
 
     Returns
     -------
@@ -157,7 +157,8 @@ def _descend(
     monitor.check_every, double = 1, problem.double
     if not isinstance(start, Evaluation):
         start = double.evaluate(double.xp.asarray(_inside(penalty, start), double.xp.float64))
-    return WorkingSet(double, penalty, monitor, start).run()
+    kind = WorkingSet if len(double.shape) == 1 else RowWorkingSet
+    return kind(double, penalty, monitor, start).run()
 
 
 def _accelerate(

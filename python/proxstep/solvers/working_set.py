@@ -25,14 +25,17 @@ _INNER = 0.1  # part of the gap that a set may leave
 
 
 def serves(problem: Problem, penalty: Any) -> bool:
-    """Whether coordinate descent solves this: one output on the host, blocks that are separate."""
-    if problem.loss_spec is None or len(problem.shape) != 1 or problem.design.matrix is None:
+    """Whether coordinate descent solves this: on the host, with blocks that are separate."""
+    many = len(problem.shape) == 2
+    if (problem.rows_loss if many else problem.loss_spec) is None or problem.design.matrix is None:
         return False
     if not isinstance(penalty, Group | SparseGroup):
         return isinstance(penalty, _ELEMENTWISE)
     inner = penalty.penalty if isinstance(penalty, Group) else L1(penalty.lam)
     if penalty.over == "columns" or not isinstance(inner, _ELEMENTWISE):
         return False
+    if many:
+        return penalty.over == "rows"
     ids, _ = group_ids(penalty.over, problem.shape)
     return bool(np.bincount(ids).max(initial=0) <= _LARGEST_GROUP)
 
@@ -44,8 +47,7 @@ class WorkingSet:
         self, problem: Problem, penalty: Penalty, monitor: Monitor, at: Evaluation
     ) -> None:
         self.problem, self.penalty, self.monitor = problem, penalty, monitor
-        grouped = isinstance(penalty, Group | SparseGroup)
-        self.groups = group_ids(penalty.over, problem.shape) if grouped else None
+        self.groups = self._block_ids()
         largest = problem.design.scales.max(initial=0.0) or 1.0
         self.step = 1.0 / (problem.first_curvature * float(largest))
         self.tolerance = np.inf
@@ -70,17 +72,26 @@ class WorkingSet:
         margins = problem.with_known(problem.shifted(self.at.linear, self.at.offset))
         gap = min(monitor.gap, 1.0)
         self.tolerance = min(_INNER * gap, 0.3 * self.tolerance)
-        change, epochs = problem.descent.run(
+        change, epochs = self._descend(x, xp.to_host(margins))
+        monitor.n_iter += max(1, epochs)
+        self.at = problem.evaluate(xp.asarray(x, xp.float64), start=self.at.offset + change)
+
+    def _descend(self, x: Any, margins: Any) -> tuple[Any, int]:
+        """Minimise over the chosen blocks of x; return the intercept's change and the epochs."""
+        return self.problem.descent.run(
             self.penalty.spec,
             self._chosen(),
             x,
-            xp.to_host(margins),
-            xp.to_host(self.at.gradient),
-            self.tolerance * problem.scale,
-            monitor.limits.max_iter - monitor.n_iter,
+            margins,
+            self.problem.xp.to_host(self.at.gradient),
+            self.tolerance * self.problem.scale,
+            self.monitor.limits.max_iter - self.monitor.n_iter,
         )
-        monitor.n_iter += max(1, epochs)
-        self.at = problem.evaluate(xp.asarray(x, xp.float64), start=self.at.offset + change)
+
+    def _block_ids(self) -> tuple[Array, int] | None:
+        if isinstance(self.penalty, Group | SparseGroup):
+            return group_ids(self.penalty.over, self.problem.shape)
+        return None
 
     def _chosen(self) -> Any:
         """Return the blocks that are not zero, and as many again of those that ask most."""
@@ -97,3 +108,21 @@ class WorkingSet:
 
     def _by_block(self, values: Array) -> Array:
         return np.abs(values) if self.groups is None else group_norms(values, *self.groups)
+
+
+class RowWorkingSet(WorkingSet):
+    """The same for several outputs; a block is a row of x."""
+
+    def _descend(self, x: Any, margins: Any) -> tuple[Any, int]:
+        change, epochs, _ = self.problem.rows_descent.run(
+            self.penalty.spec,
+            self._chosen(),
+            x,
+            np.ascontiguousarray(margins),
+            self.tolerance * self.problem.scale,
+            self.monitor.limits.max_iter - self.monitor.n_iter,
+        )
+        return np.asarray(change), epochs
+
+    def _block_ids(self) -> tuple[Array, int] | None:
+        return group_ids("rows", self.problem.shape)

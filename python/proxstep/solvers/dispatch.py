@@ -191,7 +191,10 @@ def _optimal_zero(problem: Problem, penalty: Any, monitor: Monitor) -> Evaluatio
     objective = zero.loss + penalty.value(zero.x)
     if np.isfinite(objective):
         monitor.check(zero, objective, 1.0)
-    return zero if monitor.reason == "converged" else None
+    if monitor.reason == "converged":
+        return zero
+    monitor.continue_with(monitor.certificate, monitor.rounding)  # the run starts elsewhere
+    return None
 
 
 def _inside(penalty: Any, x0: Array) -> Array:

@@ -71,6 +71,7 @@ void bind_config(py::module_& m) {
   m.def("set_isa", &set_isa, py::arg("name"));
   m.def("get_num_threads", &cpu::num_threads);
   m.def("set_num_threads", &set_num_threads, py::arg("n"));
+  m.def("stay_serial", &cpu::stay_serial);
   m.def("rule_names", &rule_names);
   m.def("penalty_names", &penalty_names);
   m.def("loss_names", &loss_names, "Those of one margin a row.");

@@ -155,6 +155,8 @@ int num_threads() {
 
 void set_num_threads(int n) { threads_wanted.store(std::max(0, n)); }
 
+void stay_serial() { inside_pool = true; }
+
 bool runs_serially(std::int64_t chunks) { return chunks <= 1 || inside_pool || num_threads() <= 1; }
 
 void run_on_pool(std::int64_t n, std::int64_t chunk, const ChunkBody& body) {

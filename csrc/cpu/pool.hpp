@@ -9,6 +9,8 @@ namespace proxstep::cpu {
 int num_threads();
 void set_num_threads(int n);  // 0: back to the environment's or the affinity's count
 
+void stay_serial();  // for this thread, one of many callers that fill the processor together
+
 using ChunkBody = std::function<void(std::int64_t begin, std::int64_t end, std::int64_t chunk)>;
 
 bool runs_serially(std::int64_t chunks);

@@ -8,6 +8,8 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TypeVar
 
+from .. import _core
+
 T = TypeVar("T")
 
 
@@ -15,11 +17,12 @@ def run_all(tasks: Sequence[Callable[[], T]], workers: int, stop: threading.Even
     """Return all results, in order.
 
     Ctrl-C reaches the main thread alone: there it sets ``stop``, which the tasks are to look at. So
-    does a task that fails.
+    does a task that fails. Where the tasks fill the processor, none is spread over it once more.
     """
     if workers == 1:  # in this thread, whose device stream may be the user's own
         return [task() for task in tasks]
-    with ThreadPoolExecutor(workers) as pool:
+    full = min(workers, len(tasks)) >= _core.get_num_threads()
+    with ThreadPoolExecutor(workers, initializer=_core.stay_serial if full else None) as pool:
         futures = [pool.submit(task) for task in tasks]
         with suppress(KeyboardInterrupt):
             wait(futures, return_when=FIRST_EXCEPTION)

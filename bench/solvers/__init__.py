@@ -1,0 +1,1 @@
+"""Compare `proxstep.solve` with its peers by the time to a stated suboptimality."""

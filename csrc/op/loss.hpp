@@ -47,7 +47,7 @@ PROXSTEP_FN LossPoint<T> logistic(T u, T t) {
 template <class T>
 struct LogisticLoss {
   static constexpr const char* name = "logistic";
-  static constexpr double least_bend = 1e-6;
+  static constexpr double least_bend = 1e-12;
   static constexpr int settings = 0;
   PROXSTEP_FN explicit LogisticLoss(const double*) {}
   PROXSTEP_FN LossPoint<T> at(T u, T t) const { return logistic(u, t); }
@@ -89,7 +89,7 @@ struct HuberLoss {
 template <class T>
 struct PoissonLoss {
   static constexpr const char* name = "poisson";
-  static constexpr double least_bend = 1e-6;
+  static constexpr double least_bend = 1e-12;
   static constexpr int settings = 0;
   PROXSTEP_FN explicit PoissonLoss(const double*) {}
   PROXSTEP_FN LossPoint<T> at(T u, T t) const {

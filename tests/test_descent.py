@@ -161,4 +161,4 @@ def test_the_core_refuses_what_does_not_fit() -> None:
     with refused(ValueError, r"blocks\[1\] is 17; there are 17", keep=[x]):
         held.run(ps.L1(0.1).spec, np.array([0, 17]), *arguments)
     with refused(TypeError, "N:M", keep=[x]):
-        held.run(ps.NM(1, 17).spec, np.arange(2), *arguments)
+        held.run(ps.Quantize(2).spec, np.arange(2), *arguments)

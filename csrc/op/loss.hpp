@@ -1,7 +1,7 @@
 // The pointwise formulas of the losses. One struct per loss of one margin u and one target t:
 //   at(u, t)  value, slope and bend: the loss and its two derivatives by u; the bend is never
 //             negative
-//   least_bend  what a quadratic model takes where the bend is smaller, so that steps stay bounded
+//   least_bend  what a quadratic model takes where the bend is smaller: Huber's may vanish
 // To add such a loss: write the struct, append it to Losses. Beside them the parts of the
 // softmax cross-entropy, whose caller supplies maxima and sums.
 // Softmax cross-entropy of a row x with targets t, where m = max x, S = sum e^(x - m), T = sum t:
@@ -47,7 +47,7 @@ PROXSTEP_FN LossPoint<T> logistic(T u, T t) {
 template <class T>
 struct LogisticLoss {
   static constexpr const char* name = "logistic";
-  static constexpr double least_bend = 1e-12;
+  static constexpr double least_bend = 0.0;
   static constexpr int settings = 0;
   PROXSTEP_FN explicit LogisticLoss(const double*) {}
   PROXSTEP_FN LossPoint<T> at(T u, T t) const { return logistic(u, t); }
@@ -89,7 +89,7 @@ struct HuberLoss {
 template <class T>
 struct PoissonLoss {
   static constexpr const char* name = "poisson";
-  static constexpr double least_bend = 1e-12;
+  static constexpr double least_bend = 0.0;
   static constexpr int settings = 0;
   PROXSTEP_FN explicit PoissonLoss(const double*) {}
   PROXSTEP_FN LossPoint<T> at(T u, T t) const {

@@ -17,8 +17,9 @@ constexpr int64_t kSamples = 1 << 13;  // of the pool
 constexpr int kMostModels = 30;
 constexpr int64_t kMostEpochs = 100;  // of one model
 constexpr int kMostHalvings = 30;
-constexpr double kModelShare = 0.1;  // of the loss's violation that a model may leave
-constexpr int64_t kMostGram = 512;   // columns
+constexpr double kModelShare = 0.1;   // of the loss's violation that a model may leave
+constexpr double kLeastShare = 1e-6;  // of the mean bend, below which steps would be boundless
+constexpr int64_t kMostGram = 512;    // columns
 
 double sum(const std::vector<double>& values) {
   const int64_t n = static_cast<int64_t>(values.size());
@@ -71,7 +72,8 @@ double Newton::evaluate(const double* margins, bool derivatives) {
   if (derivatives) rows.grad = bend_.slope.data(), rows.bend = bend_.bend.data();
   const double value = margin_loss(descent_.loss, rows, n);
   if (!derivatives) return value;
-  const double least = loss_info(descent_.loss).least_bend * scale;
+  const double mean = quadratic() ? 0.0 : kLeastShare * sum(bend_.bend);
+  const double least = scale * std::max(loss_info(descent_.loss).least_bend, mean);
   for (int64_t i = 0; i < n; ++i) {
     const double share = descent_.shares ? descent_.shares[i] : 1.0;
     bend_.bend[i] = std::max(bend_.bend[i], least * share);

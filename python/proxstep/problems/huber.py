@@ -13,8 +13,6 @@ from .intercept import fit_scalar
 from .one_margin import OneMargin
 from .regression import Regression
 
-_BEYOND = 1e-6  # bend that stands for none in projections
-
 
 class Huber(OneMargin, Regression):
     """Weighted mean of Huber's function of the errors ``e = X x + b - y``.
@@ -108,18 +106,8 @@ class Huber(OneMargin, Regression):
 
     def hessian_product(self, residual: Array, direction: Array) -> Array:
         """Return ``W direction`` where the error is below delta, zeros elsewhere."""
-        return self.weights.times(self._inside(residual) * direction)
-
-    def projection_product(self, residual: Array, direction: Array) -> Array:
-        """Return `hessian_product` with a little for the errors beyond delta.
-
-        The samples below may be too few to move the residual in every direction.
-        """
-        bent = self.xp.where(self._inside(residual), direction, _BEYOND * direction)
-        return self.weights.times(bent)
-
-    def _inside(self, residual: Array) -> Array:
-        return abs(self.weights.undo(residual)) < self.delta * (1 - 4 * self.eps)
+        bends = abs(self.weights.undo(residual)) < self.delta * (1 - 4 * self.eps)
+        return self.weights.times(bends * direction)
 
     def domain_factor(self, residual: Array, direction: Array) -> float:
         """Return the largest c <= 1 with all of ``c r / w`` within delta."""

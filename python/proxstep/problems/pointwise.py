@@ -37,7 +37,6 @@ class Pointwise(ABC):
     curvature: ClassVar[float]  # bound on the second derivative of one sample's loss, or inf
     least_loss: ClassVar[float] = 0.0  # no margins have a smaller loss
     bounded_domain: ClassVar[bool] = True  # whether F* is infinite for large residuals
-    rows_loss: ClassVar[str | None] = None  # the core's name of it with several outputs
     targets: Array
     xp: Namespace
 
@@ -73,19 +72,12 @@ class Pointwise(ABC):
     def hessian_product(self, residual: Array, direction: Array) -> Array:
         """Return ``F''(u) direction`` at the margins that gave this residual."""
 
-    def projection_product(self, residual: Array, direction: Array) -> Array:
-        """Return ``H direction`` for an H near ``F''(u)`` that is blind to no sample that counts.
-
-        Projections onto the free parameters move residuals by it.
-        """
-        return self.hessian_product(residual, direction)
-
     def domain_factor(self, residual: Array, direction: Array) -> float:
         """Return the largest c <= 1 for which ``F*(c residual)`` is surely finite, 0 for none.
 
-        The residual is ``r - H direction`` of a true one, r. By default it stays in the domain
-        while ``|direction| <= 1``: there ``p - p (1 - p) z`` is a probability, and ``m - m z`` a
-        mean.
+        The residual is ``r - F''(u) direction`` of a true one, r. By default it stays in the
+        domain while ``|direction| <= 1``: there ``p - p (1 - p) z`` is a probability, and
+        ``m - m z`` a mean.
         """
         inside = not self.bounded_domain or not self.xp.is_any(~(abs(direction) <= 1))
         return float(inside)

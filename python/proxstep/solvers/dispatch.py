@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -80,7 +81,7 @@ def solve(
         If the problem or the penalty is not one.
     ValueError
         If a setting is out of range, x0 has another shape, or the intercept is infinite because
-        a class is absent.
+        a class or every count is absent, or the loss at x0 is infinite (Poisson).
 
     Warns
     -----
@@ -107,6 +108,7 @@ def solve(
     penalty = as_penalty(penalty)
     start = start_point(problem.xp, x0, problem.shape, problem.dtype)
     penalty.value(start)  # weights and groups that do not fit are refused in the core's words
+    _check_start(problem, start)
     result, _ = solve_quietly(problem, penalty, limits, start, solver)
     if result.reason not in ("converged", "interrupted"):
         warnings.warn(advice(result), ConvergenceWarning, stacklevel=2)
@@ -210,6 +212,17 @@ def check(problem: Any, solver: str) -> None:
         raise TypeError(f"problem is {problem!r}; a problem such as LeastSquares(X, y) is needed")
     if solver not in _SOLVERS:
         raise ValueError(f"solver is {solver!r}; {nearest(str(solver), _SOLVERS)}")
+
+
+def _check_start(problem: Problem, start: Array) -> None:
+    """Refuse a start from which no step leads back: where an exponential overflows."""
+    if math.isfinite(problem.curvature) or not problem.xp.is_any(start != 0):
+        return
+    double = problem.double
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss = double.evaluate(double.xp.asarray(start, double.xp.float64)).loss
+    if not math.isfinite(loss):
+        raise ValueError(f"the loss is {loss} at x0; start nearer to 0")
 
 
 def _check_scale(problem: Problem) -> None:

@@ -72,8 +72,6 @@ class Fista:
         self.size = size or _first_step(problem, diagonal)
         self.at = self.previous = problem.evaluate(x0)
         self.objective = self.at.loss + penalty.value(x0)
-        if not (math.isfinite(self.at.loss) or math.isfinite(problem.curvature)):
-            raise ValueError(f"the loss is {self.at.loss} at x0; start nearer to 0")
         self.noise = self._noise(*problem.xp.read(*self._sums_of_noise(self.at)))
         self.t, self.beta = 1.0, 0.0
 

@@ -39,8 +39,14 @@ class FreePart:
 
     def drop(self, residual: Array) -> Array:
         """Return the transpose of `lift`, float64, where X lies."""
-        chosen = (self.columns.T @ residual).reshape(-1)[self._index]
-        return self.xp.asarray(chosen, self.xp.float64)
+        return self._chosen(self.columns.T @ residual)
+
+    def sizes(self, residual: Array) -> Array:
+        """Return the sums of absolute values of which `drop` takes the sums."""
+        return self._chosen(abs(self.columns).T @ abs(residual))
+
+    def _chosen(self, products: Array) -> Array:
+        return self.xp.asarray(products.reshape(-1)[self._index], self.xp.float64)
 
 
 def project(
@@ -48,20 +54,21 @@ def project(
 ) -> tuple[Array, Array] | None:
     """Return a residual, and its gradient, that vanishes on the free elements.
 
-    One Newton step of the free parameters moves the residual r to ``r - H A z`` with A the lift,
-    H the second derivative or nearly that, and ``A' H A z = A' r``. What leaves the domain of F*
-    is shortened into it. None is returned where that may be impossible, or H is blind to a part
-    of ``A' r``.
+    One Newton step of the free parameters moves the residual r to ``r - F''(u) A z`` with A the
+    lift and ``A' F''(u) A z = A' r``. What leaves the domain of F* is shortened into it. None is
+    returned where that may be impossible, or F'' is blind to a part of ``A' r``.
     """
     xp = problem.xp
     units = np.eye(int(np.count_nonzero(part.free)))
-    bends = [part.drop(problem.projection_product(at.residual, part.lift(e))) for e in units]
-    wanted, *rows = xp.to_host(xp.stack([part.drop(at.residual), *bends]))
+    bends = [part.drop(problem.hessian_product(at.residual, part.lift(e))) for e in units]
+    first = part.sizes(at.residual), part.drop(at.residual)
+    sizes, wanted, *rows = xp.to_host(xp.stack([*first, *bends]))
     z = np.linalg.lstsq(rows, wanted, rcond=None)[0]
-    if not np.linalg.norm(rows @ z - wanted) <= _BLIND * np.linalg.norm(wanted):
+    left, size, rounded = (np.linalg.norm(v) for v in (rows @ z - wanted, wanted, sizes))
+    if not left <= _BLIND * size + 64 * problem.eps * rounded:
         return None
     direction = part.lift(z)
-    shift = problem.projection_product(at.residual, direction)
+    shift = problem.hessian_product(at.residual, direction)
     residual = at.residual - shift
     inside = problem.domain_factor(residual, direction)
     if not inside > 0:

@@ -15,7 +15,7 @@ def up_to_a_constant(ours, expected):
     np.testing.assert_allclose(ours - ours[0], expected - expected[0], rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("kind", cases.KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in cases.KINDS if kind != "Huber"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_criteria_are_those_of_the_likelihood(kind, weighted):
     d = cases.data(kind, weighted)
@@ -23,9 +23,10 @@ def test_criteria_are_those_of_the_likelihood(kind, weighted):
     path = ps.path(cases.problem(d), ps.L1(1.0), **SETTINGS)
     losses = np.array([ref.loss(d, p.x, p.intercept) for p in path])
     log_likelihood = -n * losses
-    if kind == "LeastSquares":
-        variance = 2 * losses  # mean squared residual
-        log_likelihood = -n / 2 * np.log(2 * np.pi * variance) - n / 2
+    if d.name == "LeastSquares":
+        numbers = n * max(1, d.outputs)
+        variance = 2 * n * losses / numbers  # mean squared residual
+        log_likelihood = -numbers / 2 * (np.log(2 * np.pi * variance) + 1)
     df = np.count_nonzero(path.x.reshape(8, -1), axis=1)
     np.testing.assert_array_equal(path.degrees_of_freedom, df)
     up_to_a_constant(path.aic(), -2 * log_likelihood + 2 * df)
@@ -55,6 +56,9 @@ def test_a_known_variance_gives_mallows_criterion():
 
 
 def test_refusals():
+    path = ps.path(cases.problem(cases.data("Huber")), ps.L1(1.0), 3, tol=1e-4)
+    with pytest.raises(TypeError, match="Huber is not a likelihood; AIC and BIC need one"):
+        path.aic()
     path = ps.path(cases.problem(cases.data("Softmax")), ps.L1(1.0), 3, tol=1e-4)
     with pytest.raises(ValueError, match=r"noise_variance is for least squares, .* Softmax"):
         path.aic(noise_variance=2.0)

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..arrays import Array
 from ..checks import positive
-from ..problems import LeastSquares, Logistic, Problem, Softmax
+from ..problems import LeastSquares, Logistic, Poisson, Problem, Softmax
 
-_LOG_LIKELIHOODS = (Logistic, Softmax)  # whose loss is minus the mean log-likelihood
+_LOG_LIKELIHOODS = (Logistic, Softmax, Poisson)  # whose loss is half the mean deviance
 
 
 @dataclass(frozen=True)

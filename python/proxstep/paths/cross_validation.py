@@ -62,8 +62,8 @@ def cross_validate(
 
     Parameters
     ----------
-    problem : LeastSquares, Logistic or Softmax
-        The loss.
+    problem : Problem
+        The loss, as LeastSquares or Logistic.
     penalty, n_lambdas, lambda_ratio, lambdas, tol, max_iter, solver
         As in `path`.
     folds : int, array_like of int with shape (n,), or iterable of pairs
@@ -74,9 +74,9 @@ def cross_validate(
         Seed of the deal.
     score : callable or None
         ``score(margins, rows)`` returns a number that is better when smaller, for the margins
-        ``X x + b`` of the held-out rows (NumPy, shape (m,) or (m, classes)) and the numbers of
-        these rows. It is called from several threads. By default the mean loss, which is half the
-        deviance for all likelihoods (and half the mean squared error).
+        ``X x + b`` (no offset) of the held-out rows (NumPy, shape (m,) or (m, classes)) and the
+        numbers of these rows. It is called from several threads. By default the mean loss, which
+        is half the deviance for all likelihoods (and half the mean squared error).
     max_time : float or None
         Most seconds for all folds together.
     workers : int or None

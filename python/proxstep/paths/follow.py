@@ -58,8 +58,8 @@ def path(
 
     Parameters
     ----------
-    problem : LeastSquares, Logistic or Softmax
-        The loss.
+    problem : Problem
+        The loss, as LeastSquares or Logistic.
     penalty : Penalty
         A penalty with a strength.
     n_lambdas : int

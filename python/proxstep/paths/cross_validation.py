@@ -15,6 +15,7 @@ from ..config import get_num_threads
 from ..penalties import Penalty
 from ..problems import Problem
 from ..solvers.dispatch import check, checked_limits
+from ..solvers.monitor import Limits
 from ..solvers.result import ConvergenceWarning
 from .budget import Budget
 from .folds import Split, splits
@@ -34,6 +35,20 @@ class Fold:
 
     path: Path
     scores: Array
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a cross-validation; the fields are the arguments of `cross_validate`."""
+
+    folds: Any
+    seed: int
+    score: Score | None
+    grid: Grid
+    limits: Limits
+    solver: str
+    workers: int | None
+    progress: bool
 
 
 def cross_validate(
@@ -121,21 +136,29 @@ def cross_validate(
     [0, 1]
     """
     check(problem, solver)
-    budget = Budget(checked_limits(tol, max_iter, max_time))
-    workers = _workers(problem, workers)
-    grid = strengths(problem, penalty, Grid(n_lambdas, lambda_ratio, lambdas))
-    parts = splits(problem, folds, seed)
-    total = (len(parts) + 1) * len(grid)
-    with bar(progress, total) as tick:
-        plan = Plan(penalty, grid, solver, budget, tick)
-        fits = [partial(_whole, problem, plan)]
-        fits += [partial(_fold, problem, plan, part, score) for part in parts]
-        whole, *done = run_all(fits, workers, budget.stop)
-    result = _assemble(done, parts, whole.path, budget, score)
-    message = shortfall("ps.cross_validate", [whole.path, *(fold.path for fold in done)], total)
+    grid, limits = Grid(n_lambdas, lambda_ratio, lambdas), checked_limits(tol, max_iter, max_time)
+    request = Request(folds, seed, score, grid, limits, solver, workers, progress)
+    result, message = validate_quietly(problem, penalty, request, "ps.cross_validate")
     if message:
         warnings.warn(message, ConvergenceWarning, stacklevel=2)
     return result
+
+
+def validate_quietly(
+    problem: Problem, penalty: Any, request: Request, name: str
+) -> tuple[CrossValidation, str | None]:
+    """Return the result, and what whoever has this name should warn of."""
+    budget, workers = Budget(request.limits), _workers(problem, request.workers)
+    grid = strengths(problem, penalty, request.grid)
+    parts = splits(problem, request.folds, request.seed)
+    total = (len(parts) + 1) * len(grid)
+    with bar(request.progress, total) as tick:
+        plan = Plan(penalty, grid, request.solver, budget, tick)
+        fits = [partial(_whole, problem, plan)]
+        fits += [partial(_fold, problem, plan, part, request.score) for part in parts]
+        whole, *done = run_all(fits, workers, budget.stop)
+    result = _assemble(done, parts, whole.path, budget, request.score)
+    return result, shortfall(name, [whole.path, *(fold.path for fold in done)], total)
 
 
 def _workers(problem: Problem, workers: int | None) -> int:

@@ -1,0 +1,123 @@
+"""What cross-validated estimators share: strengths, folds, and the choice among them.
+
+The folds are scikit-learn's; the fits are those of `proxstep.cross_validate`, which fits all
+samples at every strength as well.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.model_selection import check_cv
+
+from ..arrays import Array
+from ..checks import nearest
+from ..groups import Group
+from ..paths import CrossValidation
+from ..paths.cross_validation import Request, validate_quietly
+from ..paths.grid import Grid
+from ..penalties import ElasticNet, Penalty
+from ..problems import Problem
+from ..solvers.dispatch import checked_limits
+from .base import ConvergenceWarning, LinearEstimator
+
+_CHOICES = ("best", "one_standard_error")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The cross-validation for one ratio; alpha is a strength in units of ``unit``."""
+
+    l1_ratio: Any
+    unit: float
+    validation: CrossValidation
+
+    @property
+    def lowest(self) -> float:
+        """The best mean score."""
+        return float(self.validation.mean.min())
+
+    @property
+    def alphas(self) -> Array:
+        """Strengths, falling."""
+        return self.validation.lambdas / self.unit
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class CrossValidated(LinearEstimator):
+    """Settings of a cross-validation, and its runs."""
+
+    cv: Any = None
+    choice: str = "best"
+    n_jobs: int | None = None
+    verbose: Any = False
+
+    def _validate(
+        self, problem: Problem, penalty_at: Callable[[Any], Any], ratios: Iterable[Any]
+    ) -> list[Run]:
+        """Return a run for every ratio, and warn whoever called fit, once."""
+        if self.choice not in _CHOICES:
+            raise ValueError(f"choice is {self.choice!r}; {nearest(str(self.choice), _CHOICES)}")
+        found = [self._run(problem, penalty_at(ratio), ratio) for ratio in ratios]
+        message = next((words for _, words in found if words), None)
+        if message:
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        return [run for run, _ in found]
+
+    def _adopt(self, problem: Problem, runs: list[Run]) -> float:
+        """Take over the chosen fit of the best run; return its strength in units of alpha."""
+        best = min(runs, key=lambda run: run.lowest)
+        point = getattr(best.validation, self.choice)
+        self._keep(point.x, point.intercept)
+        self._record(problem, point)
+        self.validation_, self.l1_ratio_ = best.validation, best.l1_ratio
+        return float(point.lam / best.unit)
+
+    def _run(self, problem: Problem, penalty: Any, ratio: Any) -> tuple[Run, str | None]:
+        unit = path_strength(penalty)
+        limits = checked_limits(self.tol, self.max_iter, self.max_time)
+        request = Request(
+            folds=self._folds(problem),
+            seed=0,
+            score=self._score(problem),
+            grid=self._grid(unit),
+            limits=limits,
+            solver="auto",
+            workers=None if self.n_jobs in (None, -1) else self.n_jobs,
+            progress=bool(self.verbose),
+        )
+        validation, message = validate_quietly(problem, penalty, request, type(self).__name__)
+        return Run(ratio, unit, validation), message
+
+    def _folds(self, problem: Problem) -> list[Any]:
+        """Return the pairs of scikit-learn's splitter; classes are told by their numbers."""
+        targets = problem.targets
+        splitter = check_cv(self.cv, targets, classifier=is_classifier(self))
+        return list(splitter.split(np.zeros(len(targets)), targets))
+
+    def _score(self, problem: Problem) -> Any:
+        return None
+
+    def _grid(self, unit: float) -> Grid:
+        raise NotImplementedError
+
+
+def path_strength(penalty: Any) -> float:
+    """Return what paths call the strength of a penalty, see `proxstep.path`."""
+    if not isinstance(penalty, Penalty):
+        raise ValueError(f"{penalty!r} has no path (positive=True needs l1_ratio=1)")
+    inner: Any = penalty.penalty if isinstance(penalty, Group) else penalty
+    strength = inner.l1 if isinstance(inner, ElasticNet) else inner.lam or inner.l1
+    if not strength > 0:
+        raise ValueError("l1_ratio is 0: no strength gives zeros, so that there is no path")
+    return float(strength)
+
+
+def falling(strengths: Any, unit: float) -> Array:
+    """Return a user's strengths in units of a path, each once, the largest first."""
+    return np.unique(np.asarray(strengths, np.float64))[::-1] * unit

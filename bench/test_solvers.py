@@ -13,12 +13,12 @@ pytest.importorskip("sklearn")
 
 from solvers import cases, data, duality, ours, peers, references, report, results, runner, tables
 from solvers.peer import PASSES
-from solvers.task import FIT, L1, LOGISTIC, Form, objectives
+from solvers.task import FIT, L1, LOGISTIC, PATH, Form, objectives
 from solvers.worker import Order, checksum
 
 PLAN = cases.plan(quick=True)
 HARD = [case for case in PLAN if case.fraction != 0.1]  # the weaker strength, and the paths
-OURS = [case for case in HARD if case.form in ours.PROXSTEP.makers]
+OURS = [case for case in HARD if ours.PROXSTEP.makers.get(case.form) is ours.single]
 FITS = [
     (case, peer) for case in PLAN for peer in peers.that_solve(case.form)
     if (case in HARD) == (peer.settings is not PASSES)
@@ -48,7 +48,8 @@ def test_every_solver_solves_the_same_problem(task, peer):
         pytest.skip(f"{peer.name} is not installed")
     setting = PASSES[-1] // 5 if peer.settings is PASSES else 1e-12
     w, b = peer.makers[task.form](task)(setting)
-    assert -1e-14 < duality.gap(task, w, b) < SLOW.get(peer.name, 1e-7)
+    enough = 1e-4 if task.form.kind == PATH else 1e-7  # a gap falls with the root of the objective
+    assert -1e-14 < duality.gap(task, w, b) < SLOW.get(peer.name, enough)
     assert np.count_nonzero(w) > 0
 
 

@@ -17,6 +17,7 @@ from .task import (
     L1,
     LEAST_SQUARES,
     LOGISTIC,
+    PATH,
     ROWS,
     SOFTMAX,
     SPARSE_GROUPS,
@@ -58,9 +59,23 @@ def single(task: Task) -> Fit:
     return fit
 
 
-FORMS = [
-    *(Form(FIT, LEAST_SQUARES, penalty) for penalty in (L1, GROUPS, SPARSE_GROUPS)),
+def path(task: Task) -> Fit:
+    X, make = in_columns(task.X), PROBLEMS[task.form.loss]
+
+    def fit(tol: float) -> tuple[Any, Any]:
+        problem = make(X, task.y, fit_intercept=task.intercept)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ps.ConvergenceWarning)
+            found = ps.path(problem, ps.L1(1.0), lambdas=task.lam, tol=tol, max_iter=10**7)
+        return found.x.T, 0.0
+
+    return fit
+
+
+FITS = [
+    *(Form(FIT, LEAST_SQUARES, penalty) for penalty in PENALTIES),
     *(Form(FIT, SOFTMAX, penalty) for penalty in (L1, ROWS)),
     Form(FIT, LOGISTIC, L1),
 ]
-PROXSTEP = Peer("proxstep", "proxstep", dict.fromkeys(FORMS, single))
+PATHS = [Form(PATH, loss, L1) for loss in (LEAST_SQUARES, LOGISTIC)]
+PROXSTEP = Peer("proxstep", "proxstep", dict.fromkeys(FITS, single) | dict.fromkeys(PATHS, path))

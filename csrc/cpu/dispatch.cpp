@@ -32,11 +32,13 @@ struct Choices {
   Choices() {
 #ifdef PROXSTEP_X86
     const Features features = detect_features();
-    if (features.v4) add({&table_step_v4, &table_loss_v4, &table_descent_v4, &table_line_v4, &table_row_v4});
-    if (features.v3) add({&table_step_v3, &table_loss_v3, &table_descent_v3, &table_line_v3, &table_row_v3});
+    if (features.v4)
+      add({&table_step_v4, &table_loss_v4, &table_descent_v4, &table_line_v4, &table_row_v4});
+    if (features.v3)
+      add({&table_step_v3, &table_loss_v3, &table_descent_v3, &table_line_v3, &table_row_v3});
 #endif
-    add({&table_step_baseline, &table_loss_baseline, &table_descent_baseline,
-         &table_line_baseline, &table_row_baseline});
+    add({&table_step_baseline, &table_loss_baseline, &table_descent_baseline, &table_line_baseline,
+         &table_row_baseline});
   }
   void add(Tables t) {
     names[count] = t.step->isa;

@@ -99,6 +99,19 @@ def test_bits_do_not_depend_on_threads_or_instruction_set(
     assert len(set(on_every_path(both))) == 1
 
 
+@pytest.mark.parametrize("layout", ["csr", "csc"])
+def test_sums_that_leave_the_cache_are_taken_in_stretches(layout: str) -> None:
+    S = sp.random_array((300, 40_000), density=0.003, format="csr", rng=7)
+    X = S if layout == "csr" else sp.csc_array(S.T)
+    matrix = _core.Matrix(X.data, X.indices, X.indptr, X.shape, layout)
+    small, large = vectors(300, 17, 40), np.zeros((40_000, 17))
+    if layout == "csr":
+        _core.adjoint(matrix, small, large)
+    else:
+        _core.add_product(matrix, small, large)
+    close(large, S.T @ small, abs(S).T @ abs(small))
+
+
 @pytest.mark.parametrize("outputs", [None, 3])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_columns_without_a_coefficient_are_not_read(layout: str, outputs: int | None) -> None:

@@ -41,7 +41,7 @@ class Design:
         return self.X.shape[0], self.X.shape[1]
 
     @cached_property
-    def matrix(self) -> _core.Matrix | None:
+    def matrix(self) -> Any:
         """X itself (not centred) as the core reads it, without a copy; None on a device."""
         return self._lent() if self.xp.is_on_host else None
 

@@ -37,6 +37,7 @@ class Pointwise(ABC):
     curvature: ClassVar[float]  # bound on the second derivative of one sample's loss, or inf
     least_loss: ClassVar[float] = 0.0  # no margins have a smaller loss
     bounded_domain: ClassVar[bool] = True  # whether F* is infinite for large residuals
+    rows_loss: ClassVar[str] = ""  # the core's name of it with several outputs
     targets: Array
     xp: Namespace
 

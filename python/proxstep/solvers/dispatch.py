@@ -66,7 +66,8 @@ def solve(
     solver : str
         "cd": coordinate descent on working sets, inside prox-Newton steps where the loss is not
         quadratic; on the host, for penalties of elements or groups (with several outputs: of
-        elements or rows). "fista": any problem and penalty. "auto": "cd" where it serves.
+        elements or rows). "fista": any problem and penalty. "auto": "cd" where it serves, which
+        gives way to "fista" where most rows of several outputs may move over a large dense X.
 
     Returns
     -------
@@ -129,14 +130,14 @@ def solve_quietly(
 
 
 def _chosen(problem: Problem, penalty: Any, solver: str) -> str:
-    """Return the solver that runs."""
+    """Return the solver that runs; "auto" for one that may give way to another."""
     if solver == "fista" or not serves(problem, penalty):
         if solver == "cd":
             raise ValueError(
                 f"solver='cd' does not serve {penalty!r} with {problem!r}; 'fista' does"
             )
         return "fista"
-    return "cd"
+    return solver
 
 
 def _solve(
@@ -144,23 +145,37 @@ def _solve(
 ) -> tuple[Result, Evaluation]:
     """Try zeros, then the solver; what it starts from need not be tried."""
     double = problem.double
-    monitor = Monitor(certificate_for(double, penalty), limits, rounding(double), solver=solver)
+    name = "fista" if solver == "fista" else "cd"
+    monitor = Monitor(certificate_for(double, penalty), limits, rounding(double), solver=name)
     best = None if isinstance(start, Evaluation) else _optimal_zero(double, penalty, monitor)
     if best is None:
-        run = _descend if solver == "cd" else _accelerate
-        best = run(problem, penalty, monitor, start)
+        if solver == "fista":
+            best = _accelerate(problem, penalty, monitor, start)
+        else:
+            best = _descend(double, penalty, monitor, start, solver == "auto")
     return make_result(double, penalty, monitor, best, problem.dtype), best
 
 
 def _descend(
-    problem: Problem, penalty: Any, monitor: Monitor, start: Array | Evaluation
+    double: Problem,
+    penalty: Any,
+    monitor: Monitor,
+    start: Array | Evaluation,
+    may_give_way: bool,
 ) -> Evaluation:
     """Run coordinate descent, in float64."""
-    monitor.check_every, double = 1, problem.double
+    every = monitor.check_every
+    monitor.check_every = 1
     if not isinstance(start, Evaluation):
         start = double.evaluate(double.xp.asarray(_inside(penalty, start), double.xp.float64))
     kind = WorkingSet if len(double.shape) == 1 else RowWorkingSet
-    return kind(double, penalty, monitor, start).run()
+    run = kind(double, penalty, monitor, start)
+    run.may_give_way = may_give_way
+    best = run.run()
+    if monitor.reason is None:  # it gave way
+        monitor.solver, monitor.check_every = "cd, then fista", every
+        best = Fista(double, penalty, monitor, best.x).run()
+    return best
 
 
 def _accelerate(

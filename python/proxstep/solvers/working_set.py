@@ -15,19 +15,21 @@ from ..arrays import Array
 from ..groups import Group, SparseGroup
 from ..penalties import L1, MCP, SCAD, Box, ElasticNet, NonNegativeL1, Penalty, SquaredL2
 from ..problems import Evaluation, Problem
+from ..problems.inputs import is_sparse
 from .grouping import group_ids, group_norms
 from .monitor import Monitor
 
 _ELEMENTWISE = (L1, ElasticNet, SquaredL2, NonNegativeL1, Box, MCP, SCAD)
 _LARGEST_GROUP = 256  # elements; the Hessian of a group is kept
 _FIRST_SET = 64  # blocks, at least
+_IN_CACHE = 1 << 16  # residuals
 _INNER = 0.1  # part of the gap that a set may leave
 
 
 def serves(problem: Problem, penalty: Any) -> bool:
     """Whether coordinate descent solves this: on the host, with blocks that are separate."""
     many = len(problem.shape) == 2
-    if (problem.rows_loss if many else problem.loss_spec) is None or problem.design.matrix is None:
+    if not (problem.rows_loss if many else problem.loss_spec) or problem.design.matrix is None:
         return False
     if not isinstance(penalty, Group | SparseGroup):
         return isinstance(penalty, _ELEMENTWISE)
@@ -41,7 +43,9 @@ def serves(problem: Problem, penalty: Any) -> bool:
 
 
 class WorkingSet:
-    """One run from a point; `at` is the best so far."""
+    """One run from a point; `at` is the best so far. Without a reason at its end it gave way."""
+
+    may_give_way = False  # to another solver, where that is known to be faster
 
     def __init__(
         self, problem: Problem, penalty: Penalty, monitor: Monitor, at: Evaluation
@@ -57,6 +61,8 @@ class WorkingSet:
         """Iterate until the monitor stops or the user interrupts."""
         try:
             while self.monitor.running(self.at, self._objective(), self.step):
+                if self.may_give_way and self.crowded():
+                    break
                 self._iterate()
         except KeyboardInterrupt:
             self.monitor.reason = "interrupted"
@@ -75,6 +81,10 @@ class WorkingSet:
         change, epochs = self._descend(x, xp.to_host(margins))
         monitor.n_iter += max(1, epochs)
         self.at = problem.evaluate(xp.asarray(x, xp.float64), start=self.at.offset + change)
+
+    def crowded(self) -> bool:
+        """Whether another solver is known to be faster from here."""
+        return False
 
     def _descend(self, x: Any, margins: Any) -> tuple[Any, int]:
         """Minimise over the chosen blocks of x; return the intercept's change and the epochs."""
@@ -124,5 +134,17 @@ class RowWorkingSet(WorkingSet):
         )
         return np.asarray(change), epochs
 
-    def _block_ids(self) -> tuple[Array, int] | None:
-        return group_ids("rows", self.problem.shape)
+    def _block_ids(self) -> None:
+        return None
+
+    def _by_block(self, values: Array) -> Array:
+        return np.sqrt(np.einsum("jc,jc->j", values, values))
+
+    def crowded(self) -> bool:
+        """Whether most rows of x may move and X is dense, so that products by BLAS win.
+
+        Row by row the residuals of all samples pass by; out of the cache that is slow.
+        """
+        n, p = self.problem.design.shape
+        large = n * self.problem.shape[1] > _IN_CACHE and not is_sparse(self.problem.X)
+        return large and 2 * len(self._chosen()) > p

@@ -138,7 +138,7 @@ class Evaluator(Pointwise):
     @cached_property
     def descent(self) -> _core.Descent:
         """Native coordinate descent on this problem, computing in float64; what it learns stays."""
-        name, settings = self.loss_spec
+        name, settings = self.loss_spec or ("", [])
         host, shares = self.xp.to_host, self.weights.exact
         return _core.Descent(
             self.design.matrix,

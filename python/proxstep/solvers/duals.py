@@ -50,6 +50,8 @@ class Elastic:
 
     def conjugate(self, v: Array) -> float:
         """``sum (m - l1)_+^2 / (2 l2)``."""
+        if not self.l2.any():
+            return 0.0
         excess = np.maximum(self.magnitude(v) - self.l1, 0.0)
         return float(np.sum(excess**2 / np.where(self.l2 > 0, 2.0 * self.l2, np.inf)))
 
@@ -181,8 +183,8 @@ def _weighted(strength: float, weights: Any) -> Array:
 
 
 def _absolute(v: Array) -> Array:
-    return np.abs(v).astype(np.float64)
+    return np.abs(v).astype(np.float64, copy=False)
 
 
 def _negative_part(v: Array) -> Array:
-    return np.maximum(-v, 0).astype(np.float64)
+    return np.maximum(-v, 0).astype(np.float64, copy=False)

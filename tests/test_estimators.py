@@ -32,7 +32,7 @@ plain = [getattr(estimators, name)() for name in sorted(NAMES)]
 for model in plain:
     if hasattr(model, "cv"):
         model.set_params(**{k: v for k, v in FEW.items() if k in model.get_params()})
-        model.set_params(tol=1e-5 if hasattr(model, "Cs") else 1e-12)
+        model.set_params(tol=1e-10 if hasattr(model, "Cs") else 1e-12)
 settings = {"expected_failed_checks": expected_failures} if VERSION >= (1, 6) else {}
 checks = parametrize_with_checks(plain, **settings)
 names, cases = checks.args  # the cases as a list: before 1.7 they are what pytest 9 warns of

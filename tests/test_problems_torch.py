@@ -39,7 +39,10 @@ def test_the_solution_is_that_of_numpy(kind: str, case: Any, place: str) -> None
     assert isinstance(got.intercept, torch.Tensor if d.outputs else float)
     assert all(type(v) is float for v in (got.objective, got.gap))
     np.testing.assert_allclose(got.objective, want.objective, 2e-10)
-    np.testing.assert_allclose(got.x.cpu(), want.x, 0, 1e-5)
+    x, exact = np.asarray(got.x.cpu()), want.x
+    if (case.name, d.name) == ("Box", "Softmax"):  # inside the box all classes may move alike
+        x, exact = (v - v.mean(axis=1, keepdims=True) for v in (x, exact))
+    np.testing.assert_allclose(x, exact, 0, 1e-5)
     b = got.intercept.cpu() if d.outputs else got.intercept
     np.testing.assert_allclose(b, want.intercept, 0, 1e-5)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import suppress
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from .. import _core
@@ -22,9 +21,22 @@ def run_all(tasks: Sequence[Callable[[], T]], workers: int, stop: threading.Even
     if workers == 1:  # in this thread, whose device stream may be the user's own
         return [task() for task in tasks]
     full = min(workers, len(tasks)) >= _core.get_num_threads()
+    results: dict[int, T] = {}
+
+    def run(k: int) -> None:
+        results[k] = tasks[k]()
+
+    futures: list[Future[None]] = []
     with ThreadPoolExecutor(workers, initializer=_core.stay_serial if full else None) as pool:
-        futures = [pool.submit(task) for task in tasks]
-        with suppress(KeyboardInterrupt):
+        try:  # Ctrl-C may come while tasks are handed out: the first ones run already
+            futures.extend(pool.submit(run, k) for k in range(len(tasks)))
             wait(futures, return_when=FIRST_EXCEPTION)
-        stop.set()
-        return [future.result() for future in futures]
+        except KeyboardInterrupt:
+            pass
+        finally:
+            stop.set()
+    for future in futures:
+        future.result()
+    if len(results) < len(tasks):
+        raise KeyboardInterrupt
+    return [results[k] for k in range(len(tasks))]

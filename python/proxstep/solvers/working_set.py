@@ -24,6 +24,7 @@ _LARGEST_GROUP = 256  # elements; the Hessian of a group is kept
 _FIRST_SET = 64  # blocks, at least
 _IN_CACHE = 1 << 16  # residuals
 _INNER = 0.1  # part of the gap that a set may leave
+_FINEST = 1e-2  # part of tol below which no set is solved: it would be rounding
 
 
 def serves(problem: Problem, penalty: Any) -> bool:
@@ -76,8 +77,8 @@ class WorkingSet:
         problem, monitor, xp = self.problem, self.monitor, self.problem.xp
         x = xp.to_host(xp.copy(self.at.x, xp.float64))
         margins = problem.with_known(problem.shifted(self.at.linear, self.at.offset))
-        gap = min(monitor.gap, 1.0)
-        self.tolerance = min(_INNER * gap, 0.3 * self.tolerance)
+        wanted = min(_INNER * min(monitor.gap, 1.0), 0.3 * self.tolerance)
+        self.tolerance = max(wanted, _FINEST * monitor.limits.tol)
         change, epochs = self._descend(x, xp.to_host(margins))
         monitor.n_iter += max(1, epochs)
         self.at = problem.evaluate(xp.asarray(x, xp.float64), start=self.at.offset + change)

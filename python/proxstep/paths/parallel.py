@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import TypeVar
 
 from .. import _core
@@ -21,22 +23,21 @@ def run_all(tasks: Sequence[Callable[[], T]], workers: int, stop: threading.Even
     if workers == 1:  # in this thread, whose device stream may be the user's own
         return [task() for task in tasks]
     full = min(workers, len(tasks)) >= _core.get_num_threads()
-    results: dict[int, T] = {}
-
-    def run(k: int) -> None:
-        results[k] = tasks[k]()
-
-    futures: list[Future[None]] = []
     with ThreadPoolExecutor(workers, initializer=_core.stay_serial if full else None) as pool:
-        try:  # Ctrl-C may come while tasks are handed out: the first ones run already
-            futures.extend(pool.submit(run, k) for k in range(len(tasks)))
+        futures: list[Future[T]] = []
+        with suppress(KeyboardInterrupt):
+            _hand_out(tasks, pool, futures)
             wait(futures, return_when=FIRST_EXCEPTION)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            stop.set()
-    for future in futures:
-        future.result()
-    if len(results) < len(tasks):
-        raise KeyboardInterrupt
-    return [results[k] for k in range(len(tasks))]
+        stop.set()
+        return [future.result() for future in futures]
+
+
+def _hand_out(
+    tasks: Sequence[Callable[[], T]], pool: ThreadPoolExecutor, futures: list[Future[T]]
+) -> None:
+    """Submit all tasks: a signal waits until they are known, and is never a task thread's."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        futures.extend(pool.submit(task) for task in tasks)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

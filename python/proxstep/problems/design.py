@@ -97,6 +97,15 @@ class Design:
             result -= self.spread(self.xp.ones(self.shape[0], residual.dtype) @ residual)
         return result
 
+    def partial_adjoint(self, residual: Array, columns: Any) -> Array:
+        """Return `adjoint` at the chosen columns (numbers on the host), zeros at all others."""
+        part = np.zeros(len(columns))
+        host = np.ascontiguousarray(self.xp.to_host(residual), np.float64)
+        _core.adjoint(self.matrix, host, part, columns)
+        result = np.zeros(self.shape[1])
+        result[columns] = part - self.xp.to_host(self.means)[columns] * host.sum()
+        return self.xp.asarray(result, self.xp.float64)
+
     def spread(self, total: Array) -> Array:
         """Return ``m total'``, shape (p,) or (p, k), the transpose of `shift`."""
         means = self.means[:, None] if total.ndim else self.means

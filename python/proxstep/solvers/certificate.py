@@ -33,10 +33,12 @@ class DualityGap:
         self.problem, self.dual = problem, dual
         self.part = FreePart(problem, dual.free) if dual.free.any() else None
         self.best = problem.least_loss  # penalties with a dual are never negative
+        self.value, self.factor = -np.inf, 0.0  # of the last dual point, c r
 
     def measure(self, at: Evaluation, objective: float, steps: Array | float = 1.0) -> float:
         """Return the gap, at least 0; inf outside the penalty's domain."""
-        self.best = max(self.best, self._dual_value(at, at.gradient))
+        self.value = self._dual_value(at, at.gradient)
+        self.best = max(self.best, self.value)
         gap = max(0.0, objective - self.best) / self.problem.scale
         return gap if np.isfinite(objective) else np.inf
 
@@ -52,7 +54,7 @@ class DualityGap:
         gauge = self.dual.gauge(v)
         if not np.isfinite(gauge):
             return -np.inf
-        c = 1.0 / max(1.0, gauge)
+        c = self.factor = 1.0 / max(1.0, gauge)
         return -self.problem.conjugate(residual, c) - self.dual.conjugate(c * v)
 
 

@@ -8,6 +8,9 @@ import numpy as np
 
 from ..arrays import Array
 
+#: The group of each element and the number of groups; None: every element is its own.
+Groups = tuple[Array, int] | None
+
 
 def group_ids(over: Any, shape: tuple[int, ...]) -> tuple[Array, int]:
     """Return the group number of each element in C order, and the number of groups."""
@@ -26,3 +29,8 @@ def group_ids(over: Any, shape: tuple[int, ...]) -> tuple[Array, int]:
 def group_norms(v: Array, ids: Array, count: int) -> Array:
     """Return the Euclidean norm of each group."""
     return np.sqrt(np.bincount(ids, np.square(v, dtype=np.float64).ravel(), count))
+
+
+def block_norms(values: Array, groups: Groups) -> Array:
+    """Return the magnitude of each block: an element or a group."""
+    return np.abs(values) if groups is None else group_norms(values, *groups)

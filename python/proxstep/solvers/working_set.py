@@ -16,8 +16,9 @@ from ..groups import Group, SparseGroup
 from ..penalties import L1, MCP, SCAD, Box, ElasticNet, NonNegativeL1, Penalty, SquaredL2
 from ..problems import Evaluation, Problem
 from ..problems.inputs import is_sparse
-from .grouping import group_ids, group_norms
+from .grouping import Groups, block_norms, group_ids
 from .monitor import Monitor
+from .screening import screening_for
 
 _ELEMENTWISE = (L1, ElasticNet, SquaredL2, NonNegativeL1, Box, MCP, SCAD)
 _LARGEST_GROUP = 256  # elements; the Hessian of a group is kept
@@ -57,6 +58,7 @@ class WorkingSet:
         self.step = 1.0 / (problem.first_curvature * float(largest))
         self.tolerance = np.inf
         self.at = at
+        self.screening = screening_for(problem, monitor.certificate, self.groups)
 
     def run(self) -> Evaluation:
         """Iterate until the monitor stops or the user interrupts."""
@@ -68,6 +70,7 @@ class WorkingSet:
         except KeyboardInterrupt:
             self.monitor.reason = "interrupted"
             self.monitor.check(self.at, self._objective(), self.step)
+        vars(self.at).pop("gradient", None)  # it may lack columns that another strength needs
         return self.at
 
     def _objective(self) -> float:
@@ -75,6 +78,8 @@ class WorkingSet:
 
     def _iterate(self) -> None:
         problem, monitor, xp = self.problem, self.monitor, self.problem.xp
+        if self.screening:
+            self.screening.update(self.at, self._objective(), monitor.rounding)
         x = xp.to_host(xp.copy(self.at.x, xp.float64))
         margins = problem.with_known(problem.shifted(self.at.linear, self.at.offset))
         wanted = min(_INNER * min(monitor.gap, 1.0), 0.3 * self.tolerance)
@@ -82,6 +87,8 @@ class WorkingSet:
         change, epochs = self._descend(x, xp.to_host(margins))
         monitor.n_iter += max(1, epochs)
         self.at = problem.evaluate(xp.asarray(x, xp.float64), start=self.at.offset + change)
+        if self.screening:
+            self.screening.shorten(self.at)
 
     def crowded(self) -> bool:
         """Whether another solver is known to be faster from here."""
@@ -99,7 +106,7 @@ class WorkingSet:
             self.monitor.limits.max_iter - self.monitor.n_iter,
         )
 
-    def _block_ids(self) -> tuple[Array, int] | None:
+    def _block_ids(self) -> Groups:
         if isinstance(self.penalty, Group | SparseGroup):
             return group_ids(self.penalty.over, self.problem.shape)
         return None
@@ -118,7 +125,7 @@ class WorkingSet:
         return np.sort(best).astype(np.int64)
 
     def _by_block(self, values: Array) -> Array:
-        return np.abs(values) if self.groups is None else group_norms(values, *self.groups)
+        return block_norms(values, self.groups)
 
 
 class RowWorkingSet(WorkingSet):

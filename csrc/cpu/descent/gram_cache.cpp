@@ -17,11 +17,18 @@ int64_t GramCache::missing(const std::vector<int64_t>& columns) const {
   return count;
 }
 
+void GramCache::clear() { place_.clear(), columns_.clear(), gram_.clear(); }
+
 std::vector<double> GramCache::of(const Descent& descent, const std::vector<int64_t>& columns) {
   if (static_cast<int64_t>(columns_.size()) + missing(columns) > kMost) {
-    place_.clear(), columns_.clear(), gram_.clear();
+    clear();
   }
-  if (missing(columns) > 0) extend(descent, columns);
+  try {
+    if (missing(columns) > 0) extend(descent, columns);
+  } catch (...) {  // columns without a row would be read beyond the matrix
+    clear();
+    throw;
+  }
   const std::size_t count = columns.size(), all = columns_.size();
   std::vector<int64_t> places;
   for (const int64_t column : columns) places.push_back(place_.at(column));

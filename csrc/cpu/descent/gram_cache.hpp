@@ -23,6 +23,7 @@ class GramCache {
   std::vector<double> of(const Descent& descent, const std::vector<std::int64_t>& columns);
 
  private:
+  void clear();
   void extend(const Descent& descent, const std::vector<std::int64_t>& columns);
   std::unordered_map<std::int64_t, std::int64_t> place_;
   std::vector<std::int64_t> columns_;

@@ -45,6 +45,9 @@ class Epochs {
   }
 
  private:
+  // Whether it is a step: none belongs to a curvature of 0, or to one so small that 1 / it is inf.
+  static bool usable(double s) { return s > 0.0 && std::isfinite(s); }
+
   // The largest gradient left behind times the size of x: what it may cost, to first order.
   double epoch() {
     largest_ = size_ = 0.0;
@@ -57,8 +60,8 @@ class Epochs {
 
   void move_element(std::int64_t k) {
     const double curvature = model_.curvature(k);
-    if (!(curvature > 0.0)) return;
     const double s = 1.0 / curvature, before = x_[k];
+    if (!usable(s)) return;
     const double moved = blocks_.prox(k, before - s * model_.gradient(k), s);
     note(k, curvature, moved - before);
     x_[k] = moved;
@@ -111,7 +114,7 @@ void Epochs<Model>::move_block(std::int64_t b) {
   constexpr int kSteps = 20;
   const std::int64_t n = blocks_.size(b), first = blocks_.begin(b);
   const double bound = bounds_[b];
-  if (!(bound > 0.0)) return;
+  if (!usable(1.0 / bound)) return;
   gradient_.resize(n), target_.resize(n);
   for (std::int64_t i = 0; i < n; ++i) gradient_[i] = model_.gradient(first + i);
   point_.assign(x_.begin() + first, x_.begin() + first + n);

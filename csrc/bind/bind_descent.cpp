@@ -42,7 +42,7 @@ class HeldDescent {
 
   py::tuple run(const PenaltySpec& penalty, const py::object& blocks, const py::object& x_object,
                 const py::object& margins_object, const py::object& gradient_object,
-                double tolerance, int64_t max_epochs) {
+                double tolerance, int64_t max_epochs, const py::object& stop) {
     const Borrowed x = Borrowed::output(x_object, "x");
     const Borrowed chosen = Borrowed::any(blocks, "blocks");
     check_vector(x, DType::float64, descent_.X.p);
@@ -58,7 +58,7 @@ class HeldDescent {
     descent.x = static_cast<double*>(x.array.data);
     descent.tolerance = tolerance;
     descent.max_epochs = max_epochs;
-    return finished(descent);
+    return finished(descent, stop);
   }
 
  private:
@@ -93,8 +93,8 @@ class HeldDescent {
     }
   }
 
-  py::tuple finished(Descent& descent) {
-    Signals signals;
+  py::tuple finished(Descent& descent, const py::object& stop) {
+    Signals signals(stop);
     descent.interrupted = [&signals] { return signals.raised(); };
     DescentReport report;
     {
@@ -121,8 +121,9 @@ void bind_descent(py::module_& m) {
            py::arg("shares") = py::none(), py::arg("means") = py::none())
       .def("run", &HeldDescent::run, py::arg("penalty"), py::arg("blocks"), py::arg("x"),
            py::arg("margins"), py::arg("gradient"), py::arg("tolerance"), py::arg("max_epochs"),
+           py::arg("stop") = py::none(),
            "Minimise over the chosen blocks of x, in place, and the intercept. Returns the change "
-           "of the intercept and the number of epochs.");
+           "of the intercept and the number of epochs; stop, if given, is asked now and then.");
 }
 
 }  // namespace proxstep::bind

@@ -53,7 +53,8 @@ class HeldRowsDescent {
   }
 
   py::tuple run(const PenaltySpec& penalty, py::handle rows_object, py::handle x_object,
-                py::handle margins_object, double tolerance, int64_t max_epochs) {
+                py::handle margins_object, double tolerance, int64_t max_epochs,
+                const py::object& stop) {
     const Borrowed x = Borrowed::output(x_object, "x");
     const Borrowed margins = Borrowed::output(margins_object, "margins");
     const Borrowed rows = Borrowed::any(rows_object, "rows");
@@ -70,7 +71,7 @@ class HeldRowsDescent {
     descent.margins = static_cast<double*>(margins.array.data);
     descent.tolerance = tolerance;
     descent.max_epochs = max_epochs;
-    return finished(descent);
+    return finished(descent, stop);
   }
 
  private:
@@ -125,8 +126,8 @@ class HeldRowsDescent {
     }
   }
 
-  static py::tuple finished(RowsDescent& descent) {
-    Signals signals;
+  static py::tuple finished(RowsDescent& descent, const py::object& stop) {
+    Signals signals(stop);
     descent.interrupted = [&signals] { return signals.raised(); };
     RowsReport report;
     {
@@ -152,9 +153,10 @@ void bind_rows_descent(py::module_& m) {
            py::arg("shares") = py::none(), py::arg("means") = py::none())
       .def("run", &HeldRowsDescent::run, py::arg("penalty"), py::arg("rows"), py::arg("x"),
            py::arg("margins"), py::arg("tolerance"), py::arg("max_epochs"),
+           py::arg("stop") = py::none(),
            "Minimise over the chosen rows of x and the intercepts; x and the margins change in "
            "place. Returns the change of the intercepts beside X minus its means, and the numbers "
-           "of epochs and of quadratic models.");
+           "of epochs and of quadratic models; stop, if given, is asked now and then.");
 }
 
 }  // namespace proxstep::bind

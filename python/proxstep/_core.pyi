@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, overload
 
 __version__: str
@@ -140,6 +140,7 @@ class RowsDescent:
         margins: Any,
         tolerance: float,
         max_epochs: int,
+        stop: Callable[[], bool] | None = None,
     ) -> tuple[list[float], int, int]: ...
 
 class Descent:
@@ -161,6 +162,7 @@ class Descent:
         gradient: Any,
         tolerance: float,
         max_epochs: int,
+        stop: Callable[[], bool] | None = None,
     ) -> tuple[float, int]: ...
 
 def adjoint(matrix: Matrix, residual: Any, out: Any, columns: Any = None) -> None: ...

@@ -96,6 +96,11 @@ class Monitor:
         else:
             self._idle += 1
 
+    def out_of_time(self) -> bool:
+        """Return whether a run should end where it is, asked within native loops."""
+        late = self.limits.max_time is not None and self.seconds >= self.limits.max_time
+        return late or self.limits.stopped()
+
     def _exhausted(self) -> str | None:
         if self._idle >= _IDLE_CHECKS:
             return "stalled"

@@ -74,7 +74,10 @@ class WorkingSet:
         return self.at
 
     def _objective(self) -> float:
-        return self.at.loss + float(self.penalty.value(self.at.x))
+        return self._objective_at(self.at)
+
+    def _objective_at(self, at: Evaluation) -> float:
+        return at.loss + float(self.penalty.value(at.x))
 
     def _iterate(self) -> None:
         problem, monitor, xp = self.problem, self.monitor, self.problem.xp
@@ -84,11 +87,23 @@ class WorkingSet:
         margins = problem.with_known(problem.shifted(self.at.linear, self.at.offset))
         wanted = min(_INNER * min(monitor.gap, 1.0), 0.3 * self.tolerance)
         self.tolerance = max(wanted, _FINEST * monitor.limits.tol)
-        change, epochs = self._descend(x, xp.to_host(margins))
+        try:
+            change, epochs = self._descend(x, xp.to_host(margins))
+        except KeyboardInterrupt:
+            self._accept(x, 0.0)
+            raise
         monitor.n_iter += max(1, epochs)
-        self.at = problem.evaluate(xp.asarray(x, xp.float64), start=self.at.offset + change)
+        self._accept(x, change)
         if self.screening:
             self.screening.shorten(self.at)
+
+    def _accept(self, x: Any, change: Any) -> None:
+        """Go on from x unless the objective rose there, or is no number, beyond rounding."""
+        point = self.problem.xp.asarray(x, self.problem.xp.float64)
+        found = self.problem.evaluate(point, start=self.at.offset + change)
+        before = self._objective()
+        if self._objective_at(found) <= before + self.monitor.rounding:
+            self.at = found
 
     def crowded(self) -> bool:
         """Whether another solver is known to be faster from here."""
@@ -104,6 +119,7 @@ class WorkingSet:
             self.problem.xp.to_host(self.at.gradient),
             self.tolerance * self.problem.scale,
             self.monitor.limits.max_iter - self.monitor.n_iter,
+            self.monitor.out_of_time,
         )
 
     def _block_ids(self) -> Groups:
@@ -139,6 +155,7 @@ class RowWorkingSet(WorkingSet):
             np.ascontiguousarray(margins),
             self.tolerance * self.problem.scale,
             self.monitor.limits.max_iter - self.monitor.n_iter,
+            self.monitor.out_of_time,
         )
         return np.asarray(change), epochs
 

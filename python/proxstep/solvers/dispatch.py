@@ -24,6 +24,7 @@ from .strength import null_model
 from .working_set import RowWorkingSet, WorkingSet, serves
 
 _SOLVERS = ("auto", "cd", "fista")
+_ROUNDING = 1e-8  # a certificate above this is no matter of rounding
 
 
 def solve(
@@ -67,7 +68,9 @@ def solve(
         "cd": coordinate descent on working sets, inside prox-Newton steps where the loss is not
         quadratic; on the host, for penalties of elements or groups (with several outputs: of
         elements or rows). "fista": any problem and penalty. "auto": "cd" where it serves, which
-        gives way to "fista" where most rows of several outputs may move over a large dense X.
+        gives way to "fista" where most rows of several outputs may move over a large dense X, and
+        where it stalls far from the optimum (means of columns 1e7 times their deviations, starts
+        far out in the tails of a likelihood).
 
     Returns
     -------
@@ -172,8 +175,10 @@ def _descend(
     run = kind(double, penalty, monitor, start)
     run.may_give_way = may_give_way
     best = run.run()
-    if monitor.reason is None:  # it gave way
+    stuck = may_give_way and monitor.reason == "stalled" and monitor.gap > _ROUNDING
+    if monitor.reason is None or stuck:  # it gave way, or sees no way on
         monitor.solver, monitor.check_every = "cd, then fista", every
+        monitor.continue_with(monitor.certificate, monitor.rounding)
         best = Fista(double, penalty, monitor, best.x).run()
     return best
 

@@ -125,3 +125,16 @@ def test_a_start_far_out_in_the_tails_is_left() -> None:
     y = (X[:, 0] + rng.normal(0, 0.3, 200) > 0).astype(float)
     result = ps.solve(ps.Logistic(X, y), ps.L1(0.05), x0=np.full(12, 1e5))
     assert result.converged
+
+
+def test_rows_beside_nearly_constant_columns_of_a_sparse_matrix_give_way() -> None:
+    sp = pytest.importorskip("scipy.sparse")
+    rng = np.random.default_rng(9)
+    X = rng.normal(0, 1.0, (300, 12)) * (rng.random((300, 12)) < 0.3)
+    y = np.digitize(X[:, 0] + X[:, 9] + rng.normal(0, 0.3, 300), [-0.3, 0.3])
+    X[:, 9:] += 1e3
+    given, dense = (ps.Softmax(M, y) for M in (sp.csr_array(X), X))
+    result = ps.solve(given, ps.L1(0.01))
+    assert result.converged
+    assert result.solver == "cd, then fista"
+    assert result.objective == pytest.approx(ps.solve(dense, ps.L1(0.01)).objective, rel=1e-5)

@@ -24,6 +24,7 @@ _ELEMENTWISE = (L1, ElasticNet, SquaredL2, NonNegativeL1, Box, MCP, SCAD)
 _LARGEST_GROUP = 256  # elements; the Hessian of a group is kept
 _FIRST_SET = 64  # blocks, at least
 _IN_CACHE = 1 << 16  # residuals
+_NEARLY_CONSTANT = 25.0  # squared mean over variance of a column
 _INNER = 0.1  # part of the gap that a set may leave
 _FINEST = 1e-2  # part of tol below which no set is solved: it would be rounding
 
@@ -171,5 +172,18 @@ class RowWorkingSet(WorkingSet):
         Row by row the residuals of all samples pass by; out of the cache that is slow.
         """
         n, p = self.problem.design.shape
-        large = n * self.problem.shape[1] > _IN_CACHE and not is_sparse(self.problem.X)
-        return large and 2 * len(self._chosen()) > p
+        chosen = self._chosen()
+        if is_sparse(self.problem.X):
+            return self._far_from_centred(chosen)
+        return n * self.problem.shape[1] > _IN_CACHE and 2 * len(chosen) > p
+
+    def _far_from_centred(self, chosen: Any) -> bool:
+        """Whether a column of a sparse X, which descent does not centre, is nearly constant.
+
+        The intercepts follow once an epoch: beside such a column that takes thousands of epochs.
+        """
+        if not self.problem.fit_intercept:
+            return False
+        design = self.problem.design
+        means = self.problem.xp.to_host(design.means)[chosen]
+        return bool((means**2 > _NEARLY_CONSTANT * design.scales[chosen]).any())

@@ -29,6 +29,7 @@ def slow(kind: str) -> ps.LeastSquares | ps.Softmax:
 def endless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sets are solved to the last bit, as if their part of the gap were 0."""
     monkeypatch.setattr(working_set, "_INNER", 0.0)
+    monkeypatch.setattr(working_set, "_FINEST", 0.0)
 
 
 def solved(kind: str, stopped: Callable[[], bool]) -> tuple[Result, float]:

@@ -11,6 +11,7 @@ void bind_rows(pybind11::module_& m);
 void bind_project(pybind11::module_& m);
 void bind_loss(pybind11::module_& m);
 void bind_descent(pybind11::module_& m);
+void bind_many(pybind11::module_& m);
 void bind_margin_loss(pybind11::module_& m);
 void bind_matrix(pybind11::module_& m);
 void bind_product(pybind11::module_& m);

@@ -24,6 +24,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   proxstep::bind::bind_margin_loss(m);
   proxstep::bind::bind_matrix(m);
   proxstep::bind::bind_descent(m);
+  proxstep::bind::bind_many(m);
   proxstep::bind::bind_product(m);
   proxstep::bind::bind_rows_descent(m);
 }

@@ -42,7 +42,7 @@ from .rules import (
     Rule,
     State,
 )
-from .solvers import ConvergenceWarning, Result, solve
+from .solvers import ConvergenceWarning, ManyResult, Result, solve, solve_many
 from .step import StepInfo, global_norm, prox, soft_threshold, step
 from .top_k import TopK
 from .train import train
@@ -75,6 +75,7 @@ __all__ = [
     "LeastSquares",
     "LinfBall",
     "Logistic",
+    "ManyResult",
     "Momentum",
     "Nesterov",
     "NonNegativeL1",
@@ -107,6 +108,7 @@ __all__ = [
     "show_config",
     "soft_threshold",
     "solve",
+    "solve_many",
     "step",
     "train",
 ]

@@ -165,6 +165,19 @@ class Descent:
         stop: Callable[[], bool] | None = None,
     ) -> tuple[float, int]: ...
 
+class ManySquares:
+    def __init__(self, X: Any, Y: Any, shares: Any, fit_intercept: bool) -> None: ...
+    def run(
+        self,
+        penalty: PenaltySpec,
+        fits: Any,
+        x: Any,
+        gradient: Any,
+        reports: Any,
+        tolerance: float,
+        max_epochs: int,
+    ) -> None: ...
+
 def adjoint(matrix: Matrix, residual: Any, out: Any, columns: Any = None) -> None: ...
 def add_product(matrix: Matrix, x: Any, margins: Any, columns: Any = None) -> None: ...
 def mean_squares(matrix: Matrix, out: Any, shares: Any = None, means: Any = None) -> None: ...

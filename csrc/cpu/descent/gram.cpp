@@ -85,8 +85,8 @@ class DenseGram {
       for (int64_t j = 0; j < rows_; j += kGramBlock) {
         const int64_t last = std::min(count_, wanted_.from + j + kGramBlock + kPadded);
         for (int64_t k = 0; k < last; k += kGramBlock) {
-          block(bent.data() + j * kGramRows, plain.data() + k * kGramRows, g + j * count_ + k,
-                count_);
+          block(bent.data() + j * kGramRows, plain.data() + k * kGramRows, kGramRows,
+                g + j * count_ + k, count_);
         }
       }
     }

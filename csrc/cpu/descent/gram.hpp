@@ -8,6 +8,8 @@
 
 namespace proxstep::cpu {
 
+constexpr double kConstant = 0x1p-44;  // a centred square below this share is rounding
+
 // The rows of X' H X that belong to columns[from], columns[from + 1], ..., against all columns.
 std::vector<double> gram_rows(const Matrix& X, const std::vector<std::int64_t>& columns,
                               std::int64_t from, const double* h);

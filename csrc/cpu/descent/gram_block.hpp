@@ -13,16 +13,16 @@ inline double fold(Eight v) {
   return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
-// Columns lie kGramRows apart.
-void gram_block(const double* a, const double* b, double* g, std::int64_t stride) {
+void gram_block(const double* a, const double* b, std::int64_t rows, double* g,
+                std::int64_t stride) {
   Eight sum[kGramBlock][kGramBlock] = {};
-  for (int i = 0; i < kGramRows; i += 8) {
+  for (std::int64_t i = 0; i < rows; i += 8) {
     Eight right[kGramBlock];
     for (int c = 0; c < kGramBlock; ++c) {
-      right[c] = *reinterpret_cast<const LooseEight*>(b + c * kGramRows + i);
+      right[c] = *reinterpret_cast<const LooseEight*>(b + c * rows + i);
     }
     for (int r = 0; r < kGramBlock; ++r) {
-      const Eight left = *reinterpret_cast<const LooseEight*>(a + r * kGramRows + i);
+      const Eight left = *reinterpret_cast<const LooseEight*>(a + r * rows + i);
       for (int c = 0; c < kGramBlock; ++c) sum[r][c] += left * right[c];
     }
   }

@@ -3,13 +3,8 @@
 #include "gram.hpp"
 
 namespace proxstep::cpu {
-namespace {
 
 using std::int64_t;
-
-constexpr double kConstant = 0x1p-44;  // a centred square below this share is rounding
-
-}  // namespace
 
 int64_t GramCache::missing(const std::vector<int64_t>& columns) const {
   int64_t count = 0;

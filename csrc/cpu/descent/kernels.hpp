@@ -32,8 +32,9 @@ constexpr int kGramBlock = 4;   // columns that stay in registers, by as many
 struct DescentTable {
   ColumnLoops dense[2];      // float64, float32
   ColumnLoops sparse[2][2];  // by index type: int32, int64
-  // G += A'B over one tile for a block of columns, G with the given distance between its rows.
-  void (*gram)(const double* a, const double* b, double* g, std::int64_t stride);
+  // G += A'B over one tile for a block of columns, which lie `rows` apart (whole lines of 8), G
+  // with the given distance between its rows.
+  void (*gram)(const double* a, const double* b, std::int64_t rows, double* g, std::int64_t stride);
 };
 
 }  // namespace proxstep::cpu

@@ -12,7 +12,6 @@ namespace {
 using std::int64_t;
 
 constexpr int64_t kColumnsAtOnce = 16;  // of the pool
-constexpr double kConstant = 0x1p-44;   // a centred curvature below this share is rounding
 
 }  // namespace
 
@@ -72,13 +71,16 @@ void ColumnModel::settle() {
   shift_ = 0.0;
 }
 
+GramModel::GramModel(const double* gram, std::vector<double> gradient)
+    : count_(static_cast<int64_t>(gradient.size())), gram_(gram), gradient_(std::move(gradient)) {}
+
 GramModel::GramModel(std::vector<double> gram, std::vector<double> gradient)
-    : count_(static_cast<int64_t>(gradient.size())),
-      gram_(std::move(gram)),
-      gradient_(std::move(gradient)) {}
+    : GramModel(gram.data(), std::move(gradient)) {
+  owned_ = std::move(gram);  // stays where it is
+}
 
 void GramModel::change(int64_t k, double d) {
-  const double* row = gram_.data() + k * count_;
+  const double* row = gram_ + k * count_;
   double* gradient = gradient_.data();
 #pragma GCC ivdep
   for (int64_t j = 0; j < count_; ++j) gradient[j] += d * row[j];

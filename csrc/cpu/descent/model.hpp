@@ -66,6 +66,8 @@ class GramModel {
  public:
   // Of a curvature 0 on the diagonal a column does not move.
   GramModel(std::vector<double> gram, std::vector<double> gradient);
+  GramModel(const double* gram, std::vector<double> gradient);  // lent
+  GramModel(GramModel&&) = default;
 
   double curvature(std::int64_t k) const { return gram_[k * count_ + k]; }
   double gradient(std::int64_t k) const { return gradient_[k]; }
@@ -79,7 +81,8 @@ class GramModel {
 
  private:
   std::int64_t count_;
-  std::vector<double> gram_, gradient_, saved_;
+  const double* gram_;
+  std::vector<double> owned_, gradient_, saved_;
 };
 
 // Of columns whose second derivatives were just computed.

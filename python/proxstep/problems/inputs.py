@@ -20,7 +20,7 @@ def matrix(X: Any) -> Array:
     X = xp.plain(X)
     _check_matrix(X, xp)
     X = xp.dense(X)
-    _finite(xp, "X", X)
+    check_finite(xp, "X", X)
     return X
 
 
@@ -42,7 +42,7 @@ def _sparse_matrix(X: Any) -> Any:
     if not X.has_canonical_format:
         X = X.copy()  # the caller's stays as it is
         X.sum_duplicates()
-    _finite(xp, "X.data", X.data)
+    check_finite(xp, "X.data", X.data)
     return X
 
 
@@ -62,7 +62,7 @@ def numbers(xp: Namespace, name: str, values: Any, shape: tuple[int, ...], dtype
         raise ValueError(f"{name} has shape {tuple(given.shape)}, expected {shape}")
     with np.errstate(over="ignore"):
         result = xp.copy(given, dtype)
-    _finite(xp, name, result)
+    check_finite(xp, name, result)
     return result
 
 
@@ -92,7 +92,8 @@ def first(xp: Namespace, wrong: Array) -> int | None:
     return int(np.argmax(xp.to_host(wrong))) if xp.is_any(wrong) else None
 
 
-def _finite(xp: Namespace, name: str, values: Array) -> None:
+def check_finite(xp: Namespace, name: str, values: Array) -> None:
+    """Refuse what is not finite, with its first place."""
     with np.errstate(over="ignore", invalid="ignore"):
         total = xp.read(xp.sum(values, dtype=xp.float64))[0]  # one pass, no temporary
     if np.isfinite(total):

@@ -51,11 +51,11 @@ class DualityGap:
                 return -np.inf
             residual, gradient = projected
         v = self.problem.xp.to_host(gradient)
-        gauge = self.dual.gauge(v)
+        gauge = float(self.dual.gauge(v))
         if not np.isfinite(gauge):
             return -np.inf
         c = self.factor = 1.0 / max(1.0, gauge)
-        return -self.problem.conjugate(residual, c) - self.dual.conjugate(c * v)
+        return -self.problem.conjugate(residual, c) - float(self.dual.conjugate(c * v))
 
 
 class Violation:

@@ -2,7 +2,8 @@
 
 For the penalty h and the gradient v of the loss, a dual gives `conjugate` = h*(-v), and `gauge`,
 the smallest t >= 0 for which -v / t lies in the domain of h*. Elements in `free` carry no
-penalty at all: there v must vanish. All arrays are NumPy's.
+penalty at all: there v must vanish. All arrays are NumPy's. Duals of elements take many v at
+once, along an axis.
 """
 
 from __future__ import annotations
@@ -43,17 +44,17 @@ class Elastic:
     magnitude: Measure
     free: Array
 
-    def gauge(self, v: Array) -> float:
+    def gauge(self, v: Array, axis: int | None = None) -> Any:
         """Largest ratio of magnitude and l1, where l2 does not help."""
         limit = np.where((self.l2 == 0) & (self.l1 > 0), self.l1, np.inf)
-        return float(np.max(self.magnitude(v) / limit, initial=0.0))
+        return np.max(self.magnitude(v) / limit, axis=axis, initial=0.0)
 
-    def conjugate(self, v: Array) -> float:
+    def conjugate(self, v: Array, axis: int | None = None) -> Any:
         """``sum (m - l1)_+^2 / (2 l2)``."""
         if not self.l2.any():
             return 0.0
         excess = np.maximum(self.magnitude(v) - self.l1, 0.0)
-        return float(np.sum(excess**2 / np.where(self.l2 > 0, 2.0 * self.l2, np.inf)))
+        return np.sum(excess**2 / np.where(self.l2 > 0, 2.0 * self.l2, np.inf), axis=axis)
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,24 @@ class SparseGroups:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """Elements between two bounds: the conjugate is finite everywhere."""
+
+    low: float
+    high: float
+    free: Array
+
+    def gauge(self, v: Array, axis: int | None = None) -> Any:
+        """Zero: every v is in the domain."""
+        return np.zeros(np.shape(np.max(v, axis=axis, initial=0.0)))
+
+    def conjugate(self, v: Array, axis: int | None = None) -> Any:
+        """``sum max(-low v, -high v)``."""
+        v = np.asarray(v, np.float64)
+        return np.maximum(-self.low * v, -self.high * v).sum(axis=axis)
+
+
+@dataclass(frozen=True)
 class Support:
     """A bounded set: the conjugate is its support function, finite everywhere."""
 
@@ -122,6 +141,8 @@ def dual_of(penalty: Any, shape: tuple[int, ...]) -> Dual | None:
         if signed and not l1.all():
             return None
         return Elastic(l1, l2, _negative_part if signed else _absolute, free)
+    if isinstance(penalty, penalties.Box):
+        return _interval(penalty, shape)
     support = _support(penalty)
     return None if support is None else Support(support, np.zeros(shape, bool))
 
@@ -155,12 +176,13 @@ def _elastic_strengths(penalty: Any) -> tuple[float, float] | None:
     return None
 
 
+def _interval(penalty: Any, shape: tuple[int, ...]) -> Dual | None:
+    if penalty.weights is not None or not np.isfinite([penalty.lower, penalty.upper]).all():
+        return None
+    return Interval(penalty.lower, penalty.upper, np.zeros(shape, bool))
+
+
 def _support(penalty: Any) -> Callable[[Array], float] | None:
-    if isinstance(penalty, penalties.Box):
-        low, high = penalty.lower, penalty.upper
-        if penalty.weights is not None or not np.isfinite([low, high]).all():
-            return None
-        return lambda v: float(np.maximum(-low * v, -high * v).sum())
     if isinstance(penalty, projections.L1Ball):
         return lambda v: penalty.radius * _by_set(penalty, np.abs(v), np.max)
     if isinstance(penalty, projections.Simplex):

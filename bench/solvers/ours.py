@@ -17,6 +17,7 @@ from .task import (
     L1,
     LEAST_SQUARES,
     LOGISTIC,
+    MANY,
     PATH,
     ROWS,
     SOFTMAX,
@@ -72,10 +73,30 @@ def path(task: Task) -> Fit:
     return fit
 
 
+def many(task: Task) -> Fit:
+    Y = task.y.T if task.X.ndim == 2 else task.y
+
+    def fit(tol: float) -> tuple[Any, Any]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ps.ConvergenceWarning)
+            found = ps.solve_many(
+                task.X, Y, ps.L1(task.lam), tol, fit_intercept=task.intercept, max_iter=10**7
+            )
+        return found.x, found.intercept
+
+    return fit
+
+
 FITS = [
     *(Form(FIT, LEAST_SQUARES, penalty) for penalty in PENALTIES),
     *(Form(FIT, SOFTMAX, penalty) for penalty in (L1, ROWS)),
     Form(FIT, LOGISTIC, L1),
 ]
 PATHS = [Form(PATH, loss, L1) for loss in (LEAST_SQUARES, LOGISTIC)]
-PROXSTEP = Peer("proxstep", "proxstep", dict.fromkeys(FITS, single) | dict.fromkeys(PATHS, path))
+MANIES = [Form(MANY, LEAST_SQUARES, L1)]
+MAKERS = {
+    **dict.fromkeys(FITS, single),
+    **dict.fromkeys(PATHS, path),
+    **dict.fromkeys(MANIES, many),
+}
+PROXSTEP = Peer("proxstep", "proxstep", MAKERS)

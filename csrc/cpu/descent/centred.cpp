@@ -20,19 +20,16 @@ double dot(const double* a, const double* b, int64_t n) {
   return tables().descent->dense[0].dot({a, nullptr, n}, b);
 }
 
-// Sample by sample where these lie apart, so that X is read in its own order.
+// A line of samples at once, so that X is read along its rows or columns, and written in lines.
 template <class T>
 void widen(const Array& X, double* to, int64_t rows) {
   const T* from = static_cast<const T*>(X.data);
   const int64_t n = X.shape[0], p = X.shape[1], down = X.strides[0], across = X.strides[1];
-  if (down <= across) {
+  for (int64_t begin = 0; begin < n; begin += kLine) {
+    const int64_t end = std::min(n, begin + kLine);
     for (int64_t j = 0; j < p; ++j) {
-      for (int64_t i = 0; i < n; ++i) to[j * rows + i] = double(from[i * down + j * across]);
+      for (int64_t i = begin; i < end; ++i) to[j * rows + i] = double(from[i * down + j * across]);
     }
-    return;
-  }
-  for (int64_t i = 0; i < n; ++i) {
-    for (int64_t j = 0; j < p; ++j) to[j * rows + i] = double(from[i * down + j * across]);
   }
 }
 
@@ -52,20 +49,25 @@ double SampleShares::centre(double* values) const {
   return mean;
 }
 
-Centred::Centred(const Array& X, const SampleShares& samples)
-    : rows_(samples.rows),
-      p_(X.shape[1]),
-      count_(round_up(p_, kGramBlock)),
+Centred::Centred(const SampleShares& samples, int64_t p)
+    : samples_(samples),
+      rows_(samples.rows),
+      p_(p),
+      count_(round_up(p, kGramBlock)),
       values_(rows_ * count_),
-      gram_(count_ * count_) {
+      means_(p),
+      gram_(count_ * count_) {}
+
+void Centred::take(const Array& X) {
   X.dtype == DType::float64 ? widen<double>(X, values_.data(), rows_)
                             : widen<float>(X, values_.data(), rows_);
-  for (int64_t j = 0; j < p_; ++j) means_.push_back(samples.centre(values_.data() + j * rows_));
+  for (int64_t j = 0; j < p_; ++j) means_[j] = samples_.centre(values_.data() + j * rows_);
   fill_gram();
   still_constants();
 }
 
 void Centred::fill_gram() {
+  std::fill(gram_.begin(), gram_.end(), 0.0);
   const auto block = tables().descent->gram;
   for (int64_t j = 0; j < count_; j += kGramBlock) {
     for (int64_t k = 0; k <= j; k += kGramBlock) {

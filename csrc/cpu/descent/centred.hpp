@@ -22,8 +22,8 @@ struct SampleShares {
 
 class Centred {
  public:
-  // X: (n, p), in any strides.
-  Centred(const Array& X, const SampleShares& samples);
+  Centred(const SampleShares& samples, std::int64_t p);  // of zeros
+  void take(const Array& X);                             // (n, p), in any strides
 
   std::int64_t count() const { return count_; }        // columns of the Gram matrix,
   const double* gram() const { return gram_.data(); }  // those behind p being 0
@@ -34,6 +34,7 @@ class Centred {
  private:
   void fill_gram();
   void still_constants();
+  const SampleShares& samples_;
   std::int64_t rows_, p_, count_;
   std::vector<double> values_, means_, gram_;  // values: by columns, `rows` apart
 };

@@ -132,31 +132,37 @@ void tell(const Fit& fit, const Blocks& blocks, std::vector<double> x, bool sing
 
 ManyFits::ManyFits(const ManySquares& squares)
     : squares_(squares),
-      samples_(squares.shares, squares.X.shape[squares.X.ndim - 2], squares.intercept) {
-  if (squares.X.ndim == 2) shared_.emplace(squares.X, samples_);
+      samples_(squares.shares, squares.X.shape[squares.X.ndim - 2], squares.intercept),
+      p_(squares.X.shape[squares.X.ndim - 1]) {
+  if (squares.X.ndim != 2) return;
+  shared_.emplace(samples_, p_);
+  shared_->take(squares.X);
 }
 
 void ManyFits::run(const ManyRun& run) const {
-  const int64_t n = samples_.n, p = squares_.X.shape[squares_.X.ndim - 1];
-  const Blocks blocks = blocks_of(run, p);
-  const std::function<bool()> never = [] { return false; };
+  const Blocks blocks = blocks_of(run, p_);
   parallel_for(run.count, kFitsAtOnce, [&](int64_t begin, int64_t end, int64_t) {
+    std::optional<Centred> own;
+    if (!shared_) own.emplace(samples_, p_);
     for (int64_t k = begin; k < end; ++k) {
-      const int64_t b = run.fits[k];
-      std::optional<Centred> own;
-      if (!shared_) own.emplace(matrix_of(squares_.X, b), samples_);
-      const Centred& X = shared_ ? *shared_ : *own;
-      const Fit fit(X, samples_, squares_.Y + b * n);
-      ManyReport* report = run.reports + b;
-      report->scale = fit.scale(), report->largest = X.largest(), report->pull = fit.pull();
-      const int64_t left = run.max_epochs - static_cast<int64_t>(report->epochs);
-      std::vector<double> x(run.x + b * p, run.x + (b + 1) * p);
-      report->epochs +=
-          double(descend(X, fit, blocks, {run.tolerance * fit.scale(), 0.0, left, never}, x));
-      std::copy(x.begin(), x.end(), run.x + b * p);
-      tell(fit, blocks, x, squares_.X.dtype == DType::float32, report, run.gradient + b * p);
+      if (own) own->take(matrix_of(squares_.X, run.fits[k]));
+      run_one(run, run.fits[k], own ? *own : *shared_, blocks);
     }
   });
+}
+
+void ManyFits::run_one(const ManyRun& run, int64_t b, const Centred& X,
+                       const Blocks& blocks) const {
+  const std::function<bool()> never = [] { return false; };
+  const Fit fit(X, samples_, squares_.Y + b * samples_.n);
+  ManyReport* report = run.reports + b;
+  report->scale = fit.scale(), report->largest = X.largest(), report->pull = fit.pull();
+  const int64_t left = run.max_epochs - static_cast<int64_t>(report->epochs);
+  std::vector<double> x(run.x + b * p_, run.x + (b + 1) * p_);
+  report->epochs +=
+      double(descend(X, fit, blocks, {run.tolerance * report->scale, 0.0, left, never}, x));
+  std::copy(x.begin(), x.end(), run.x + b * p_);
+  tell(fit, blocks, x, squares_.X.dtype == DType::float32, report, run.gradient + b * p_);
 }
 
 }  // namespace proxstep::cpu

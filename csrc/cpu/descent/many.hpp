@@ -6,6 +6,7 @@
 
 #include "../../array.hpp"
 #include "../../task.hpp"
+#include "blocks.hpp"
 #include "centred.hpp"
 
 namespace proxstep::cpu {
@@ -42,11 +43,14 @@ struct ManyRun {
 class ManyFits {
  public:
   explicit ManyFits(const ManySquares& squares);
+  ManyFits(const ManyFits&) = delete;  // parts of it refer to each other
   void run(const ManyRun& run) const;
 
  private:
+  void run_one(const ManyRun& run, std::int64_t b, const Centred& X, const Blocks& blocks) const;
   ManySquares squares_;
   SampleShares samples_;
+  std::int64_t p_;
   std::optional<Centred> shared_;
 };
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,54 +16,10 @@ from ..penalties import L1, Box, ElasticNet, NonNegativeL1, SquaredL2
 from ..problems import inputs
 from .dispatch import checked_limits
 from .many_fits import ManyFits
+from .many_result import ManyResult
 from .result import ConvergenceWarning
 
 _SERVED = (L1, ElasticNet, NonNegativeL1, SquaredL2, Box)
-
-
-@dataclass(frozen=True, eq=False)
-class ManyResult:
-    """Result of `proxstep.solve_many`: arrays with one entry, or row, a fit.
-
-    Attributes
-    ----------
-    x : array, shape (B, p)
-        Solutions, in the dtype of X; zeros are exact.
-    intercept : array, shape (B,)
-        Intercepts for the X that was given (0 without ``fit_intercept``).
-    objective : array, shape (B,)
-        Loss plus penalty.
-    gap : array, shape (B,)
-        Certificates, each relative to its own null model; see ``certificate``.
-    converged : array of bool, shape (B,)
-        Where ``gap <= tol``.
-    n_iter : array of int, shape (B,)
-        Passes over the parameters.
-    seconds : float
-        Wall-clock time of all.
-    tol : float
-        The tolerance asked for.
-    certificate : str
-        "duality gap" or "optimality violation".
-    """
-
-    x: Array
-    intercept: Array
-    objective: Array
-    gap: Array
-    converged: Array
-    n_iter: Array
-    seconds: float
-    tol: float
-    certificate: str
-
-    def __repr__(self) -> str:
-        fits, p = self.x.shape
-        return (
-            f"ManyResult({int(self.converged.sum())} of {fits} fits of {p} parameters converged "
-            f"in {self.seconds:.3g} s: worst {self.certificate} "
-            f"{self.gap.max(initial=0.0):.2g}, tol {self.tol:g})"
-        )
 
 
 def solve_many(
@@ -156,15 +111,16 @@ def solve_many(
 
 
 def _matrices(X: Any) -> Array:
-    """Return X, copied only where it has gaps or its fits are interleaved."""
+    """Return X, copied only where it has gaps, or where the fits do not lie one by one."""
     if not isinstance(X, np.ndarray) or X.dtype not in (np.float32, np.float64):
         found = f"of {X.dtype}" if isinstance(X, np.ndarray) else f"a {type(X).__name__}"
         raise TypeError(f"X is {found}; a NumPy array of float32 or float64 is needed")
     if X.ndim not in (2, 3) or X.shape[-2] == 0:
         raise ValueError(f"X must have shape (n, p) or (B, n, p) with n > 0, got {X.shape}")
-    if X.ndim == 3 and not (X.size == 0 or X.strides[0] >= max(X.strides[1:])):
-        return np.ascontiguousarray(X)
-    return namespace(X).dense(X)
+    if X.ndim == 2:
+        return namespace(X).dense(X)
+    by_columns = X.transpose(0, 2, 1).flags.c_contiguous
+    return X if by_columns and X.flags.aligned else np.ascontiguousarray(X)
 
 
 def _targets(X: Array, Y: Any) -> Array:

@@ -1,0 +1,52 @@
+"""What `solve_many` returns: an array of each thing that `Result` says of one fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class ManyResult:
+    """Result of `proxstep.solve_many`: arrays with one entry, or row, a fit.
+
+    Attributes
+    ----------
+    x : array, shape (B, p)
+        Solutions, in the dtype of X; zeros are exact.
+    intercept : array, shape (B,)
+        Intercepts for the X that was given (0 without ``fit_intercept``).
+    objective : array, shape (B,)
+        Loss plus penalty.
+    gap : array, shape (B,)
+        Certificates, each relative to its own null model; see ``certificate``.
+    converged : array of bool, shape (B,)
+        Where ``gap <= tol``.
+    n_iter : array of int, shape (B,)
+        Passes over the parameters.
+    seconds : float
+        Wall-clock time of all.
+    tol : float
+        The tolerance asked for.
+    certificate : str
+        "duality gap" or "optimality violation".
+    """
+
+    x: Array
+    intercept: Array
+    objective: Array
+    gap: Array
+    converged: Array
+    n_iter: Array
+    seconds: float
+    tol: float
+    certificate: str
+
+    def __repr__(self) -> str:
+        fits, p = self.x.shape
+        return (
+            f"ManyResult({int(self.converged.sum())} of {fits} fits of {p} parameters converged "
+            f"in {self.seconds:.3g} s: worst {self.certificate} "
+            f"{self.gap.max(initial=0.0):.2g}, tol {self.tol:g})"
+        )

@@ -163,6 +163,12 @@ def test_the_core_refuses_what_does_not_fit() -> None:
     arguments = (x, zeros, np.zeros(17), 0.0, 10)
     with refused(ValueError, r"blocks\[1\] is 17; there are 17", keep=[x]):
         held.run(ps.L1(0.1).spec, np.array([0, 17]), *arguments)
+    with refused(TypeError, "targets is None"):
+        _core.Descent(matrix, "square", [], None)
+    for gone in (1, 2):
+        given = (*arguments[:gone], None, *arguments[gone + 1 :])
+        with refused(TypeError, "(margins|gradient) is None", keep=[x]):
+            held.run(ps.L1(0.1).spec, np.arange(2), *given)
     with refused(TypeError, "N:M", keep=[x]):
         held.run(ps.Quantize(2).spec, np.arange(2), *arguments)
 

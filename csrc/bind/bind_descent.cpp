@@ -35,7 +35,7 @@ class HeldDescent {
     descent_.X = X.matrix();
     descent_.loss = loss_kind(loss, settings);
     std::copy(settings.begin(), settings.end(), descent_.loss_settings);
-    descent_.targets = lent(targets, "targets", descent_.X.n, &targets_);
+    descent_.targets = needed(targets, "targets", descent_.X.n, &targets_);
     descent_.shares = lent(shares, "shares", descent_.X.n, &shares_);
     descent_.means = lent(means, "means", descent_.X.p, &means_);
   }
@@ -49,8 +49,8 @@ class HeldDescent {
     check_vector(chosen, DType::int64, chosen.array.size());
     Descent descent = descent_;
     Borrowed margins, gradient;
-    descent.margins = lent(margins_object, "margins", descent_.X.n, &margins);
-    descent.gradient = lent(gradient_object, "gradient", descent_.X.p, &gradient);
+    descent.margins = needed(margins_object, "margins", descent_.X.n, &margins);
+    descent.gradient = needed(gradient_object, "gradient", descent_.X.p, &gradient);
     apply(penalty, x, &descent);
     descent.blocks = static_cast<const int64_t*>(chosen.array.data);
     descent.count = chosen.array.size();
@@ -62,6 +62,12 @@ class HeldDescent {
   }
 
  private:
+  static const double* needed(const py::object& object, const char* name, int64_t length,
+                              Borrowed* borrowed) {
+    if (object.is_none()) throw py::type_error(std::string(name) + " is None; values are needed");
+    return lent(object, name, length, borrowed);
+  }
+
   // Null where None is given.
   static const double* lent(const py::object& object, const char* name, int64_t length,
                             Borrowed* borrowed) {

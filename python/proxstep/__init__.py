@@ -5,6 +5,8 @@
 array([-1.5,  0. ,  1. ])
 """
 
+from typing import TYPE_CHECKING, Any
+
 from . import cuda, schedules
 from ._version import __version__
 from .config import get_config, get_num_threads, join_threadpoolctl, set_num_threads, show_config
@@ -12,7 +14,6 @@ from .groups import Group, SparseGroup
 from .history import History
 from .nm import NM
 from .optimizer import Optimizer
-from .paths import CrossValidation, Path, cross_validate, path
 from .penalties import (
     L0,
     L1,
@@ -47,7 +48,22 @@ from .step import StepInfo, global_norm, prox, soft_threshold, step
 from .top_k import TopK
 from .train import train
 
+if TYPE_CHECKING:
+    from .paths import CrossValidation, Path, cross_validate, path
+
 join_threadpoolctl()
+
+_PATHS = frozenset(["CrossValidation", "Path", "cross_validate", "path"])
+
+
+def __getattr__(name: str) -> Any:
+    """Import paths and cross-validation when they are first asked for: not everyone's import."""
+    if name not in _PATHS:
+        raise AttributeError(f"module 'proxstep' has no attribute {name!r}")
+    from . import paths
+
+    return getattr(paths, name)
+
 
 __all__ = [
     "FISTA",

@@ -8,6 +8,7 @@ import numpy as np
 import proxstep as ps
 import pytest
 from loss_cases import on_every_path
+from proxstep.solvers.certificate import Violation
 from refusals import assert_same_bits
 
 FITS = 5
@@ -83,6 +84,21 @@ def test_fits_are_those_of_solve(
             assert abs(problem.duality_gap(found.x[k], penalty) - found.gap[k]) <= 1e-12
         if shape[1] < shape[0]:
             np.testing.assert_allclose(found.x[k], alone.x, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", ["some free", "least squares, not negative", "half line"])
+@pytest.mark.filterwarnings("ignore::proxstep.ConvergenceWarning")
+def test_where_there_is_no_dual_the_violation_certifies(name: str) -> None:
+    X, Y, w = data("own", (41, 9))
+    penalty = penalties(9)[name]
+    found = ps.solve_many(X, Y, penalty, sample_weight=w, max_iter=2)
+    for k, A in enumerate(X):
+        problem = ps.LeastSquares(A, Y[k], w)
+        wanted = Violation(problem, penalty).measure(
+            problem.evaluate_at(found.x[k]), 0.0, 1.0 / problem.design.scales.max()
+        )
+        assert wanted > 1e-6
+        assert found.gap[k] == pytest.approx(wanted, rel=1e-7)
 
 
 @pytest.mark.parametrize("name", ["l1", "elastic", "box", "least squares, not negative"])

@@ -27,7 +27,7 @@ def lambda_max(problem: Problem, penalty: Any) -> float:
     if dual is None:
         raise TypeError(f"{penalty!r} has no strength from which on all parameters are zero")
     at = null_model(problem, dual.free)
-    return strength * dual.gauge(problem.xp.to_host(at.gradient))
+    return strength * float(dual.gauge(problem.xp.to_host(at.gradient)))
 
 
 def with_strength(penalty: Any, lam: float) -> Any:

@@ -204,3 +204,13 @@ def test_no_rule_screens_where_none_is_known() -> None:
     screening = screening_for(P, certificate_for(P, ps.ElasticNet(0.1, 0.2)), None)
     assert screening is not None
     assert (screening.limits == 0).all()
+
+
+@pytest.mark.parametrize("solver", ["cd", "fista"])
+def test_the_objective_of_a_float32_solution_is_that_of_its_numbers(solver: str) -> None:
+    P = problem((300, 90), "Logistic", "F", dtype="float32")
+    h = ps.L1(0.0137)  # no number of float32
+    result = ps.solve(P, h, tol=1e-6, solver=solver)
+    exact = P.double.evaluate(result.x.astype(np.float64)).loss + h.value(result.x.astype(float))
+    assert result.objective == pytest.approx(exact, rel=1e-14)
+    assert result.gap <= 1e-6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..arrays import Array
@@ -27,8 +28,12 @@ def make_result(
     xp, x = problem.xp, best.x
     if x.dtype != dtype:
         x = xp.asarray(x, dtype)
-        best = problem.evaluate(xp.asarray(x, xp.float64), start=best.offset)
-        rise = best.loss + float(penalty.value(x)) - objective  # a Box is rounded as well
+        double = xp.asarray(x, xp.float64)
+        best = problem.evaluate(double, start=best.offset)
+        value = float(penalty.value(double))
+        if math.isinf(value):
+            value = float(penalty.value(x))  # a Box is rounded as well
+        rise = best.loss + value - objective
         objective += rise
         if isinstance(monitor.certificate, DualityGap):
             gap = max(0.0, gap + rise / problem.scale)

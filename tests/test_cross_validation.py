@@ -127,7 +127,7 @@ def test_scores_of_ones_own_see_the_held_out_margins(kind):
     assert cv.scores[0, -1] == errors(margins, seen[0])
 
 
-def test_ctrl_c_keeps_what_all_folds_have_solved(monkeypatch):
+def test_ctrl_c_keeps_what_all_folds_have_solved(monkeypatch, ctrl_c):
     """The fourth solve of the last fold takes long; meanwhile the user loses patience."""
     solve, lock = follow_module.solve_quietly, threading.Lock()
     counts = {}
@@ -158,7 +158,7 @@ def test_ctrl_c_keeps_what_all_folds_have_solved(monkeypatch):
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_ctrl_c_before_all_folds_have_begun_is_raised(workers, monkeypatch):
+def test_ctrl_c_before_all_folds_have_begun_is_raised(workers, monkeypatch, ctrl_c):
     first = threading.Lock()
 
     def impatient(*arguments, **settings):

@@ -138,7 +138,7 @@ def test_without_iterations_the_start_is_evaluated() -> None:
     np.testing.assert_allclose(found.objective, 0.5 * Y3.var(axis=1), rtol=1e-13)
 
 
-def test_ctrl_c_ends_the_call() -> None:
+def test_ctrl_c_ends_the_call(ctrl_c: None) -> None:
     X, Y = np.tile(X3, (20_000, 1, 1)), np.tile(Y3, (20_000, 1))
 
     def solve_again_and_again() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 FOLDER = Path(__file__).parents[1] / "docs" / "examples"
+ELSEWHERE = {"paths_of_diabetes"}  # tested in test_path_examples.py
 NEEDS = {"lightning_fit": ["lightning"], "transformers_trainer": ["transformers", "accelerate"]}
 
 
@@ -40,4 +41,4 @@ def test_an_example_runs_offline_and_ends_with_exact_zeros(name: str, tmp_path: 
 
 def test_every_example_is_tested() -> None:
     if FOLDER.is_dir():
-        assert {path.stem for path in FOLDER.glob("*.py")} == set(NEEDS)
+        assert {path.stem for path in FOLDER.glob("*.py")} == {*NEEDS, *ELSEWHERE}

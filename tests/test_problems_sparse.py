@@ -33,8 +33,9 @@ def test_the_solution_is_that_of_a_dense_x(kind: str, form: str, fit_intercept: 
     for h in (ps.L1(0.02, weights=free), ps.Group(ps.L1(0.03), 2), ps.MCP(0.04), ps.L1Ball(0.8)):
         want, got = ps.solve(dense, h, tol=1e-10), ps.solve(stored, h, tol=1e-10)
         assert (got.reason, got.certificate) == (want.reason, want.certificate)
-        if not isinstance(h, ps.MCP):  # several optima
+        if not (isinstance(h, ps.MCP) and kind.startswith("Softmax")):  # centred if dense alone
             np.testing.assert_allclose(got.objective, want.objective, 2e-10)
+        if not isinstance(h, ps.MCP):  # several optima
             np.testing.assert_allclose(got.x, want.x, 0, 1e-5)
 
 

@@ -24,7 +24,6 @@ from .strength import null_model
 from .working_set import RowWorkingSet, WorkingSet, serves
 
 _SOLVERS = ("auto", "cd", "fista")
-_ROUNDING = 1e-8  # a certificate above this is no matter of rounding
 
 
 def solve(
@@ -175,7 +174,7 @@ def _descend(
     run = kind(double, penalty, monitor, start)
     run.may_give_way = may_give_way
     best = run.run()
-    stuck = may_give_way and monitor.reason == "stalled" and monitor.gap > _ROUNDING
+    stuck = may_give_way and monitor.reason == "stalled"
     if monitor.reason is None or stuck:  # it gave way, or sees no way on
         monitor.solver, monitor.check_every = "cd, then fista", every
         monitor.continue_with(monitor.certificate, monitor.rounding)

@@ -58,24 +58,21 @@ class WorkingSet:
         largest = problem.design.scales.max(initial=0.0) or 1.0
         self.step = 1.0 / (problem.first_curvature * float(largest))
         self.tolerance = np.inf
-        self.at = at
+        self.at, self.objective = at, self._objective_at(at)
         self.screening = screening_for(problem, monitor.certificate, self.groups)
 
     def run(self) -> Evaluation:
         """Iterate until the monitor stops or the user interrupts."""
         try:
-            while self.monitor.running(self.at, self._objective(), self.step):
+            while self.monitor.running(self.at, self.objective, self.step):
                 if self.may_give_way and self.crowded():
                     break
                 self._iterate()
         except KeyboardInterrupt:
             self.monitor.reason = "interrupted"
-            self.monitor.check(self.at, self._objective(), self.step)
+            self.monitor.check(self.at, self.objective, self.step)
         vars(self.at).pop("gradient", None)  # it may lack columns that another strength needs
         return self.at
-
-    def _objective(self) -> float:
-        return self._objective_at(self.at)
 
     def _objective_at(self, at: Evaluation) -> float:
         return at.loss + float(self.penalty.value(at.x))
@@ -83,7 +80,7 @@ class WorkingSet:
     def _iterate(self) -> None:
         problem, monitor, xp = self.problem, self.monitor, self.problem.xp
         if self.screening:
-            self.screening.update(self.at, self._objective(), monitor.rounding)
+            self.screening.update(self.at, self.objective, monitor.rounding)
         x = xp.to_host(xp.copy(self.at.x, xp.float64))
         margins = problem.with_known(problem.shifted(self.at.linear, self.at.offset))
         wanted = min(_INNER * min(monitor.gap, 1.0), 0.3 * self.tolerance)
@@ -95,16 +92,16 @@ class WorkingSet:
             raise
         monitor.n_iter += max(1, epochs)
         self._accept(x, change)
-        if self.screening:
-            self.screening.shorten(self.at)
 
     def _accept(self, x: Any, change: Any) -> None:
         """Go on from x unless the objective rose there, or is no number, beyond rounding."""
         point = self.problem.xp.asarray(x, self.problem.xp.float64)
         found = self.problem.evaluate(point, start=self.at.offset + change)
-        before = self._objective()
-        if self._objective_at(found) <= before + self.monitor.rounding:
-            self.at = found
+        objective = self._objective_at(found)
+        if objective <= self.objective + self.monitor.rounding:
+            self.at, self.objective = found, objective
+            if self.screening:
+                self.screening.shorten(found)
 
     def crowded(self) -> bool:
         """Whether another solver is known to be faster from here."""

@@ -157,7 +157,7 @@ def test_the_core_refuses_what_does_not_fit() -> None:
     matrix = _core.Matrix(np.asfortranarray(X))
     with refused(ValueError, "no loss 'hinge'"):
         _core.Descent(matrix, "hinge", [], y)
-    with refused(ValueError, r"targets has shape \(59,\); 60 in a row are needed"):
+    with refused(ValueError, r"targets has shape \(59,\); \(60,\) in C order is needed"):
         _core.Descent(matrix, "square", [], y[:-1].copy())
     held, x, zeros = _core.Descent(matrix, "square", [], y), np.zeros(17), np.zeros(60)
     arguments = (x, zeros, np.zeros(17), 0.0, 10)

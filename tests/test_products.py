@@ -192,9 +192,9 @@ def test_mean_squares_are_numpys(shape: tuple[int, int], layout: str, dtype: str
 
 def test_mean_squares_refuse_what_does_not_fit() -> None:
     matrix = lent(values((9, 4), "float64"), "F")
-    with refused(ValueError, r"out has shape \(3,\); \(4,\) is needed"):
+    with refused(ValueError, r"out has shape \(3,\); \(4,\) in C order is needed"):
         _core.mean_squares(matrix, np.empty(3))
-    with refused(ValueError, r"shares has shape \(4,\); \(9,\) is needed"):
+    with refused(ValueError, r"shares has shape \(4,\); \(9,\) in C order is needed"):
         _core.mean_squares(matrix, np.empty(4), np.ones(4))
     with refused(TypeError, "means has dtype float32; float64 is needed"):
         _core.mean_squares(matrix, np.empty(4), None, np.ones(4, np.float32))

@@ -6,8 +6,8 @@
 #include "../descent.hpp"
 #include "bind.hpp"
 #include "checks.hpp"
-#include "layout.hpp"
 #include "lent_matrix.hpp"
+#include "lent_rows.hpp"
 #include "loss_arguments.hpp"
 #include "signals.hpp"
 #include "spec.hpp"
@@ -16,16 +16,6 @@ namespace proxstep::bind {
 namespace {
 
 using std::int64_t;
-
-void check_vector(const Borrowed& b, DType dtype, int64_t length) {
-  if (b.array.dtype != dtype) {
-    throw py::type_error(std::string(b.name) + " has another dtype than solvers take");
-  }
-  if (b.array.ndim == 1 && b.array.shape[0] == length && is_c_order(b.array) && !b.on_device()) {
-    return;
-  }
-  throw py::value_error(shaped(b) + "; " + std::to_string(length) + " in a row are needed");
-}
 
 class HeldDescent {
  public:
@@ -36,8 +26,8 @@ class HeldDescent {
     descent_.loss = loss_kind(loss, settings);
     std::copy(settings.begin(), settings.end(), descent_.loss_settings);
     descent_.targets = needed(targets, "targets", descent_.X.n, &targets_);
-    descent_.shares = lent(shares, "shares", descent_.X.n, &shares_);
-    descent_.means = lent(means, "means", descent_.X.p, &means_);
+    descent_.shares = lent_vector(shares, "shares", descent_.X.n, &shares_);
+    descent_.means = lent_vector(means, "means", descent_.X.p, &means_);
   }
 
   py::tuple run(const PenaltySpec& penalty, const py::object& blocks, const py::object& x_object,
@@ -45,8 +35,8 @@ class HeldDescent {
                 double tolerance, int64_t max_epochs, const py::object& stop) {
     const Borrowed x = Borrowed::output(x_object, "x");
     const Borrowed chosen = Borrowed::any(blocks, "blocks");
-    check_vector(x, DType::float64, descent_.X.p);
-    check_vector(chosen, DType::int64, chosen.array.size());
+    check_rows_of(x, DType::float64, descent_.X.p, kOneAxis);
+    check_rows_of(chosen, DType::int64, chosen.array.size(), kOneAxis);
     Descent descent = descent_;
     Borrowed margins, gradient;
     descent.margins = needed(margins_object, "margins", descent_.X.n, &margins);
@@ -65,16 +55,7 @@ class HeldDescent {
   static const double* needed(const py::object& object, const char* name, int64_t length,
                               Borrowed* borrowed) {
     if (object.is_none()) throw py::type_error(std::string(name) + " is None; values are needed");
-    return lent(object, name, length, borrowed);
-  }
-
-  // Null where None is given.
-  static const double* lent(const py::object& object, const char* name, int64_t length,
-                            Borrowed* borrowed) {
-    if (object.is_none()) return nullptr;
-    *borrowed = Borrowed::floating(object, name);
-    check_vector(*borrowed, DType::float64, length);
-    return static_cast<const double*>(borrowed->array.data);
+    return lent_vector(object, name, length, borrowed);
   }
 
   static void apply(const PenaltySpec& penalty, const Borrowed& x, Descent* descent) {

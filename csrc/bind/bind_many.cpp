@@ -6,6 +6,7 @@
 #include "bind.hpp"
 #include "checks.hpp"
 #include "layout.hpp"
+#include "lent_rows.hpp"
 #include "loss_arguments.hpp"
 #include "messages.hpp"
 #include "spec.hpp"
@@ -17,20 +18,6 @@ using std::int64_t;
 
 constexpr int64_t kSlab = 256;  // fits
 constexpr int64_t kReport = sizeof(cpu::ManyReport) / sizeof(double);
-
-// columns 0: one axis.
-void check_rows_of(const Borrowed& b, DType dtype, int64_t rows, int64_t columns) {
-  const Array& a = b.array;
-  if (a.dtype != dtype) {
-    throw py::type_error(std::string(b.name) + " has dtype " + dtype_name(a.dtype) + "; " +
-                         dtype_name(dtype) + " is needed");
-  }
-  const bool fits = a.ndim == 1 ? columns == 0 : a.ndim == 2 && a.shape[1] == columns;
-  if (fits && a.shape[0] == rows && is_c_order(a) && !b.on_device()) return;
-  const std::string more = columns ? " " + std::to_string(columns) : "";
-  throw py::value_error(shaped(b) + "; (" + std::to_string(rows) + "," + more +
-                        ") in C order is needed");
-}
 
 class HeldManySquares {
  public:
@@ -45,12 +32,8 @@ class HeldManySquares {
     p_ = x.shape[x.ndim - 1];
     const int64_t n = x.shape[x.ndim - 2];
     check_rows_of(Y_, DType::float64, fits_, n);
-    cpu::ManySquares squares{x, static_cast<const double*>(Y_.array.data), nullptr, fit_intercept};
-    if (!shares.is_none()) {
-      shares_ = Borrowed::floating(shares, "shares");
-      check_rows_of(shares_, DType::float64, n, 0);
-      squares.shares = static_cast<const double*>(shares_.array.data);
-    }
+    const cpu::ManySquares squares{x, static_cast<const double*>(Y_.array.data),
+                                   lent_vector(shares, "shares", n, &shares_), fit_intercept};
     const py::gil_scoped_release released;
     held_.emplace(squares);
   }
@@ -62,7 +45,7 @@ class HeldManySquares {
     const Borrowed x = Borrowed::output(x_object, "x");
     const Borrowed gradient = Borrowed::output(gradient_object, "gradient");
     const Borrowed reports = Borrowed::output(reports_object, "reports");
-    check_rows_of(fits, DType::int64, fits.array.size(), 0);
+    check_rows_of(fits, DType::int64, fits.array.size(), kOneAxis);
     check_rows_of(x, DType::float64, fits_, p_);
     check_rows_of(gradient, DType::float64, fits_, p_);
     check_rows_of(reports, DType::float64, fits_, kReport);

@@ -8,6 +8,7 @@
 #include "checks.hpp"
 #include "layout.hpp"
 #include "lent_matrix.hpp"
+#include "lent_rows.hpp"
 #include "loss_arguments.hpp"
 #include "messages.hpp"
 
@@ -100,25 +101,11 @@ void add_product(const LentMatrix& lent, py::handle x_object, py::handle margins
                    static_cast<double*>(margins.array.data));
 }
 
-// One a column or sample, or null for None.
-const double* lent_vector(py::handle object, const char* name, int64_t length, Borrowed* lent) {
-  if (object.is_none()) return nullptr;
-  *lent = Borrowed::floating(object, name);
-  check_doubles(*lent);
-  if (lent->array.ndim != 1 || lent->array.shape[0] != length) {
-    throw py::value_error(shaped(*lent) + "; (" + std::to_string(length) + ",) is needed");
-  }
-  return static_cast<const double*>(lent->array.data);
-}
-
 void mean_squares(const LentMatrix& lent, py::handle out_object, py::handle shares_object,
                   py::handle means_object) {
   const Matrix& X = lent.matrix();
   const Borrowed out = Borrowed::output(out_object, "out");
-  check_doubles(out);
-  if (out.array.ndim != 1 || out.array.shape[0] != X.p) {
-    throw py::value_error(shaped(out) + "; (" + std::to_string(X.p) + ",) is needed");
-  }
+  check_rows_of(out, DType::float64, X.p, kOneAxis);
   Borrowed shares, means;
   const cpu::SquareJob job{lent_vector(shares_object, "shares", X.n, &shares),
                            lent_vector(means_object, "means", X.p, &means)};

@@ -8,8 +8,8 @@
 #include "../rows_descent.hpp"
 #include "bind.hpp"
 #include "checks.hpp"
-#include "layout.hpp"
 #include "lent_matrix.hpp"
+#include "lent_rows.hpp"
 #include "loss_arguments.hpp"
 #include "messages.hpp"
 #include "signals.hpp"
@@ -19,19 +19,6 @@ namespace proxstep::bind {
 namespace {
 
 using std::int64_t;
-
-void check_block(const Borrowed& b, DType dtype, int64_t rows, int64_t outputs) {
-  const Array& a = b.array;
-  if (a.dtype != dtype) {
-    throw py::type_error(std::string(b.name) + " has dtype " + dtype_name(a.dtype) + "; " +
-                         dtype_name(dtype) + " is needed");
-  }
-  const bool fits = outputs ? a.ndim == 2 && a.shape[1] == outputs : a.ndim == 1;
-  if (fits && a.shape[0] == rows && is_c_order(a) && !b.on_device()) return;
-  const std::string wanted =
-      "(" + std::to_string(rows) + "," + (outputs ? " " + std::to_string(outputs) : "") + ")";
-  throw py::value_error(shaped(b) + "; " + wanted + " in C order is needed");
-}
 
 class HeldRowsDescent {
  public:
@@ -48,8 +35,8 @@ class HeldRowsDescent {
     descent_.outputs = outputs;
     descent_.softmax = loss == "softmax";
     take_targets(targets);
-    descent_.shares = lent(shares, "shares", descent_.X.n, &shares_);
-    descent_.means = lent(means, "means", descent_.X.p, &means_);
+    descent_.shares = lent_vector(shares, "shares", descent_.X.n, &shares_);
+    descent_.means = lent_vector(means, "means", descent_.X.p, &means_);
   }
 
   py::tuple run(const PenaltySpec& penalty, py::handle rows_object, py::handle x_object,
@@ -58,9 +45,9 @@ class HeldRowsDescent {
     const Borrowed x = Borrowed::output(x_object, "x");
     const Borrowed margins = Borrowed::output(margins_object, "margins");
     const Borrowed rows = Borrowed::any(rows_object, "rows");
-    check_block(x, DType::float64, descent_.X.p, descent_.outputs);
-    check_block(margins, DType::float64, descent_.X.n, descent_.outputs);
-    check_block(rows, DType::int64, rows.array.size(), 0);
+    check_rows_of(x, DType::float64, descent_.X.p, descent_.outputs);
+    check_rows_of(margins, DType::float64, descent_.X.n, descent_.outputs);
+    check_rows_of(rows, DType::int64, rows.array.size(), kOneAxis);
     check_no_overlap(x, margins);
     RowsDescent descent = descent_;
     apply(penalty, x, &descent);
@@ -78,8 +65,8 @@ class HeldRowsDescent {
   void take_targets(const py::object& object) {
     targets_ = Borrowed::any(object, "targets");
     const bool labels = descent_.softmax && targets_.array.dtype == DType::int64;
-    check_block(targets_, labels ? DType::int64 : DType::float64, descent_.X.n,
-                labels ? 0 : descent_.outputs);
+    check_rows_of(targets_, labels ? DType::int64 : DType::float64, descent_.X.n,
+                  labels ? kOneAxis : descent_.outputs);
     if (!labels) {
       descent_.targets = static_cast<const double*>(targets_.array.data);
       return;
@@ -91,15 +78,6 @@ class HeldRowsDescent {
                             std::to_string(descent_.labels[i]) + "; there are " +
                             std::to_string(descent_.outputs) + " classes");
     }
-  }
-
-  // Null where None is given.
-  static const double* lent(const py::object& object, const char* name, int64_t length,
-                            Borrowed* borrowed) {
-    if (object.is_none()) return nullptr;
-    *borrowed = Borrowed::floating(object, name);
-    check_block(*borrowed, DType::float64, length, 0);
-    return static_cast<const double*>(borrowed->array.data);
   }
 
   static void apply(const PenaltySpec& penalty, const Borrowed& x, RowsDescent* descent) {

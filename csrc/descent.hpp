@@ -20,9 +20,10 @@ struct Descent {
   double loss_settings[op::kMaxLossSettings] = {};
   const double* targets = nullptr;
   const double* shares = nullptr;    // of the samples, with sum 1; null: equal ones
+  const double* gram = nullptr;      // p by p, X_c' W X_c, where one is kept
   const double* means = nullptr;     // of the columns, by the shares; null: there is no intercept
   double* x = nullptr;               // p; the chosen ones change
-  const double* margins = nullptr;   // n: X x + intercept + offset
+  const double* margins = nullptr;   // n: X x + intercept + offset; not read beside a Gram matrix
   const double* gradient = nullptr;  // p: of the loss there, the intercept fitted
   double tolerance = 0.0;            // of the estimated suboptimality
   std::int64_t max_epochs = 0;

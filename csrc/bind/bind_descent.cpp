@@ -30,6 +30,16 @@ class HeldDescent {
     descent_.means = lent_vector(means, "means", descent_.X.p, &means_);
   }
 
+  void keep_gram(const py::object& gram) {
+    if (descent_.loss != loss_kind("square", {})) {
+      throw py::value_error("a Gram matrix serves the loss 'square' only");
+    }
+    gram_ = Borrowed::floating(gram, "gram");
+    check_rows_of(gram_, DType::float64, descent_.X.p, descent_.X.p);
+    descent_.gram = static_cast<const double*>(gram_.array.data);
+    keep_ = py::make_tuple(keep_, gram);
+  }
+
   py::tuple run(const PenaltySpec& penalty, const py::object& blocks, const py::object& x_object,
                 const py::object& margins_object, const py::object& gradient_object,
                 double tolerance, int64_t max_epochs, const py::object& stop) {
@@ -39,7 +49,9 @@ class HeldDescent {
     check_rows_of(chosen, DType::int64, chosen.array.size(), kOneAxis);
     Descent descent = descent_;
     Borrowed margins, gradient;
-    descent.margins = needed(margins_object, "margins", descent_.X.n, &margins);
+    if (!descent_.gram) {
+      descent.margins = needed(margins_object, "margins", descent_.X.n, &margins);
+    }
     descent.gradient = needed(gradient_object, "gradient", descent_.X.p, &gradient);
     apply(penalty, x, &descent);
     descent.blocks = static_cast<const int64_t*>(chosen.array.data);
@@ -93,7 +105,7 @@ class HeldDescent {
   }
 
   py::tuple keep_;
-  Borrowed targets_, shares_, means_;
+  Borrowed targets_, shares_, means_, gram_;
   Descent descent_;
   cpu::GramCache cache_;
 };
@@ -106,6 +118,8 @@ void bind_descent(py::module_& m) {
                     const py::object&, const py::object&, const py::object&>(),
            py::arg("matrix"), py::arg("loss"), py::arg("settings"), py::arg("targets"),
            py::arg("shares") = py::none(), py::arg("means") = py::none())
+      .def("keep_gram", &HeldDescent::keep_gram, py::arg("gram"),
+           "Run on this X_c' W X_c, of all columns, from now on; margins are not read then.")
       .def("run", &HeldDescent::run, py::arg("penalty"), py::arg("blocks"), py::arg("x"),
            py::arg("margins"), py::arg("gradient"), py::arg("tolerance"), py::arg("max_epochs"),
            py::arg("stop") = py::none(),

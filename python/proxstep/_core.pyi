@@ -153,6 +153,7 @@ class Descent:
         shares: Any = None,
         means: Any = None,
     ) -> None: ...
+    def keep_gram(self, gram: Any) -> None: ...
     def run(
         self,
         penalty: PenaltySpec,

@@ -1,6 +1,8 @@
 // Which form of coordinate descent serves: on a lasting Gram matrix, or by prox-Newton steps.
 #include <algorithm>
+#include <utility>
 
+#include "gram.hpp"
 #include "gram_cache.hpp"
 #include "newton.hpp"
 
@@ -11,19 +13,30 @@ using std::int64_t;
 
 constexpr int64_t kMostNew = 320;  // rows of a Gram matrix that cost as much as 20 epochs
 
-// Nothing of X is read but for rows of the Gram matrix that it lacks.
+bool is_all(const std::vector<int64_t>& columns, int64_t p) {
+  if (static_cast<int64_t>(columns.size()) != p) return false;
+  for (int64_t k = 0; k < p; ++k) {
+    if (columns[k] != k) return false;
+  }
+  return true;
+}
+
+GramModel model_of(const Descent& descent, const std::vector<int64_t>& columns, GramCache* cache) {
+  std::vector<double> gradient;
+  for (const int64_t column : columns) gradient.push_back(descent.gradient[column]);
+  const int64_t p = descent.X.p;
+  if (descent.gram && is_all(columns, p)) return {descent.gram, std::move(gradient)};
+  if (descent.gram) return {square_part(descent.gram, p, columns), std::move(gradient)};
+  const std::lock_guard<std::mutex> lock(cache->mutex);
+  return {cache->of(descent, columns), std::move(gradient)};
+}
+
+// Nothing of X is read but for rows of the Gram matrix that are missing.
 DescentReport descend_on_gram(const Descent& descent, const Blocks& blocks, GramCache* cache) {
   const std::vector<int64_t>& columns = blocks.columns();
-  std::vector<double> x, gradient;
-  for (const int64_t column : columns) {
-    x.push_back(descent.x[column]);
-    gradient.push_back(descent.gradient[column]);
-  }
-  const auto locked_gram = [&] {
-    const std::lock_guard<std::mutex> lock(cache->mutex);
-    return cache->of(descent, columns);
-  };
-  GramModel model(locked_gram(), std::move(gradient));
+  std::vector<double> x;
+  for (const int64_t column : columns) x.push_back(descent.x[column]);
+  GramModel model = model_of(descent, columns, cache);
   const EpochReport epochs =
       Epochs<GramModel>(model, blocks, x)
           .run({descent.tolerance, 0.0, descent.max_epochs, descent.interrupted});
@@ -33,6 +46,7 @@ DescentReport descend_on_gram(const Descent& descent, const Blocks& blocks, Gram
 
 bool gram_pays(const Descent& descent, const std::vector<int64_t>& columns, GramCache* cache) {
   const int64_t count = static_cast<int64_t>(columns.size());
+  if (descent.gram) return true;
   if (descent.loss != 0 || count > GramCache::kMost || count > 2 * descent.X.n) return false;
   const std::lock_guard<std::mutex> lock(cache->mutex);
   return cache->missing(columns) <= kMostNew;

@@ -160,6 +160,17 @@ std::vector<double> sparse_gram(const Wanted& wanted) {
 
 }  // namespace
 
+std::vector<double> square_part(const double* matrix, int64_t side,
+                                const std::vector<int64_t>& places) {
+  const std::size_t count = places.size();
+  std::vector<double> part(count * count);
+  for (std::size_t j = 0; j < count; ++j) {
+    const double* row = matrix + places[j] * side;
+    for (std::size_t k = 0; k < count; ++k) part[j * count + k] = row[places[k]];
+  }
+  return part;
+}
+
 std::vector<double> gram_rows(const Matrix& X, const std::vector<int64_t>& columns, int64_t from,
                               const double* h) {
   const Wanted wanted{X, columns, from, h};

@@ -14,4 +14,8 @@ constexpr double kConstant = 0x1p-44;  // a centred square below this share is r
 std::vector<double> gram_rows(const Matrix& X, const std::vector<std::int64_t>& columns,
                               std::int64_t from, const double* h);
 
+// Of a square matrix with so long sides, some rows and the same columns.
+std::vector<double> square_part(const double* matrix, std::int64_t side,
+                                const std::vector<std::int64_t>& places);
+
 }  // namespace proxstep::cpu

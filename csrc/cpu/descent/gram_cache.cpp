@@ -24,15 +24,9 @@ std::vector<double> GramCache::of(const Descent& descent, const std::vector<int6
     clear();
     throw;
   }
-  const std::size_t count = columns.size(), all = columns_.size();
   std::vector<int64_t> places;
   for (const int64_t column : columns) places.push_back(place_.at(column));
-  std::vector<double> gram(count * count);
-  for (std::size_t j = 0; j < count; ++j) {
-    const double* row = gram_.data() + places[j] * all;
-    for (std::size_t k = 0; k < count; ++k) gram[j * count + k] = row[places[k]];
-  }
-  return gram;
+  return square_part(gram_.data(), static_cast<int64_t>(columns_.size()), places);
 }
 
 // The means are first moments: the second derivatives are the samples' shares, with sum 1.

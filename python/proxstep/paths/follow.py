@@ -9,9 +9,10 @@ from typing import Any
 
 from ..arrays import Array
 from ..penalties import Penalty
-from ..problems import Problem
+from ..problems import LeastSquares, Problem
+from ..problems.by_gram import gram_pays
 from ..problems.inputs import start_point
-from ..solvers.dispatch import check, checked_limits, solve_quietly
+from ..solvers.dispatch import check, checked_limits, chosen, solve_quietly
 from ..solvers.result import ConvergenceWarning, Result
 from ..solvers.strength import with_strength
 from .budget import Budget
@@ -124,13 +125,21 @@ def follow(problem: Problem, plan: Plan) -> Path:
     """Return the path, cut short by the budget or by Ctrl-C."""
     points: list[Point] = []
     try:
-        reason = _run(problem, plan, points)
+        reason = _run(_with_gram(problem, plan), plan, points)
     except KeyboardInterrupt:
         reason = "interrupted"
     if reason == "interrupted":
         plan.budget.stop.set()
     tol, likelihood = plan.budget.limits.tol, Likelihood.of(problem)
     return Path(tuple(points), reason, tol, problem.shape, likelihood)
+
+
+def _with_gram(problem: Problem, plan: Plan) -> Problem:
+    """Return least squares on their Gram matrix where that costs less than reading X each time."""
+    if not isinstance(problem, LeastSquares) or not gram_pays(problem, len(plan.lambdas)):
+        return problem
+    by_descent = chosen(problem, plan.penalty, plan.solver) != "fista"
+    return problem._with_gram() if by_descent else problem
 
 
 def _run(problem: Problem, plan: Plan, points: list[Point]) -> str:

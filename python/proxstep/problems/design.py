@@ -119,10 +119,7 @@ class Design:
         """Return the smaller of ``X_c' W X_c`` and its twin over samples, in float64."""
         n, p = self.shape
         if p <= n:
-            return sum(
-                ((b - self.means).T @ ((b - self.means) * w[:, None]) for w, b in self._blocks()),
-                self._zeros((p, p)),
-            )
+            return self._gram_of_columns()
         roots = self.xp.sqrt(self.weights.of(slice(0, n)))[:, None]
         total = self._zeros((n, n))
         for columns in in_blocks(p, n, self.xp.block):
@@ -193,6 +190,15 @@ class Design:
 
     def _double(self, part: Any) -> Array:
         return self.xp.asarray(self._part(part), self.xp.float64)
+
+    def _gram_of_columns(self) -> Array:
+        shares, total = self.weights.exact, self._zeros((self.shape[1],) * 2)
+        for rows in self._row_slices():
+            block = self._double(self.X[rows])
+            block = block - self.means if self.centred else block
+            block = block if shares is None else block * self.xp.sqrt(shares[rows])[:, None]
+            total += block.T @ block  # symmetric: BLAS computes one half
+        return total / float(self.shape[0]) if shares is None else total
 
     def _zeros(self, shape: Any) -> Array:
         return self.xp.zeros(shape, self.xp.float64)

@@ -171,6 +171,7 @@ class Evaluator(Pointwise):
         for name in list(vars(other)):
             if isinstance(getattr(type(self), name, None), cached_property):
                 delattr(other, name)
+        vars(other).pop("gram", None)
         other.weights, other.design = weights, design
         return other
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array
+from .by_gram import GramEvaluation, KeptGram
+from .pointwise import Evaluation
 from .regression import Regression
 from .weights import column
 
@@ -55,6 +58,7 @@ class LeastSquares(Regression):
     bounded_domain = False
     many_outputs = True
     rows_loss = "square"
+    gram: KeptGram | None = None
 
     def __init__(
         self,
@@ -71,6 +75,22 @@ class LeastSquares(Regression):
     def loss_spec(self) -> tuple[str, list[float]]:
         """Name in the core's list of losses of one margin, and its settings."""
         return "square", []
+
+    def _with_gram(self) -> LeastSquares:
+        """Return the same problem, solved by its Gram matrix, which is computed here."""
+        other = copy.copy(self)
+        double = other if self.double is self else copy.copy(self.double)
+        vars(other)["double"] = vars(double)["double"] = double
+        vars(double).pop("descent", None)
+        double.gram = KeptGram(double)
+        double.descent.keep_gram(double.gram.matrix)
+        return other
+
+    def conjugate_at(self, at: Evaluation, factor: float) -> float:
+        """Return the conjugate at a multiple of an evaluation's residual."""
+        if isinstance(at, GramEvaluation):
+            return at.conjugate(factor)
+        return super().conjugate_at(at, factor)
 
     @cached_property
     def _null_offset(self) -> Any:

@@ -86,3 +86,7 @@ class Pointwise(ABC):
     @abstractmethod
     def conjugate(self, residual: Array, factor: float) -> float:
         """Return the conjugate ``F*(factor * residual)``, factor in [0, 1]."""
+
+    def conjugate_at(self, at: Evaluation, factor: float) -> float:
+        """Return the conjugate at a multiple of an evaluation's residual."""
+        return self.conjugate(at.residual, factor)

@@ -5,6 +5,7 @@ The duals compute on the host: a check copies one gradient by x there.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -44,18 +45,19 @@ class DualityGap:
 
     def _dual_value(self, at: Evaluation, gradient: Array) -> float:
         """Return ``-F*(c r) - h*(-c X'r)`` for the largest c <= 1 in the domain."""
-        residual = at.residual
+        conjugate = partial(self.problem.conjugate_at, at)
         if self.part is not None:
             projected = project(self.problem, at, gradient, self.part)
             if projected is None:
                 return -np.inf
             residual, gradient = projected
+            conjugate = partial(self.problem.conjugate, residual)
         v = self.problem.xp.to_host(gradient)
         gauge = float(self.dual.gauge(v))
         if not np.isfinite(gauge):
             return -np.inf
         c = self.factor = 1.0 / max(1.0, gauge)
-        return -self.problem.conjugate(residual, c) - float(self.dual.conjugate(c * v))
+        return -conjugate(c) - float(self.dual.conjugate(c * v))
 
 
 class Violation:

@@ -17,6 +17,7 @@ from ..projections import Projection
 from .adapter import as_penalty
 from .certificate import DualityGap, certificate_for
 from .fista import Fista
+from .gram_set import GramSet
 from .monitor import Limits, Monitor, rounding
 from .report import advice, make_result
 from .result import ConvergenceWarning, Result
@@ -128,10 +129,10 @@ def solve_quietly(
     """
     with np.errstate(over="ignore", invalid="ignore"):
         _check_scale(problem)
-        return _solve(problem, penalty, limits, start, _chosen(problem, penalty, solver))
+        return _solve(problem, penalty, limits, start, chosen(problem, penalty, solver))
 
 
-def _chosen(problem: Problem, penalty: Any, solver: str) -> str:
+def chosen(problem: Problem, penalty: Any, solver: str) -> str:
     """Return the solver that runs; "auto" for one that may give way to another."""
     if solver == "fista" or not serves(problem, penalty):
         if solver == "cd":
@@ -170,8 +171,7 @@ def _descend(
     monitor.check_every = 1
     if not isinstance(start, Evaluation):
         start = double.evaluate(double.xp.asarray(_inside(penalty, start), double.xp.float64))
-    kind = WorkingSet if len(double.shape) == 1 else RowWorkingSet
-    run = kind(double, penalty, monitor, start)
+    run = _run_from(double, penalty, monitor, start)
     run.may_give_way = may_give_way
     best = run.run()
     stuck = may_give_way and monitor.reason == "stalled"
@@ -180,6 +180,14 @@ def _descend(
         monitor.continue_with(monitor.certificate, monitor.rounding)
         best = Fista(double, penalty, monitor, best.x).run()
     return best
+
+
+def _run_from(double: Problem, penalty: Any, monitor: Monitor, start: Evaluation) -> WorkingSet:
+    gram = getattr(double, "gram", None)
+    if gram is not None:
+        return GramSet(double, penalty, monitor, start, gram)
+    kind = WorkingSet if len(double.shape) == 1 else RowWorkingSet
+    return kind(double, penalty, monitor, start)
 
 
 def _accelerate(

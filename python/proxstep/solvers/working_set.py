@@ -71,22 +71,22 @@ class WorkingSet:
         except KeyboardInterrupt:
             self.monitor.reason = "interrupted"
             self.monitor.check(self.at, self.objective, self.step)
-        vars(self.at).pop("gradient", None)  # it may lack columns that another strength needs
+        if self.screening:
+            vars(self.at).pop("gradient", None)  # it may lack columns that another strength needs
         return self.at
 
     def _objective_at(self, at: Evaluation) -> float:
         return at.loss + float(self.penalty.value(at.x))
 
     def _iterate(self) -> None:
-        problem, monitor, xp = self.problem, self.monitor, self.problem.xp
+        monitor, xp = self.monitor, self.problem.xp
         if self.screening:
             self.screening.update(self.at, self.objective, monitor.rounding)
         x = xp.to_host(xp.copy(self.at.x, xp.float64))
-        margins = problem.with_known(problem.shifted(self.at.linear, self.at.offset))
         wanted = min(_INNER * min(monitor.gap, 1.0), 0.3 * self.tolerance)
         self.tolerance = max(wanted, _FINEST * monitor.limits.tol)
         try:
-            change, epochs = self._descend(x, xp.to_host(margins))
+            change, epochs = self._descend(x)
         except KeyboardInterrupt:
             self._accept(x, 0.0)
             raise
@@ -95,25 +95,34 @@ class WorkingSet:
 
     def _accept(self, x: Any, change: Any) -> None:
         """Go on from x unless the objective rose there, or is no number, beyond rounding."""
-        point = self.problem.xp.asarray(x, self.problem.xp.float64)
-        found = self.problem.evaluate(point, start=self.at.offset + change)
+        found = self._evaluate(self.problem.xp.asarray(x, self.problem.xp.float64), change)
         objective = self._objective_at(found)
         if objective <= self.objective + self.monitor.rounding:
             self.at, self.objective = found, objective
             if self.screening:
                 self.screening.shorten(found)
 
+    def _evaluate(self, x: Array, change: Any) -> Evaluation:
+        """Evaluate at x, with a guess of how far the intercept moved."""
+        return self.problem.evaluate(x, start=self.at.offset + change)
+
     def crowded(self) -> bool:
         """Whether another solver is known to be faster from here."""
         return False
 
-    def _descend(self, x: Any, margins: Any) -> tuple[Any, int]:
+    @property
+    def _margins(self) -> Any:
+        """All margins where it stands, on the host."""
+        at, problem = self.at, self.problem
+        return problem.xp.to_host(problem.with_known(problem.shifted(at.linear, at.offset)))
+
+    def _descend(self, x: Any) -> tuple[Any, int]:
         """Minimise over the chosen blocks of x; return the intercept's change and the epochs."""
         return self.problem.descent.run(
             self.penalty.spec,
             self._chosen(),
             x,
-            margins,
+            self._margins,
             self.problem.xp.to_host(self.at.gradient),
             self.tolerance * self.problem.scale,
             self.monitor.limits.max_iter - self.monitor.n_iter,
@@ -145,12 +154,12 @@ class WorkingSet:
 class RowWorkingSet(WorkingSet):
     """The same for several outputs; a block is a row of x."""
 
-    def _descend(self, x: Any, margins: Any) -> tuple[Any, int]:
+    def _descend(self, x: Any) -> tuple[Any, int]:
         change, epochs, _ = self.problem.rows_descent.run(
             self.penalty.spec,
             self._chosen(),
             x,
-            np.ascontiguousarray(margins),
+            np.ascontiguousarray(self._margins),
             self.tolerance * self.problem.scale,
             self.monitor.limits.max_iter - self.monitor.n_iter,
             self.monitor.out_of_time,

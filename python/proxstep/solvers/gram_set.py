@@ -1,0 +1,43 @@
+"""Coordinate descent over all blocks at once, by a kept Gram matrix: X is not read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..penalties import Penalty
+from ..problems import Evaluation, Problem
+from ..problems.by_gram import KeptGram
+from .monitor import Monitor
+from .working_set import WorkingSet
+
+_SHARE = 0.05  # of tol that the rounding of an evaluation may take
+
+
+class GramSet(WorkingSet):
+    """A block at rest costs a glance at its gradient, so that there is no set to choose."""
+
+    def __init__(
+        self, problem: Problem, penalty: Penalty, monitor: Monitor, at: Evaluation, gram: KeptGram
+    ) -> None:
+        super().__init__(problem, penalty, monitor, at)
+        self.gram, self.screening = gram, None
+        self.tolerance = monitor.limits.tol
+        count = len(problem.design.scales) if self.groups is None else self.groups[1]
+        self._all = np.arange(count)
+
+    def _evaluate(self, x: Array, change: Any) -> Evaluation:
+        """By the samples where the Gram matrix's rounding would show."""
+        if self.gram.rounding(x) <= _SHARE * self.monitor.limits.tol * self.problem.scale:
+            return self.gram.evaluate(x)
+        return super()._evaluate(x, change)
+
+    @property
+    def _margins(self) -> None:
+        """The core does not read them."""
+        return None
+
+    def _chosen(self) -> Any:
+        return self._all

@@ -11,8 +11,9 @@ from ..penalties import Penalty
 from ..problems import Evaluation, Problem
 from ..problems.by_gram import KeptGram
 from .monitor import Monitor
-from .working_set import WorkingSet
+from .working_set import _FINEST, _INNER, WorkingSet
 
+_FIRST = 3.0  # tolerances of tol, of which the first epochs leave a tenth
 _SHARE = 0.05  # of tol that the rounding of an evaluation may take
 
 
@@ -24,7 +25,6 @@ class GramSet(WorkingSet):
     ) -> None:
         super().__init__(problem, penalty, monitor, at)
         self.gram, self.screening = gram, None
-        self.tolerance = monitor.limits.tol
         count = len(problem.design.scales) if self.groups is None else self.groups[1]
         self._all = np.arange(count)
 
@@ -33,6 +33,11 @@ class GramSet(WorkingSet):
         if self.gram.rounding(x) <= _SHARE * self.monitor.limits.tol * self.problem.scale:
             return self.gram.evaluate(x)
         return super()._evaluate(x, change)
+
+    def _sharpen(self) -> None:
+        """At once as exactly as asked: there is no other set to look for."""
+        tol = self.monitor.limits.tol
+        self.tolerance = max(_FINEST * tol, _INNER * min(self.tolerance, _FIRST * tol))
 
     @property
     def _margins(self) -> None:

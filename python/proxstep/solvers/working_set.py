@@ -57,7 +57,7 @@ class WorkingSet:
         self.groups = self._block_ids()
         largest = problem.design.scales.max(initial=0.0) or 1.0
         self.step = 1.0 / (problem.first_curvature * float(largest))
-        self.tolerance = np.inf
+        self.tolerance, self.idle = np.inf, False
         self.at, self.objective = at, self._objective_at(at)
         self.screening = screening_for(problem, monitor.certificate, self.groups)
 
@@ -83,8 +83,8 @@ class WorkingSet:
         if self.screening:
             self.screening.update(self.at, self.objective, monitor.rounding)
         x = xp.to_host(xp.copy(self.at.x, xp.float64))
-        wanted = min(_INNER * min(monitor.gap, 1.0), 0.3 * self.tolerance)
-        self.tolerance = max(wanted, _FINEST * monitor.limits.tol)
+        self._sharpen()
+        before = self.objective
         try:
             change, epochs = self._descend(x)
         except KeyboardInterrupt:
@@ -92,6 +92,14 @@ class WorkingSet:
             raise
         monitor.n_iter += max(1, epochs)
         self._accept(x, change)
+        self.idle = epochs <= 1 or not self.objective < before - monitor.rounding
+
+    def _sharpen(self) -> None:
+        """Choose how exactly the next set is solved: much more so where the last had no work."""
+        wanted = _INNER * min(self.monitor.gap, 1.0)
+        if self.idle:
+            wanted = min(wanted, _INNER * self.tolerance)
+        self.tolerance = max(wanted, _FINEST * self.monitor.limits.tol)
 
     def _accept(self, x: Any, change: Any) -> None:
         """Go on from x unless the objective rose there, or is no number, beyond rounding."""

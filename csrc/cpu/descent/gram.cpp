@@ -5,7 +5,6 @@
 
 #include "../kernels.hpp"
 #include "../pool.hpp"
-#include "columns.hpp"
 
 namespace proxstep::cpu {
 namespace {
@@ -113,33 +112,9 @@ class DenseGram {
   int64_t rows_, count_;
 };
 
-// The entries of chosen columns by their samples.
-struct Entry {
-  std::int32_t place;
-  double value;
-};
-struct Samples {
-  std::vector<int64_t> starts;
-  std::vector<Entry> entries;
-};
-
-Samples by_samples(const Columns& columns) {
-  Samples samples{std::vector<int64_t>(columns.samples() + 1, 0), {}};
-  for (int64_t k = 0; k < columns.count(); ++k) {
-    columns.for_entries(k, [&](int64_t i, double) { ++samples.starts[i + 1]; });
-  }
-  for (int64_t i = 0; i < columns.samples(); ++i) samples.starts[i + 1] += samples.starts[i];
-  samples.entries.resize(samples.starts.back());
-  std::vector<int64_t> next(samples.starts.begin(), samples.starts.end() - 1);
-  for (int64_t k = 0; k < columns.count(); ++k) {
-    columns.for_entries(
-        k, [&](int64_t i, double v) { samples.entries[next[i]++] = {std::int32_t(k), v}; });
-  }
-  return samples;
-}
-
 // The entries of a sample lie by their places.
-void add_sample(const Entry* entries, int64_t count, const Wanted& wanted, double h, double* g) {
+void add_sample(const SampleEntries::Entry* entries, int64_t count, const Wanted& wanted, double h,
+                double* g) {
   for (int64_t a = count - 1; a >= 0 && entries[a].place >= wanted.from; --a) {
     double* to = g + (entries[a].place - wanted.from) * wanted.count();
     const double left = h * entries[a].value;
@@ -147,8 +122,7 @@ void add_sample(const Entry* entries, int64_t count, const Wanted& wanted, doubl
   }
 }
 
-std::vector<double> sparse_gram(const Wanted& wanted) {
-  const Samples samples = by_samples(Columns(wanted.X, wanted.columns));
+std::vector<double> sparse_gram(const Wanted& wanted, const SampleEntries& samples) {
   const auto add = [&](int64_t begin, int64_t end, double* g) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = samples.starts[i], count = samples.starts[i + 1] - first;
@@ -171,13 +145,29 @@ std::vector<double> square_part(const double* matrix, int64_t side,
   return part;
 }
 
-std::vector<double> gram_rows(const Matrix& X, const std::vector<int64_t>& columns, int64_t from,
-                              const double* h) {
-  const Wanted wanted{X, columns, from, h};
-  std::vector<double> gram = X.sparse() ? sparse_gram(wanted) : DenseGram(wanted).make();
+SampleEntries::SampleEntries(const Columns& columns) : starts(columns.samples() + 1, 0) {
+  for (int64_t k = 0; k < columns.count(); ++k) {
+    columns.for_entries(k, [&](int64_t i, double) { ++starts[i + 1]; });
+  }
+  for (int64_t i = 0; i < columns.samples(); ++i) starts[i + 1] += starts[i];
+  entries.resize(starts.back());
+  std::vector<int64_t> next(starts.begin(), starts.end() - 1);
+  for (int64_t k = 0; k < columns.count(); ++k) {
+    columns.for_entries(k, [&](int64_t i, double v) { entries[next[i]++] = {std::int32_t(k), v}; });
+  }
+}
+
+GramRows::GramRows(const Matrix& X, std::vector<int64_t> columns)
+    : X_(X), columns_(std::move(columns)) {
+  if (X.sparse()) entries_.emplace(Columns(X, columns_));
+}
+
+std::vector<double> GramRows::from(int64_t first, const double* h) const {
+  const Wanted wanted{X_, columns_, first, h};
+  std::vector<double> gram = entries_ ? sparse_gram(wanted, *entries_) : DenseGram(wanted).make();
   for (int64_t j = 0; j < wanted.rows(); ++j) {  // among the wanted columns one half was summed
     for (int64_t k = j + 1; k < wanted.rows(); ++k) {
-      gram[j * wanted.count() + from + k] = gram[k * wanted.count() + from + j];
+      gram[j * wanted.count() + first + k] = gram[k * wanted.count() + first + j];
     }
   }
   return gram;

@@ -39,7 +39,7 @@ void GramCache::extend(const Descent& descent, const std::vector<int64_t>& colum
   std::vector<double> equal;
   if (!descent.shares) equal.assign(descent.X.n, 1.0 / double(descent.X.n));
   const double* shares = descent.shares ? descent.shares : equal.data();
-  const std::vector<double> rows = gram_rows(descent.X, columns_, old, shares);
+  const std::vector<double> rows = GramRows(descent.X, columns_).from(old, shares);
   std::vector<double> grown(all * all);
   for (int64_t j = 0; j < old; ++j) {
     for (int64_t k = 0; k < old; ++k) grown[j * all + k] = gram_[j * old + k];

@@ -92,8 +92,9 @@ double GramModel::rise(const std::vector<double>& changes) const {
   return 0.5 * total;
 }
 
-GramModel gram_model(const Columns& columns, const Bend& bend, const Curvature& curvature) {
-  std::vector<double> gram = gram_rows(columns.X(), columns.chosen(), 0, bend.bend.data());
+GramModel gram_model(const Columns& columns, const GramRows& rows, const Bend& bend,
+                     const Curvature& curvature) {
+  std::vector<double> gram = rows.from(0, bend.bend.data());
   std::vector<double> gradient(columns.count());
   const double shift = bend.shift(0.0);
   const int64_t count = columns.count();

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "columns.hpp"
+#include "gram.hpp"
 
 namespace proxstep::cpu {
 
@@ -86,6 +86,7 @@ class GramModel {
 };
 
 // Of columns whose second derivatives were just computed.
-GramModel gram_model(const Columns& columns, const Bend& bend, const Curvature& curvature);
+GramModel gram_model(const Columns& columns, const GramRows& rows, const Bend& bend,
+                     const Curvature& curvature);
 
 }  // namespace proxstep::cpu

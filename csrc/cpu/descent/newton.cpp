@@ -86,7 +86,8 @@ EpochReport Newton::minimise_model() {
   start_ = x_;
   curvature_.emplace(columns_, bend_);
   if (gram_pays()) {
-    GramModel model = gram_model(columns_, bend_, *curvature_);
+    if (!gram_rows_) gram_rows_.emplace(columns_.X(), columns_.chosen());
+    GramModel model = gram_model(columns_, *gram_rows_, bend_, *curvature_);
     return descend_on(model);
   }
   ColumnModel model(columns_, bend_, *curvature_);

@@ -24,13 +24,13 @@ class Newton {
   bool gram_pays() const;
   void find_direction();
   bool search(double* value);
-  void accept(double step);
 
   const Descent& descent_;
   Blocks blocks_;
   Columns columns_;
   Bend bend_;
   std::optional<Curvature> curvature_;
+  std::optional<GramRows> gram_rows_;
   DescentReport report_;
   std::vector<double> margins_, x_, start_, direction_;
   double shift_ = 0.0;

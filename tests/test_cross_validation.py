@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
-from dataclasses import replace
 
 import numpy as np
 import path_cases
@@ -13,14 +10,9 @@ import problem_cases as cases
 import proxstep as ps
 import pytest
 import reference_problems as ref
-from proxstep.paths import follow as follow_module
 
 SETTINGS = {"n_lambdas": 5, "lambda_ratio": 0.03, "tol": 1e-9}
 kinds = pytest.mark.parametrize("kind", cases.KINDS)
-
-
-def interrupt():
-    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
 
 def part(d, rows):
@@ -125,57 +117,6 @@ def test_scores_of_ones_own_see_the_held_out_margins(kind):
     fit = ps.solve(cases.problem(part(d, train)), ps.L1(float(cv.lambdas[-1])), tol=1e-9)
     margins = d.X[seen[0]] @ fit.x + fit.intercept
     assert cv.scores[0, -1] == errors(margins, seen[0])
-
-
-def test_ctrl_c_keeps_what_all_folds_have_solved(monkeypatch, ctrl_c):
-    """The fourth solve of the last fold takes long; meanwhile the user loses patience."""
-    solve, lock = follow_module.solve_quietly, threading.Lock()
-    counts = {}
-
-    def slow(problem, penalty, limits, start, solver):
-        with lock:
-            counts[id(problem)] = counts.get(id(problem), 0) + 1
-            late = counts[id(problem)] == 4
-            everyone = sum(count >= 4 for count in counts.values()) == 4
-        if late and everyone:
-            interrupt()
-        if late:
-            for _ in range(1000):
-                if limits.stopped():
-                    break
-                threading.Event().wait(0.01)
-        return solve(
-            problem, penalty, replace(limits, tol=0.0 if late else limits.tol), start, solver
-        )
-
-    problem = cases.problem(cases.data("LeastSquares"))
-    whole = ps.cross_validate(problem, ps.L1(1.0), 3, workers=4, **SETTINGS)
-    monkeypatch.setattr(follow_module, "solve_quietly", slow)
-    cv = ps.cross_validate(problem, ps.L1(1.0), 3, workers=4, **SETTINGS)
-    assert (cv.reason, len(cv.path)) == ("interrupted", 3)
-    np.testing.assert_array_equal(cv.scores, whole.scores[:, :3])
-    assert "interrupted" in repr(cv)
-
-
-@pytest.mark.parametrize("workers", [1, 3])
-def test_ctrl_c_before_all_folds_have_begun_is_raised(workers, monkeypatch, ctrl_c):
-    first = threading.Lock()
-
-    def impatient(*arguments, **settings):
-        if first.acquire(blocking=False):  # one signal: a second would meet the next test
-            interrupt()
-        threading.Event().wait(0.2)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(follow_module, "solve_quietly", impatient)
-    with pytest.raises(KeyboardInterrupt):
-        ps.cross_validate(cases.problem(cases.data("LeastSquares")), ps.L1(1.0), workers=workers)
-
-
-def test_time_runs_out_for_all_folds_together():
-    problem = cases.problem(cases.data("LeastSquares"))
-    with pytest.raises(RuntimeError, match=r"max_time is 1e-09; .* no strength was solved in all"):
-        ps.cross_validate(problem, ps.L1(1.0), lambdas=[0.01], max_time=1e-9)
 
 
 def test_one_warning_for_all_folds():

@@ -85,7 +85,7 @@ def test_a_sample_drawn_twice_counts_twice():
     assert np.isnan(cv.standard_error).all()
     assert cv.best.lam == 0.1
     assert repr(cv).endswith("nonzeros)")
-    with pytest.raises(ValueError, match="one fold gives no standard error"):
+    with pytest.raises(ValueError, match=r"one fold \(finished\) gives no standard error"):
         cv.one_standard_error  # noqa: B018
 
 

@@ -9,6 +9,10 @@ from dataclasses import dataclass, field, replace
 from ..solvers.monitor import Limits
 
 
+class OutOfTime(RuntimeError):
+    """Time ran out before there was anything to return."""
+
+
 @dataclass(frozen=True)
 class Budget:
     """Limits whose max_time is for everything together."""

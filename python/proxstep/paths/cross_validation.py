@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
 from ..checks import integer, positive
 from ..config import get_num_threads
 from ..penalties import Penalty
@@ -17,24 +16,16 @@ from ..problems import Problem
 from ..solvers.dispatch import check, checked_limits
 from ..solvers.monitor import Limits
 from ..solvers.result import ConvergenceWarning
+from .assembly import Fold, assemble
 from .budget import Budget
 from .folds import Split, splits
 from .follow import Plan, follow
 from .grid import Grid, strengths
 from .parallel import run_all
 from .progress import bar
-from .result import Path
 from .scoring import Score, held_out_scores
 from .shortfall import shortfall
 from .validation import CrossValidation
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One fold's path, and its held-out scores."""
-
-    path: Path
-    scores: Array
 
 
 @dataclass(frozen=True)
@@ -102,8 +93,9 @@ def cross_validate(
     Returns
     -------
     CrossValidation
-        Scores, choices and fits. Ctrl-C and ``max_time`` return the strengths that all folds have
-        solved, with the reason "interrupted" or "max_time".
+        Scores, choices and fits. Ctrl-C and ``max_time`` return those folds, and the strengths
+        that each of them has solved, that have the most scores together; the reason is then
+        "interrupted" or "max_time", and ``folds`` says which these are.
 
     Raises
     ------
@@ -111,7 +103,7 @@ def cross_validate(
         As `path` does; if folds do not fit the samples, a class is absent from the samples that a
         fold trains on, or a score is NaN.
     KeyboardInterrupt, RuntimeError
-        If the run was interrupted, or time ran out, before all folds had solved a strength.
+        If the run was interrupted, or time ran out, before a fold had solved a strength.
 
     Warns
     -----
@@ -157,7 +149,7 @@ def validate_quietly(
         fits = [partial(_whole, problem, plan)]
         fits += [partial(_fold, problem, plan, part, request.score) for part in parts]
         whole, *done = run_all(fits, workers, budget.stop)
-    result = _assemble(done, parts, whole.path, budget, request.score)
+    result = assemble(whole.path, done, parts, budget, request.score)
     return result, shortfall(name, [whole.path, *(fold.path for fold in done)], total)
 
 
@@ -176,35 +168,8 @@ def _whole(problem: Problem, plan: Plan) -> Fold:
 def _fold(problem: Problem, plan: Plan, part: Split, score: Score | None) -> Fold:
     weights = problem.xp.asarray(part.train, problem.xp.float64)
     path = follow(problem.with_weights(weights), plan)
-    return Fold(path, held_out_scores(problem, path, part.test, score))
-
-
-def _assemble(
-    folds: list[Fold], parts: list[Split], path: Path, budget: Budget, score: Score | None
-) -> CrossValidation:
-    """Return what all folds and the path have in common."""
-    paths = [path, *(fold.path for fold in folds)]
-    length = min(len(each) for each in paths)
-    reason = next((each.reason for each in paths if each.reason != "finished"), "finished")
-    if length == 0:
-        _give_up(reason, budget)
-    scores = np.array([fold.scores[:length] for fold in folds])
-    _check_scores(scores, path)
-    weights = np.array([part.test.sum() for part in parts])
-    path = replace(path, points=path.points[:length], reason=reason)
-    return CrossValidation(scores, weights / weights.sum(), path, budget.seconds, score)
-
-
-def _give_up(reason: str, budget: Budget) -> None:
-    if reason == "interrupted":
-        raise KeyboardInterrupt
-    raise RuntimeError(
-        f"max_time is {budget.limits.max_time}; within it no strength was solved in all folds"
-    )
-
-
-def _check_scores(scores: Array, path: Path) -> None:
-    wrong = np.argwhere(np.isnan(scores))
-    if len(wrong):
-        k, i = wrong[0]
-        raise ValueError(f"the score of fold {k} at strength {path[i].lam:g} is NaN")
+    try:
+        return Fold(path, held_out_scores(problem, path, part.test, score))
+    except KeyboardInterrupt:  # without scores the fold takes no part
+        plan.budget.stop.set()
+        return Fold(replace(path, points=(), reason="interrupted"), np.empty(0))

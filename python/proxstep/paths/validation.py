@@ -24,6 +24,8 @@ class CrossValidation:
         Held-out mean loss, or score, of each fold at each strength; smaller is better.
     weights : array, shape (folds,)
         Weight of each fold's held-out samples, with the sum 1.
+    folds : array of int, shape (folds,)
+        Numbers of the folds; some are missing only where the run was cut short.
     path : Path
         The fits to all samples, at the same L strengths.
     seconds : float
@@ -34,6 +36,7 @@ class CrossValidation:
 
     scores: Array
     weights: Array
+    folds: Array = field(repr=False)
     path: Path
     seconds: float
     score: Score | None = field(default=None, repr=False)
@@ -82,7 +85,7 @@ class CrossValidation:
         Hastie, Tibshirani and Friedman, *The Elements of Statistical Learning* (2009), 7.10.
         """
         if len(self.scores) < 2:
-            raise ValueError("one fold gives no standard error; pass two or more")
+            raise ValueError(f"one fold ({self.reason}) gives no standard error; two or more do")
         best = self.best_index
         return int(np.argmax(self.mean <= self.mean[best] + self.standard_error[best]))
 

@@ -7,8 +7,9 @@ samples at every strength as well.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,13 @@ from ..arrays import Array
 from ..checks import nearest
 from ..groups import Group
 from ..paths import CrossValidation
+from ..paths.budget import Budget, OutOfTime
 from ..paths.cross_validation import Request, validate_quietly
 from ..paths.grid import Grid
 from ..penalties import ElasticNet, Penalty
 from ..problems import Problem
 from ..solvers.dispatch import checked_limits
+from ..solvers.monitor import Limits
 from .base import ConvergenceWarning, LinearEstimator
 
 _CHOICES = ("best", "one_standard_error")
@@ -41,6 +44,11 @@ class Run:
     def lowest(self) -> float:
         """The best mean score."""
         return float(self.validation.mean.min())
+
+    @property
+    def whole(self) -> bool:
+        """Whether all folds have solved all strengths."""
+        return self.validation.reason == "finished"
 
     @property
     def alphas(self) -> Array:
@@ -63,11 +71,32 @@ class CrossValidated(LinearEstimator):
         """Return a run for every ratio, and warn whoever called fit, once."""
         if self.choice not in _CHOICES:
             raise ValueError(f"choice is {self.choice!r}; {nearest(str(self.choice), _CHOICES)}")
-        found = [self._run(problem, penalty_at(ratio), ratio) for ratio in ratios]
+        found = list(self._until_cut_short(problem, penalty_at, ratios))
         message = next((words for _, words in found if words), None)
         if message:
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
-        return [run for run, _ in found]
+        runs = [run for run, _ in found if run]
+        return [run for run in runs if run.whole] or runs
+
+    def _until_cut_short(
+        self, problem: Problem, penalty_at: Callable[[Any], Any], ratios: Iterable[Any]
+    ) -> Iterator[tuple[Run | None, str | None]]:
+        """Yield runs within one budget, with what to warn of; behind one that is cut is none."""
+        budget = Budget(checked_limits(self.tol, self.max_iter, self.max_time))
+        folds = self._folds(problem)
+        for k, ratio in enumerate(ratios):
+            request = self._request(problem, folds, budget.for_one())
+            try:
+                run, words = self._run(problem, penalty_at(ratio), ratio, request)
+            except (KeyboardInterrupt, OutOfTime) as cut:
+                if k == 0:
+                    raise
+                late = isinstance(cut, OutOfTime)
+                yield None, f"{type(self).__name__}: {cut}" if late else None
+                return
+            yield run, words
+            if not run.whole:
+                return
 
     def _adopt(self, problem: Problem, runs: list[Run]) -> float:
         """Take over the chosen fit of the best run; return its strength in units of alpha."""
@@ -78,19 +107,23 @@ class CrossValidated(LinearEstimator):
         self.validation_, self.l1_ratio_ = best.validation, best.l1_ratio
         return float(point.lam / best.unit)
 
-    def _run(self, problem: Problem, penalty: Any, ratio: Any) -> tuple[Run, str | None]:
-        unit = path_strength(penalty)
-        limits = checked_limits(self.tol, self.max_iter, self.max_time)
-        request = Request(
-            folds=self._folds(problem),
+    def _request(self, problem: Problem, folds: list[Any], limits: Limits) -> Request:
+        return Request(
+            folds=folds,
             seed=0,
             score=self._score(problem),
-            grid=self._grid(unit),
+            grid=Grid(),
             limits=limits,
             solver="auto",
             workers=None if self.n_jobs in (None, -1) else self.n_jobs,
             progress=bool(self.verbose),
         )
+
+    def _run(
+        self, problem: Problem, penalty: Any, ratio: Any, request: Request
+    ) -> tuple[Run, str | None]:
+        unit = path_strength(penalty)
+        request = replace(request, grid=self._grid(unit))
         validation, message = validate_quietly(problem, penalty, request, type(self).__name__)
         return Run(ratio, unit, validation), message
 
@@ -103,8 +136,9 @@ class CrossValidated(LinearEstimator):
     def _score(self, problem: Problem) -> Any:
         return None
 
+    @abstractmethod
     def _grid(self, unit: float) -> Grid:
-        raise NotImplementedError
+        """Return the strengths of a path; those of alpha are these over the unit."""
 
 
 def path_strength(penalty: Any) -> float:

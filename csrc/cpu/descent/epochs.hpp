@@ -8,6 +8,7 @@
 
 #include "anderson.hpp"
 #include "blocks.hpp"
+#include "support.hpp"
 
 namespace proxstep::cpu {
 
@@ -39,12 +40,19 @@ class Epochs {
       report.last = epoch();
       if (report.count++ == 0) report.first = report.last;
       if (report.last <= std::max(limits.tolerance, limits.share * report.first)) break;
-      if (anderson_.push(x_)) try_candidate();
+      if (report.count >= next_support_ && blocks_.single()) {
+        next_support_ = report.count + change_supports(report.count);
+      } else if (anderson_.push(x_)) {
+        try_point(anderson_.candidate());
+      }
     }
     return report;
   }
 
  private:
+  static constexpr std::int64_t kFewest = 50;        // before Newton's step on the support
+  static constexpr std::int64_t kMostSupports = 10;  // at once
+
   // Whether it is a step: none belongs to a curvature of 0, or to one so small that 1 / it is inf.
   static bool usable(double s) { return s > 0.0 && std::isfinite(s); }
 
@@ -78,7 +86,9 @@ class Epochs {
   // Proximal steps on the block's own quadratic, whose Hessian is small.
   void move_block(std::int64_t b);
   void find_block_bounds();
-  void try_candidate();
+  bool try_point(std::vector<double> point);
+  std::int64_t change_supports(std::int64_t count);
+  bool change_support();
 
   Model& model_;
   const Blocks& blocks_;
@@ -87,6 +97,7 @@ class Epochs {
   std::vector<double> hessians_, bounds_;  // of the blocks, one behind the other
   std::vector<std::size_t> places_;
   std::vector<double> gradient_, point_, target_;
+  std::int64_t next_support_ = kFewest;  // the epoch after which Newton's step is tried
   double largest_ = 0.0, size_ = 0.0, largest_step_ = 0.0;
 };
 
@@ -141,10 +152,11 @@ void Epochs<Model>::move_block(std::int64_t b) {
   }
 }
 
+// Goes to a point where the objective is not higher, and starts Anderson's combinations anew.
 template <class Model>
-void Epochs<Model>::try_candidate() {
-  std::vector<double> changes = anderson_.candidate();
-  const double before = blocks_.value(x_.data()), after = blocks_.value(changes.data());
+bool Epochs<Model>::try_point(std::vector<double> point) {
+  std::vector<double> changes = point;
+  const double before = blocks_.value(x_.data()), after = blocks_.value(point.data());
   for (std::size_t k = 0; k < changes.size(); ++k) changes[k] -= x_[k];
   model_.settle();
   model_.save();
@@ -152,12 +164,36 @@ void Epochs<Model>::try_candidate() {
     if (changes[k] != 0.0) model_.change(static_cast<std::int64_t>(k), changes[k]);
   }
   model_.settle();
-  if (model_.rise(changes) + after <= before) {
-    x_ = anderson_.candidate();
-  } else {
-    model_.restore();
-  }
+  const bool lower = model_.rise(changes) + after <= before;
+  lower ? x_.swap(point) : model_.restore();
+  anderson_.restart();
   anderson_.push(x_);
+  return lower;
+}
+
+// Newton's steps on supports until one lasts, of which each costs as much as an epoch an element:
+// all together no more than the epochs so far. Returns how many epochs to wait.
+template <class Model>
+std::int64_t Epochs<Model>::change_supports(std::int64_t count) {
+  const std::int64_t size = std::count_if(x_.begin(), x_.end(), [](double v) { return v != 0.0; });
+  const std::int64_t most = size > Support<Model>::kMost ? 0 : count / std::max(size, kFewest);
+  std::int64_t steps = 0;
+  while (steps < std::min(most, kMostSupports)) {
+    ++steps;
+    if (!change_support()) break;
+  }
+  return std::max(steps * size, kFewest);
+}
+
+// Newton's step on the support; true where it led to another support.
+template <class Model>
+bool Epochs<Model>::change_support() {
+  const Support<Model> support(model_, blocks_, x_);
+  const double cut = support.to_first_zero();
+  for (const double length : {1.0, 0.5, 0.25, 0.125, cut}) {
+    if (try_point(support.moved(length))) return cut < 1.0;
+  }
+  return false;
 }
 
 }  // namespace proxstep::cpu

@@ -59,7 +59,7 @@ def solve(
     tol : float
         Largest certificate at convergence.
     max_iter : int
-        Most iterations; 0 only evaluates the start.
+        Most iterations (epochs of "cd", steps of "fista"); 0 only evaluates the start.
     x0 : array_like or None, shape of x
         Start, where X lies; zeros by default. The intercept always starts fitted.
     max_time : float or None

@@ -46,8 +46,8 @@ class Monitor:
     margin: float = 1.0  # part of tol that the run may use
     check_every: int = _CHECK_EVERY  # iterations
     solver: str = "fista"
+    idle: int = 0  # checks without progress
     _next_check: int = 0
-    _idle: int = 0
     _lowest: float = np.inf  # objective, at the last check with progress
     _smallest: float = np.inf  # certificate, likewise
     _started: float = field(default_factory=time.perf_counter)
@@ -76,7 +76,7 @@ class Monitor:
         """Go on within the same budgets, with another certificate that is checked at once."""
         self.certificate, self.rounding = certificate, rounding
         self.reason = self.reason if self.reason == "interrupted" else None
-        self._next_check, self._idle = self.n_iter, 0
+        self._next_check, self.idle = self.n_iter, 0
         self._lowest = self._smallest = np.inf
 
     @property
@@ -92,9 +92,9 @@ class Monitor:
     def _note_progress(self, objective: float) -> None:
         """Progress is an objective lower by more than rounding, or a certificate 10 % smaller."""
         if objective < self._lowest - self.rounding or self.gap < 0.9 * self._smallest:
-            self._lowest, self._smallest, self._idle = objective, self.gap, 0
+            self._lowest, self._smallest, self.idle = objective, self.gap, 0
         else:
-            self._idle += 1
+            self.idle += 1
 
     def out_of_time(self) -> bool:
         """Return whether a run should end where it is, asked within native loops."""
@@ -102,7 +102,7 @@ class Monitor:
         return late or self.limits.stopped()
 
     def _exhausted(self) -> str | None:
-        if self._idle >= _IDLE_CHECKS:
+        if self.idle >= _IDLE_CHECKS:
             return "stalled"
         if self.limits.stopped():
             return "interrupted"

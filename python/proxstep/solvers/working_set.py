@@ -27,6 +27,7 @@ _IN_CACHE = 1 << 16  # residuals
 _NEARLY_CONSTANT = 25.0  # squared mean over variance of a column
 _INNER = 0.1  # part of the gap that a set may leave
 _FINEST = 1e-2  # part of tol below which no set is solved: it would be rounding
+_FINER = 0.3  # of that after each check without progress: the estimate of a set may be too good
 
 
 def serves(problem: Problem, penalty: Any) -> bool:
@@ -99,7 +100,8 @@ class WorkingSet:
         wanted = _INNER * min(self.monitor.gap, 1.0)
         if self.idle:
             wanted = min(wanted, _INNER * self.tolerance)
-        self.tolerance = max(wanted, _FINEST * self.monitor.limits.tol)
+        finest = _FINEST * _FINER**self.monitor.idle * self.monitor.limits.tol
+        self.tolerance = max(wanted, finest)
 
     def _accept(self, x: Any, change: Any) -> None:
         """Go on from x unless the objective rose there, or is no number, beyond rounding."""

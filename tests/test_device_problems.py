@@ -5,6 +5,7 @@ The arrays refuse everything that CuPy refuses, and count what goes to the host.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,17 @@ def test_values_gradients_and_bounds_are_those_of_numpy(kind: str, intercept: bo
         gap = device.duality_gap(there(x), penalty)
         np.testing.assert_allclose(gap, host.duality_gap(x, penalty), 1e-10)
     assert repr(device) == repr(host)
+
+
+@kinds
+def test_columns_are_divided_where_they_lie(kind: str) -> None:
+    d = cases.data(kind, weighted=True)
+    d = replace(d, X=d.X * [1e-3, 0.0, 1.0, 0.2, 40.0, 7.0] + [0.0, 1.7, 0.0, 0.0, 0.0, 0.0])
+    host, device = on_both(d, standardize=True)
+    penalty = ps.L1(0.05, weights=np.resize([0.7, 0.0, 1.9], d.shape))
+    got, want = (ps.solve(p, penalty, tol=1e-9, solver="fista") for p in (device, host))
+    assert_same_solution(got, want, 1e-9)
+    assert not got.x.host[1].any()
 
 
 @pytest.mark.parametrize("shape", [(50, 20), (20, 50)])

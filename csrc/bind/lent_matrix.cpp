@@ -4,6 +4,7 @@
 #include "bind.hpp"
 #include "checks.hpp"
 #include "layout.hpp"
+#include "lent_rows.hpp"
 #include "loss_arguments.hpp"
 #include "messages.hpp"
 
@@ -99,6 +100,11 @@ LentMatrix::LentMatrix(const py::object& values, const py::object& indices,
   check_indices();
 }
 
+LentMatrix::LentMatrix(const LentMatrix& plain, const py::object& factors)
+    : keep_(py::make_tuple(py::cast(&plain), factors)), matrix_(plain.matrix_) {
+  matrix_.factors = lent_vector(factors, "factors", matrix_.p, &factors_);
+}
+
 void LentMatrix::take_structure(const py::object& indices, const py::object& starts) {
   const bool csc = matrix_.layout == Layout::csc;
   indices_ = lent_integers(indices, "indices", values_);
@@ -140,6 +146,12 @@ void bind_matrix(py::module_& m) {
                     std::pair<int64_t, int64_t>, const std::string&>(),
            py::arg("values"), py::arg("indices"), py::arg("starts"), py::arg("shape"),
            py::arg("layout"))
+      .def(
+          "times",
+          [](const LentMatrix& lent, const py::object& factors) {
+            return LentMatrix(lent, factors);
+          },
+          py::arg("factors"), "The same matrix, its columns times the factors in all products.")
       .def_property_readonly(
           "shape",
           [](const LentMatrix& lent) { return std::make_pair(lent.matrix().n, lent.matrix().p); })

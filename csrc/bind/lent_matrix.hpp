@@ -15,6 +15,9 @@ class LentMatrix {
   LentMatrix(const py::object& values, const py::object& indices, const py::object& starts,
              std::pair<std::int64_t, std::int64_t> shape, const std::string& layout);
 
+  // The same matrix, its columns times these factors in products.
+  LentMatrix(const LentMatrix& plain, const py::object& factors);
+
   const Matrix& matrix() const { return matrix_; }
 
  private:
@@ -23,7 +26,7 @@ class LentMatrix {
   void check_indices() const;
 
   py::tuple keep_;  // owners of the buffers
-  Borrowed values_, indices_, starts_;
+  Borrowed values_, indices_, starts_, factors_;
   Matrix matrix_;
 };
 

@@ -183,23 +183,47 @@ void add_rows(const Matrix& X, Chosen columns, int64_t outputs, const double* re
   }
 }
 
-}  // namespace
+int64_t column_of(Chosen columns, int64_t k) { return columns.index ? columns.index[k] : k; }
 
-void adjoint(const Matrix& X, Chosen columns, int64_t outputs, const double* residual,
-             double* out) {
+// The rows of chosen columns times the columns' factors.
+void multiply_by_factors(const Matrix& X, Chosen columns, int64_t outputs, double* rows) {
+  for (int64_t k = 0; k < columns.count; ++k) {
+    const double factor = X.factor(column_of(columns, k));
+    for (int64_t c = 0; c < outputs; ++c) rows[k * outputs + c] *= factor;
+  }
+}
+
+void plain_adjoint(const Matrix& X, Chosen columns, int64_t outputs, const double* residual,
+                   double* out) {
   if (!lines_are_columns(X)) return add_rows(X, columns, outputs, residual, out);
   LineJob job = job_of(X, outputs, residual, out);
   job.lines = columns.index;
   dot_lines(job, columns.count);
 }
 
-void add_product(const Matrix& X, Chosen columns, int64_t outputs, const double* x,
-                 double* margins) {
+void add_plain_product(const Matrix& X, Chosen columns, int64_t outputs, const double* x,
+                       double* margins) {
   if (lines_are_columns(X)) {
     return add_nonzero_lines(job_of(X, outputs, x, margins), columns);
   }
   const Nonzeros nonzeros(columns, outputs, x);
   if (nonzeros.count()) add_row_products(X, nonzeros, outputs, margins);
+}
+
+}  // namespace
+
+void adjoint(const Matrix& X, Chosen columns, int64_t outputs, const double* residual,
+             double* out) {
+  plain_adjoint(X, columns, outputs, residual, out);
+  if (X.factors) multiply_by_factors(X, columns, outputs, out);
+}
+
+void add_product(const Matrix& X, Chosen columns, int64_t outputs, const double* x,
+                 double* margins) {
+  if (!X.factors) return add_plain_product(X, columns, outputs, x, margins);
+  std::vector<double> scaled(x, x + columns.count * outputs);
+  multiply_by_factors(X, columns, outputs, scaled.data());
+  add_plain_product(X, columns, outputs, scaled.data(), margins);
 }
 
 }  // namespace proxstep::cpu

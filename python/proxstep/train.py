@@ -133,6 +133,8 @@ def _check(problem: Any, batch_size: int, epochs: int) -> None:
         raise TypeError(f"problem is {problem!r}; a problem such as LeastSquares(X, y) is needed")
     if not isinstance(problem.X, np.ndarray):
         raise TypeError(f"train takes problems of NumPy arrays, X is a {type(problem.X).__name__}")
+    if problem.standardize:
+        raise ValueError("train steps in the units of X; standardize=True is for solve and paths")
     positive("batch_size", integer("batch_size", batch_size))
     count("epochs", epochs)
 

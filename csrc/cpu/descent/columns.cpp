@@ -43,6 +43,7 @@ Columns::Columns(const Matrix& X, std::vector<int64_t> chosen)
       X_.layout == Matrix::Layout::csc ? take_sparse<T, I>() : pack_csr<T, I>();
     });
   });
+  for (std::size_t k = 0; k < chosen_.size(); ++k) columns_[k].factor = X.factor(chosen_[k]);
 }
 
 int64_t Columns::entries() const {

@@ -132,6 +132,15 @@ std::vector<double> sparse_gram(const Wanted& wanted, const SampleEntries& sampl
   return sum_of_parts(wanted.X.n, wanted.count(), wanted.rows() * wanted.count(), add);
 }
 
+void multiply_by_factors(const Wanted& wanted, double* gram) {
+  for (int64_t j = 0; wanted.X.factors && j < wanted.rows(); ++j) {
+    const double factor = wanted.X.factor(wanted.columns[wanted.from + j]);
+    for (int64_t k = 0; k < wanted.count(); ++k) {
+      gram[j * wanted.count() + k] *= factor * wanted.X.factor(wanted.columns[k]);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<double> square_part(const double* matrix, int64_t side,
@@ -165,6 +174,7 @@ GramRows::GramRows(const Matrix& X, std::vector<int64_t> columns)
 std::vector<double> GramRows::from(int64_t first, const double* h) const {
   const Wanted wanted{X_, columns_, first, h};
   std::vector<double> gram = entries_ ? sparse_gram(wanted, *entries_) : DenseGram(wanted).make();
+  multiply_by_factors(wanted, gram.data());
   for (int64_t j = 0; j < wanted.rows(); ++j) {  // among the wanted columns one half was summed
     for (int64_t k = j + 1; k < wanted.rows(); ++k) {
       gram[j * wanted.count() + first + k] = gram[k * wanted.count() + first + j];

@@ -6,11 +6,13 @@
 
 namespace proxstep::cpu {
 
-// One column of X: `count` samples in a row, or, where sparse, `count` entries and their samples.
+// One column of X: `count` samples in a row, or, where sparse, `count` entries and their samples;
+// all values times the factor.
 struct Column {
   const void* values = nullptr;
   const void* indices = nullptr;
   std::int64_t count = 0;
+  double factor = 1.0;
 };
 
 struct Moments {

@@ -21,26 +21,30 @@ template <class T>
 struct DenseLoops {
   static double dot(const Column& x, const double* r) {
     const T* v = values_of<T>(x);
-    return lane_sum(x.count, [=](int64_t i) { return double(v[i]) * r[i]; });
+    return x.factor * lane_sum(x.count, [=](int64_t i) { return double(v[i]) * r[i]; });
   }
   static void add(const Column& x, double d, double* to) {
     const T* v = values_of<T>(x);
+    d *= x.factor;
 #pragma GCC ivdep
     for (int64_t i = 0; i < x.count; ++i) to[i] += d * double(v[i]);
   }
   static void add_bent(const Column& x, double d, const double* h, double* to) {
     const T* v = values_of<T>(x);
+    d *= x.factor;
 #pragma GCC ivdep
     for (int64_t i = 0; i < x.count; ++i) to[i] += d * (h[i] * double(v[i]));
   }
   static Moments moments(const Column& x, const double* h) {
     const T* v = values_of<T>(x);
     const double first = lane_sum(x.count, [=](int64_t i) { return h[i] * double(v[i]); });
-    return {first, product(x, x, h)};
+    return {x.factor * first, product(x, x, h)};
   }
   static double product(const Column& x, const Column& z, const double* h) {
     const T *v = values_of<T>(x), *u = values_of<T>(z);
-    return lane_sum(x.count, [=](int64_t i) { return h[i] * (double(v[i]) * double(u[i])); });
+    const double sum =
+        lane_sum(x.count, [=](int64_t i) { return h[i] * (double(v[i]) * double(u[i])); });
+    return x.factor * z.factor * sum;
   }
   static constexpr ColumnLoops loops() { return {dot, add, add_bent, moments, product}; }
 };
@@ -62,24 +66,26 @@ struct SparseLoops {
   static double dot(const Column& x, const double* r) {
     const T* v = values_of<T>(x);
     const I* at = samples_of<I>(x);
-    return entry_sum(x.count, [=](int64_t k) { return double(v[k]) * r[at[k]]; });
+    return x.factor * entry_sum(x.count, [=](int64_t k) { return double(v[k]) * r[at[k]]; });
   }
   static void add(const Column& x, double d, double* to) {
     const T* v = values_of<T>(x);
     const I* at = samples_of<I>(x);
+    d *= x.factor;
     for (int64_t k = 0; k < x.count; ++k) to[at[k]] += d * double(v[k]);
   }
   static void add_bent(const Column& x, double d, const double* h, double* to) {
     const T* v = values_of<T>(x);
     const I* at = samples_of<I>(x);
+    d *= x.factor;
     for (int64_t k = 0; k < x.count; ++k) to[at[k]] += d * (h[at[k]] * double(v[k]));
   }
   static Moments moments(const Column& x, const double* h) {
     const T* v = values_of<T>(x);
     const I* at = samples_of<I>(x);
     const auto first = [=](int64_t k) { return h[at[k]] * double(v[k]); };
-    return {entry_sum(x.count, first),
-            entry_sum(x.count, [=](int64_t k) { return first(k) * double(v[k]); })};
+    const auto second = [=](int64_t k) { return first(k) * double(v[k]); };
+    return {x.factor * entry_sum(x.count, first), x.factor * x.factor * entry_sum(x.count, second)};
   }
   // Of the samples that both columns have.
   static double product(const Column& x, const Column& z, const double* h) {
@@ -92,7 +98,7 @@ struct SparseLoops {
       k += behind;
       l += ahead;
     }
-    return sum;
+    return x.factor * z.factor * sum;
   }
   static constexpr ColumnLoops loops() { return {dot, add, add_bent, moments, product}; }
 };

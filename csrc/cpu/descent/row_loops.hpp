@@ -11,24 +11,26 @@ using std::int64_t;
 template <class T>
 struct DenseSamples {
   DenseSamples(const Column& x, double c)
-      : values(static_cast<const T*>(x.values)), count(x.count), centre(c) {}
+      : values(static_cast<const T*>(x.values)), count(x.count), factor(x.factor), centre(c) {}
   int64_t sample(int64_t e) const { return e; }
-  double value(int64_t e) const { return double(values[e]) - centre; }
+  double value(int64_t e) const { return double(values[e]) * factor - centre; }
   const T* values;
   int64_t count;
-  double centre;
+  double factor, centre;
 };
 template <class T, class I>
 struct SparseSamples {
   SparseSamples(const Column& x, double)
       : values(static_cast<const T*>(x.values)),
         samples(static_cast<const I*>(x.indices)),
-        count(x.count) {}
+        count(x.count),
+        factor(x.factor) {}
   int64_t sample(int64_t e) const { return int64_t(samples[e]); }
-  double value(int64_t e) const { return double(values[e]); }
+  double value(int64_t e) const { return double(values[e]) * factor; }
   const T* values;
   const I* samples;
   int64_t count;
+  double factor;
 };
 
 template <int W>

@@ -11,7 +11,6 @@ from ..arrays import Array
 from ..penalties import Penalty
 from ..problems import LeastSquares, Problem
 from ..problems.by_gram import gram_pays
-from ..problems.inputs import start_point
 from ..solvers.dispatch import check, checked_limits, chosen, solve_quietly
 from ..solvers.result import ConvergenceWarning, Result
 from ..solvers.strength import with_strength
@@ -144,7 +143,7 @@ def _with_gram(problem: Problem, plan: Plan) -> Problem:
 
 def _run(problem: Problem, plan: Plan, points: list[Point]) -> str:
     """Append a point for each strength; return why it ended."""
-    start = start_point(problem.xp, None, problem.shape, problem.dtype)
+    start = problem.start(None)
     for lam in plan.lambdas:
         if plan.budget.stop.is_set():
             return "interrupted"
@@ -160,13 +159,14 @@ def _run(problem: Problem, plan: Plan, points: list[Point]) -> str:
 
 def _point(problem: Problem, penalty: Penalty, lam: float, result: Result) -> Point:
     to_host = problem.xp.to_host
+    x = problem.design.from_given(problem.xp.asarray(result.x, problem.xp.float64))
     vector = len(problem.shape) > 1
     return Point(
         lam=lam,
         nonzeros=Nonzeros.of(to_host(result.x)),
         intercept=to_host(result.intercept) if vector else result.intercept,
         objective=result.objective,
-        loss=result.objective - penalty.value(result.x),
+        loss=result.objective - penalty.value(x),
         gap=result.gap,
         reason=result.reason,
         n_iter=result.n_iter,

@@ -59,10 +59,11 @@ class Problem(Evaluator):
         [[-0.5], 0.0]
         """
         at = self.evaluate_at(x, intercept)
-        gradient = at.gradient
+        design = self.design.unscaled
+        gradient = design.adjoint(at.residual)
         total = self.xp.sum(at.residual, axis=0, dtype=self.xp.float64)
         if intercept is not None:  # X' r = X_c' r + m sum(r)
-            gradient = gradient + self.design.spread(total)
+            gradient = gradient + design.spread(total)
         return gradient, self.xp.asarray(total, self.dtype)
 
     def lipschitz(self) -> float:
@@ -83,7 +84,7 @@ class Problem(Evaluator):
         """
         if math.isinf(self.curvature):
             return math.inf
-        return self.curvature * norm_bound(self.design)
+        return self.curvature * norm_bound(self.design.unscaled)
 
     def lambda_max(self, penalty: Any) -> float:
         """Return the smallest strength of this penalty at which x = 0 is optimal.
@@ -163,13 +164,14 @@ class Problem(Evaluator):
     def evaluate_at(self, x: Any, intercept: Any = None) -> Evaluation:
         """Check x and evaluate the loss there, with the intercept fitted unless it is given."""
         xp = self.xp
-        point = inputs.numbers(xp, "x", x, self.shape, self.dtype)
+        given = inputs.numbers(xp, "x", x, self.shape, self.dtype)
+        point = self.design.from_given(given)
         if intercept is None:
             return self.evaluate(point)
         self._check_stream()
         b = inputs.numbers(xp, "intercept", intercept, self._outputs, xp.float64)
-        linear = self.design.product(point)
-        offset = xp.to_host(b + self.design.shift(point))
+        linear = self.design.unscaled.product(given)
+        offset = xp.to_host(b + self.design.unscaled.shift(given))
         loss, residual = self._pointwise(self.shifted(linear, offset))
         return Evaluation(point, linear, offset, loss, residual, self.design)
 

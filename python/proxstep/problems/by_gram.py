@@ -63,7 +63,7 @@ class KeptGram:
 
     def __init__(self, problem: LeastSquares) -> None:
         self.problem = problem
-        self.matrix = np.ascontiguousarray(problem.design.gram())
+        self.matrix = np.ascontiguousarray(problem.design.gram_of_columns())
         variances = self.matrix.diagonal().copy()
         squares = variances + problem.xp.to_host(problem.design.means) ** 2
         np.fill_diagonal(self.matrix, np.where(variances > _CONSTANT * squares, variances, 0.0))

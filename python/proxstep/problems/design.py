@@ -79,6 +79,24 @@ class Design:
         """What `norm_estimate` found so far."""
         return {}
 
+    @property
+    def unscaled(self) -> Design:
+        """The design in the units of X: this one."""
+        return self
+
+    def from_given(self, x: Array) -> Array:
+        """Return parameters for X as it was given in the units of this design: the same."""
+        return x
+
+    def to_given(self, x: Array) -> Array:
+        """Return the inverse of `from_given`."""
+        return x
+
+    @property
+    def rounding(self) -> float:
+        """Share of a column's mean square around 0 by which `scales` may be wrong."""
+        return float((64 * np.finfo(np.float64).eps) ** 2)
+
     def product(self, x: Array) -> Array:
         """Return ``X_c x``, shape (n,) or (n, k)."""
         result = self._times(x)
@@ -119,7 +137,7 @@ class Design:
         """Return the smaller of ``X_c' W X_c`` and its twin over samples, in float64."""
         n, p = self.shape
         if p <= n:
-            return self._gram_of_columns()
+            return self.gram_of_columns()
         roots = self.xp.sqrt(self.weights.of(slice(0, n)))[:, None]
         total = self._zeros((n, n))
         for columns in in_blocks(p, n, self.xp.block):
@@ -191,7 +209,8 @@ class Design:
     def _double(self, part: Any) -> Array:
         return self.xp.asarray(self._part(part), self.xp.float64)
 
-    def _gram_of_columns(self) -> Array:
+    def gram_of_columns(self) -> Array:
+        """Return ``X_c' W X_c`` in float64."""
         shares, total = self.weights.exact, self._zeros((self.shape[1],) * 2)
         for rows in self._row_slices():
             block = self._double(self.X[rows])

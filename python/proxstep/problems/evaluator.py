@@ -6,6 +6,7 @@ Letters: x parameters, b intercept, X_c the centred X, u = X x + b margins, r = 
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,32 +18,41 @@ from . import inputs
 from .design import Design
 from .pointwise import Evaluation, Pointwise
 from .sparse import SparseDesign
+from .standardized import Operator, StandardizedDesign
 from .weights import SampleWeights
 
 
-class Evaluator(Pointwise):
-    """A loss together with its data. Parameters, margins and residuals lie with X."""
+@dataclass(frozen=True)
+class Options:
+    """What a user may say beside X and y, whatever the loss."""
 
-    def __init__(
-        self,
-        X: Array,
-        sample_weight: Any,
-        fit_intercept: bool,
-        outputs: int | None,
-        offset: Any = None,
-    ) -> None:
+    sample_weight: Any
+    fit_intercept: bool
+    offset: Any
+    standardize: bool
+
+
+class Evaluator(Pointwise):
+    """A loss together with its data. Parameters, margins and residuals lie with X.
+
+    Evaluations are in the units of the design, users' parameters in those of X.
+    """
+
+    def __init__(self, X: Array, options: Options, outputs: int | None) -> None:
         self.X = X
-        self.fit_intercept = bool(fit_intercept)
+        self.fit_intercept = bool(options.fit_intercept)
         self.xp = inputs.namespace_of(X)
-        shares = inputs.sample_shares(self.xp, sample_weight, X.shape[0])
+        shares = inputs.sample_shares(self.xp, options.sample_weight, X.shape[0])
         self.weights = SampleWeights(self.xp, shares, X.shape[0], X.dtype)
         kind = SparseDesign if inputs.is_sparse(X) else Design
-        self.design = kind(X, self.weights, self.fit_intercept)
+        plain = kind(X, self.weights, self.fit_intercept)
+        self.standardize = bool(options.standardize)
+        self.design: Operator = StandardizedDesign(plain) if self.standardize else plain
         self._outputs = () if outputs is None else (outputs,)
         self.known_margins = None
-        if offset is not None:
+        if options.offset is not None:
             shape = (X.shape[0], *self._outputs)
-            self.known_margins = inputs.numbers(self.xp, "offset", offset, shape, X.dtype)
+            self.known_margins = inputs.numbers(self.xp, "offset", options.offset, shape, X.dtype)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -58,6 +68,10 @@ class Evaluator(Pointwise):
     def eps(self) -> float:
         """Rounding unit of the dtype."""
         return self.xp.eps(self.dtype)
+
+    def start(self, x0: Any) -> Array:
+        """Return a start in the units of the design: zeros, or a user's checked x0."""
+        return self.design.from_given(inputs.start_point(self.xp, x0, self.shape, self.dtype))
 
     def evaluate(
         self, x: Array, linear: Array | None = None, start: Any | None = None
@@ -86,7 +100,8 @@ class Evaluator(Pointwise):
 
     def intercept(self, at: Evaluation) -> Array:
         """Return the intercept of an evaluation, for X as it was given."""
-        b = at.offset - self.xp.to_host(self.design.shift(at.x))
+        x = self.design.to_given(at.x)
+        b = at.offset - self.xp.to_host(self.design.unscaled.shift(x))
         return self.xp.asarray(b, self.dtype)
 
     @cached_property
@@ -165,7 +180,7 @@ class Evaluator(Pointwise):
     def _targets_in_double(self) -> Array:
         return self.xp.asarray(self.targets, self.xp.float64)
 
-    def _with(self, weights: SampleWeights, design: Design) -> Any:
+    def _with(self, weights: SampleWeights, design: Operator) -> Any:
         """Return the same problem over these, without what was computed so far."""
         other = copy.copy(self)
         for name in list(vars(other)):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..checks import positive
+from .evaluator import Options
 from .intercept import fit_scalar
 from .one_margin import OneMargin
 from .regression import Regression
@@ -36,6 +37,8 @@ class Huber(OneMargin, Regression):
         estimate of the noise, as scikit-learn's HuberRegressor does.
     offset : array_like or None, shape (n,)
         Known part of the prediction: the error is ``X x + b + offset - y``.
+    standardize : bool
+        Whether solvers divide columns by their deviations, as glmnet does; see `LeastSquares`.
 
     Raises
     ------
@@ -70,10 +73,11 @@ class Huber(OneMargin, Regression):
         *,
         delta: float = 1.35,
         offset: Any = None,
+        standardize: bool = False,
     ) -> None:
         positive("delta", delta)
         self.delta = float(delta)
-        super().__init__(X, y, sample_weight, fit_intercept, offset)
+        super().__init__(X, y, Options(sample_weight, fit_intercept, offset, standardize))
 
     @property
     def loss_spec(self) -> tuple[str, list[float]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..arrays import Array
 from .by_gram import GramEvaluation, KeptGram
+from .evaluator import Options
 from .pointwise import Evaluation
 from .regression import Regression
 from .weights import column
@@ -35,6 +36,9 @@ class LeastSquares(Regression):
         Whether an unpenalised b, of shape () or (k,), is fitted.
     offset : array_like or None, shape of y
         Known part of the prediction: the error is ``X x + b + offset - y``.
+    standardize : bool
+        Whether solvers divide each column by its (weighted) standard deviation, with no copy of X;
+        see below.
 
     Raises
     ------
@@ -43,6 +47,16 @@ class LeastSquares(Regression):
     ValueError
         If y, weights or offset lie elsewhere than X, a shape is wrong, a value is not finite, or
         weights are negative or all zero.
+
+    Notes
+    -----
+    With ``standardize=True`` a penalty h acts on ``s_j x_j``, ``h(s x)`` in all, with s_j the root
+    of the weighted mean square of column j around its mean (around 0 without ``fit_intercept``), as
+    glmnet's ``standardize=TRUE``. x0, the result's x and predictions stay in the units of X, and so
+    do `value` and `gradient`; objective, certificate and `lambda_max` are those of the divided
+    columns. X is neither changed nor copied, and a sparse one stays sparse. A column that is
+    constant beside an intercept, or 0, takes no part: its coefficient is 0, or what the penalty
+    wants.
 
     Examples
     --------
@@ -68,8 +82,9 @@ class LeastSquares(Regression):
         fit_intercept: bool = True,
         *,
         offset: Any = None,
+        standardize: bool = False,
     ) -> None:
-        super().__init__(X, y, sample_weight, fit_intercept, offset)
+        super().__init__(X, y, Options(sample_weight, fit_intercept, offset, standardize))
 
     @property
     def loss_spec(self) -> tuple[str, list[float]]:

@@ -11,6 +11,7 @@ from .. import _core
 from ..arrays import Array
 from . import inputs, targets
 from .base import Problem
+from .evaluator import Options
 from .intercept import fit_scalar
 
 
@@ -32,6 +33,8 @@ class Logistic(Problem):
         Whether an unpenalised b is fitted.
     offset : array_like or None, shape (n,)
         Known part of the margins, added to them.
+    standardize : bool
+        Whether solvers divide columns by their deviations, as glmnet does; see `LeastSquares`.
 
     Raises
     ------
@@ -63,9 +66,10 @@ class Logistic(Problem):
         fit_intercept: bool = True,
         *,
         offset: Any = None,
+        standardize: bool = False,
     ) -> None:
         X = inputs.matrix(X)
-        super().__init__(X, sample_weight, fit_intercept, None, offset)
+        super().__init__(X, Options(sample_weight, fit_intercept, offset, standardize), None)
         self.targets = targets.binary_targets(self.xp, y, X.shape[0], X.dtype)
 
     @property

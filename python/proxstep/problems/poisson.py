@@ -10,6 +10,7 @@ import numpy as np
 
 from ..arrays import Array
 from . import inputs, targets
+from .evaluator import Options
 from .intercept import fit_scalar
 from .one_margin import OneMargin
 
@@ -38,6 +39,8 @@ class Poisson(OneMargin):
         Whether an unpenalised b is fitted.
     offset : array_like or None, shape (n,)
         Known part of the margins, added to them.
+    standardize : bool
+        Whether solvers divide columns by their deviations, as glmnet does; see `LeastSquares`.
 
     Raises
     ------
@@ -70,9 +73,10 @@ class Poisson(OneMargin):
         fit_intercept: bool = True,
         *,
         offset: Any = None,
+        standardize: bool = False,
     ) -> None:
         X = inputs.matrix(X)
-        super().__init__(X, sample_weight, fit_intercept, None, offset)
+        super().__init__(X, Options(sample_weight, fit_intercept, offset, standardize), None)
         self.targets = targets.counts(self.xp, y, X.shape[0], X.dtype)
 
     @property

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
 from ..arrays import Array
 from . import inputs, targets
 from .base import Problem
+from .evaluator import Options
 
 
 class Regression(Problem):
@@ -16,16 +18,14 @@ class Regression(Problem):
     curvature = 1.0
     many_outputs: ClassVar[bool] = False  # whether y may have columns
 
-    def __init__(
-        self, X: Array, y: Any, sample_weight: Any, fit_intercept: bool, offset: Any
-    ) -> None:
+    def __init__(self, X: Array, y: Any, options: Options) -> None:
         X = inputs.matrix(X)
         xp = inputs.namespace_of(X)
         y = xp.bring("y", y)
         columns = y.shape[1] if self.many_outputs and y.ndim == 2 and y.shape[1] else None
         shape = (X.shape[0],) if columns is None else (X.shape[0], columns)
-        self.targets = targets.real_targets(xp, y, offset, shape, X.dtype)
-        super().__init__(X, sample_weight, fit_intercept, columns)
+        self.targets = targets.real_targets(xp, y, options.offset, shape, X.dtype)
+        super().__init__(X, replace(options, offset=None), columns)
 
     @cached_property
     def _centred(self) -> Array:

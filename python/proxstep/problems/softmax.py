@@ -11,6 +11,7 @@ from .. import _core
 from ..arrays import Array
 from . import inputs, targets
 from .base import Problem
+from .evaluator import Options
 from .intercept import fit_vector
 from .pointwise import Evaluation
 
@@ -37,6 +38,8 @@ class Softmax(Problem):
         Number of classes; by default the largest label plus 1.
     offset : array_like or None, shape (n, classes)
         Known part of the margins, added to them.
+    standardize : bool
+        Whether solvers divide columns by their deviations, as glmnet does; see `LeastSquares`.
 
     Raises
     ------
@@ -70,11 +73,13 @@ class Softmax(Problem):
         classes: int | None = None,
         *,
         offset: Any = None,
+        standardize: bool = False,
     ) -> None:
         X = inputs.matrix(X)
         xp = inputs.namespace_of(X)
         self.targets, self.classes = targets.class_targets(xp, y, X.shape[0], classes, X.dtype)
-        super().__init__(X, sample_weight, fit_intercept, self.classes, offset)
+        options = Options(sample_weight, fit_intercept, offset, standardize)
+        super().__init__(X, options, self.classes)
 
     @cached_property
     def class_shares(self) -> Any:

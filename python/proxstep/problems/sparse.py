@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from .. import _core
 from ..arrays import Array
 from .design import Design
@@ -31,6 +33,11 @@ class SparseDesign(Design):
         if self.matrix:
             return self._native_adjoint(self.matrix, self._shares)
         return self._in_float64().T @ self._shares
+
+    @property
+    def rounding(self) -> float:
+        """That of a sum of shares: what is not stored has the rest of 1."""
+        return float((64 + self.shape[0]) * np.finfo(np.float64).eps)
 
     def _scales(self) -> Any:
         """Entries that are not stored count as ``m^2``, times the share of their samples."""

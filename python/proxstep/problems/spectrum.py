@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import Array
 from .design import Design
+from .standardized import Operator
 
 _EXACT_WORK = 2e9  # multiplications that an exact decomposition may cost
 _SUBSPACE = 16
@@ -33,7 +34,7 @@ def norm_bound(design: Design) -> float:
     return norm**2 + max(0.0, total - square) + slack
 
 
-def norm_estimate(design: Design, root: Any) -> float:
+def norm_estimate(design: Operator, root: Any) -> float:
     """Return an estimate (from below) of the norm of ``D X_c' W X_c D``, D = diag(root).
 
     The root, one number or one a column, lies on the host. An estimate is made once: it serves
@@ -45,7 +46,7 @@ def norm_estimate(design: Design, root: Any) -> float:
     return design.norms[key]
 
 
-def _power_steps(design: Design, root: Any) -> float:
+def _power_steps(design: Operator, root: Any) -> float:
     xp = design.xp
     v = xp.asarray(np.random.default_rng(0).standard_normal(design.shape[1]), xp.float64)
     root = xp.asarray(root, xp.float64)

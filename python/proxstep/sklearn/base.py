@@ -19,7 +19,6 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from ..arrays import Array
 from ..paths import Point
 from ..problems import Problem
-from ..problems.inputs import start_point
 from ..solvers.adapter import as_penalty
 from ..solvers.dispatch import checked_limits, solve_quietly
 from ..solvers.report import advice
@@ -49,6 +48,7 @@ class LinearEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's ty
     """
 
     fit_intercept: bool = True
+    standardize: bool = False
     tol: float = 1e-6
     max_iter: int = 10_000
     max_time: float | None = None
@@ -84,7 +84,7 @@ class SingleFit(LinearEstimator):
     def _solve(self, problem: Problem, penalty: Any) -> Array:
         """Return x, and warn whoever called the method that calls this one."""
         limits = checked_limits(self.tol, self.max_iter, self.max_time)
-        start = start_point(problem.xp, self._start(problem.shape), problem.shape, problem.dtype)
+        start = problem.start(self._start(problem.shape))
         result, _ = solve_quietly(problem, as_penalty(penalty), limits, start, "auto")
         self.result_ = result
         self._record(problem, result)

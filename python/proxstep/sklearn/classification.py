@@ -30,6 +30,10 @@ class SparseLogisticRegression(TwoClasses, FittedClassifier):
         Weights of the classes; "balanced" gives all classes the same sum of sample weights.
     fit_intercept : bool
         Whether an unpenalised b is fitted.
+    standardize : bool
+        Whether penalties act on coefficients of columns divided by their (weighted) standard
+        deviations; X is neither changed nor copied, and ``coef_`` is for X as given. Not in
+        scikit-learn.
     tol : float
         Largest duality gap, relative to the loss of the null model (x = 0, b fitted), where
         scikit-learn's solvers bound a gradient or the last step: it bounds the distance from the
@@ -87,7 +91,7 @@ class SoftmaxRegression(FittedClassifier):
         h: ``sum_jc v_j (r |x_jc| + (1 - r) x_jc^2 / 2)`` with r the ``l1_ratio``; "l1" and "l2"
         stand for a ratio of 1 and 0. "rows" is ``sum_j v_j ||x_j||``: a feature serves all
         classes or none (not in scikit-learn).
-    C, l1_ratio, class_weight, fit_intercept, tol, max_iter, max_time, warm_start
+    C, l1_ratio, class_weight, fit_intercept, standardize, tol, max_iter, max_time, warm_start
         As in `SparseLogisticRegression`.
     weights : array_like or None, shape (p,)
         Factors v of the penalty, one for each feature. Not in scikit-learn.

@@ -36,7 +36,7 @@ class SparseLogisticRegressionCV(TwoClasses, ClassifierCV):
         Most folds at a time, in threads; None and -1 stand for `proxstep.get_num_threads`.
     verbose : bool or int
         Whether to show a progress bar (with tqdm).
-    weights, class_weight, fit_intercept, tol, max_iter
+    weights, class_weight, fit_intercept, standardize, tol, max_iter
         As in `SparseLogisticRegression`, for each fit.
     max_time : float or None
         Most seconds for all fits together. Not in scikit-learn.
@@ -75,7 +75,7 @@ class SoftmaxRegressionCV(ClassifierCV):
         As in `SoftmaxRegression`; the ratio does not matter for "rows".
     Cs, eps, l1_ratios, cv, choice, scoring, n_jobs, verbose
         As in `SparseLogisticRegressionCV`.
-    weights, class_weight, fit_intercept, tol, max_iter, max_time
+    weights, class_weight, fit_intercept, standardize, tol, max_iter, max_time
         As in `SoftmaxRegression`.
     dual, intercept_scaling, random_state, solver
         Taken for scikit-learn's sake, without effect.

@@ -50,8 +50,9 @@ class LinearClassifier(Ignored, ClassifierMixin, LinearEstimator):  # type: igno
         weights = weighted(given, self.class_weight, self.classes_, codes)
         self._total = float(len(codes) if weights is None else weights.sum())
         if len(self.classes_) == 2:
-            return Logistic(X, codes, weights, self.fit_intercept)
-        return Softmax(X, codes, weights, self.fit_intercept, len(self.classes_))
+            return Logistic(X, codes, weights, self.fit_intercept, standardize=self.standardize)
+        count = len(self.classes_)
+        return Softmax(X, codes, weights, self.fit_intercept, count, standardize=self.standardize)
 
     def _encoded(self, y: Any) -> tuple[Array, Array]:
         return encoded(y)

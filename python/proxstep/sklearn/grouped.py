@@ -25,7 +25,7 @@ class GroupLasso(GroupForm, FittedRegressor):
     group_weights : array_like, "sqrt" or None
         Factors v, one for each group: 0 leaves a group unpenalised, infinity excludes it. "sqrt"
         stands for the square roots of the sizes, None for ones.
-    fit_intercept, tol, max_iter, max_time, warm_start
+    fit_intercept, standardize, tol, max_iter, max_time, warm_start
         As in `Lasso`.
 
     Attributes
@@ -72,7 +72,7 @@ class SparseGroupLasso(SparseGroupForm, FittedRegressor):
         Factors u of single coefficients.
     group_weights : array_like, "sqrt" or None
         Factors v of the groups, as in `GroupLasso`.
-    fit_intercept, tol, max_iter, max_time, warm_start
+    fit_intercept, standardize, tol, max_iter, max_time, warm_start
         As in `Lasso`.
 
     Attributes

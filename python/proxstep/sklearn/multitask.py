@@ -26,7 +26,8 @@ class MultiTaskRegressor(TaskForm, LinearRegressor):
         X, y = self._checked(X, y, y_numeric=True, multi_output=True)
         if y.ndim == 1:
             raise ValueError(f"For mono-task outputs, use Lasso: y has shape {y.shape}, not (n, k)")
-        return LeastSquares(X, y, sample_weights(sample_weight, X), self.fit_intercept)
+        weights = sample_weights(sample_weight, X)
+        return LeastSquares(X, y, weights, self.fit_intercept, standardize=self.standardize)
 
     def _keep(self, x: Array, intercept: Any) -> None:
         self.coef_ = np.ascontiguousarray(x.T)
@@ -56,7 +57,7 @@ class MultiTaskLasso(MultiTaskRegressor, FittedRegressor):
     weights : array_like or None, shape (p,)
         Factors v of the penalty, one for each feature: 0 leaves it unpenalised, infinity excludes
         it. Not in scikit-learn.
-    fit_intercept, tol, max_iter, max_time, warm_start
+    fit_intercept, standardize, tol, max_iter, max_time, warm_start
         As in `Lasso`.
     copy_X, random_state, selection
         Without effect, as in `Lasso`.

@@ -25,6 +25,10 @@ class Lasso(L1Form, Ignored, FittedRegressor):
         Whether coefficients must not be negative.
     fit_intercept : bool
         Whether an unpenalised b is fitted.
+    standardize : bool
+        Whether penalties act on coefficients of columns divided by their (weighted) standard
+        deviations; X is neither changed nor copied, and ``coef_`` is for X as given. Not in
+        scikit-learn.
     tol : float
         Largest duality gap, relative to the loss of the null model (x = 0, b fitted). It bounds
         the distance from the best objective, whatever path the solver took. scikit-learn stops
@@ -92,7 +96,7 @@ class ElasticNet(ElasticForm, Ignored, FittedRegressor):
     positive : bool
         Whether coefficients must not be negative. With ``l1_ratio < 1`` the certificate is then
         the optimality violation, not the gap.
-    fit_intercept, tol, max_iter, max_time, warm_start
+    fit_intercept, standardize, tol, max_iter, max_time, warm_start
         As in `Lasso`.
     precompute, copy_X, random_state, selection
         Without effect, as in `Lasso`.

@@ -34,7 +34,7 @@ class LassoCV(L1Form, Ignored, RegressorCV):
         result depends on it.
     verbose : bool or int
         Whether to show a progress bar (with tqdm).
-    weights, positive, fit_intercept, tol, max_iter
+    weights, positive, fit_intercept, standardize, tol, max_iter
         As in `Lasso`, for each fit.
     max_time : float or None
         Most seconds for all fits together. Not in scikit-learn.
@@ -75,7 +75,7 @@ class ElasticNetCV(ElasticForm, Ignored, RegressorCV):
         Shares of the L1 penalty to choose from, in (0, 1].
     eps, alphas, cv, choice, n_jobs, verbose
         As in `LassoCV`; there is a path for each ratio.
-    weights, positive, fit_intercept, tol, max_iter, max_time
+    weights, positive, fit_intercept, standardize, tol, max_iter, max_time
         As in `ElasticNet`. ``positive`` needs an ``l1_ratio`` of 1.
     precompute, copy_X, random_state, selection
         Without effect, as in `Lasso`.
@@ -106,7 +106,7 @@ class GroupLassoCV(GroupForm, RegressorCV):
 
     Parameters
     ----------
-    groups, group_weights, fit_intercept, tol, max_iter, max_time
+    groups, group_weights, fit_intercept, standardize, tol, max_iter, max_time
         As in `GroupLasso`.
     eps, alphas, cv, choice, n_jobs, verbose
         As in `LassoCV`.
@@ -139,7 +139,7 @@ class SparseGroupLassoCV(SparseGroupForm, RegressorCV):
     ----------
     l1_ratio : float or sequence of float
         Shares of the L1 penalty to choose from.
-    groups, weights, group_weights, fit_intercept, tol, max_iter, max_time
+    groups, weights, group_weights, fit_intercept, standardize, tol, max_iter, max_time
         As in `SparseGroupLasso`.
     eps, alphas, cv, choice, n_jobs, verbose
         As in `LassoCV`.
@@ -170,7 +170,7 @@ class MultiTaskLassoCV(MultiTaskRegressor, RegressorCV):
 
     Parameters
     ----------
-    weights, fit_intercept, tol, max_iter, max_time
+    weights, fit_intercept, standardize, tol, max_iter, max_time
         As in `MultiTaskLasso`.
     eps, alphas, cv, choice, n_jobs, verbose
         As in `LassoCV`.

@@ -32,7 +32,8 @@ class LinearRegressor(RegressorMixin, LinearEstimator):  # type: ignore[misc]
     def _problem(self, X: Any, y: Any, sample_weight: Any) -> Problem:
         X, y = self._checked(X, y, y_numeric=True)
         weights = sample_weights(sample_weight, X)
-        return LeastSquares(self._columns().arrange(X), y, weights, self.fit_intercept)
+        X = self._columns().arrange(X)
+        return LeastSquares(X, y, weights, self.fit_intercept, standardize=self.standardize)
 
     def _columns(self) -> Layout:
         return self._layout(self.n_features_in_)

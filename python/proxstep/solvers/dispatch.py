@@ -12,7 +12,6 @@ from ..arrays import Array
 from ..checks import count, nearest, non_negative, positive
 from ..penalties import Penalty
 from ..problems import Evaluation, Problem
-from ..problems.inputs import start_point
 from ..projections import Projection
 from .adapter import as_penalty
 from .certificate import DualityGap, certificate_for
@@ -110,7 +109,7 @@ def solve(
     check(problem, solver)
     limits = checked_limits(tol, max_iter, max_time)
     penalty = as_penalty(penalty)
-    start = start_point(problem.xp, x0, problem.shape, problem.dtype)
+    start = problem.start(x0)
     penalty.value(start)  # weights and groups that do not fit are refused in the core's words
     _check_start(problem, start)
     result, _ = solve_quietly(problem, penalty, limits, start, solver)

@@ -25,14 +25,14 @@ def make_result(
 ) -> Result:
     """Return the result of a run in float64, with x (and what follows) rounded to dtype."""
     objective, gap, reason = monitor.objective, monitor.gap, monitor.reason or "stalled"
-    xp, x = problem.xp, best.x
-    if x.dtype != dtype:
-        x = xp.asarray(x, dtype)
-        double = xp.asarray(x, xp.float64)
-        best = problem.evaluate(double, start=best.offset)
-        value = float(penalty.value(double))
+    xp, design = problem.xp, problem.design
+    x = xp.asarray(design.to_given(best.x), dtype)
+    if best.x.dtype != dtype:
+        inside = float(penalty.value(best.x))
+        best = problem.evaluate(design.from_given(xp.asarray(x, xp.float64)), start=best.offset)
+        value = float(penalty.value(best.x))
         if math.isinf(value):
-            value = float(penalty.value(x))  # a Box is rounded as well
+            value = inside  # rounding leads out of a Box
         rise = best.loss + value - objective
         objective += rise
         if isinstance(monitor.certificate, DualityGap):

@@ -103,7 +103,8 @@ def test_X_is_not_copied(monkeypatch, lay, dtype):
     seen = []
     real = ps.LeastSquares
     module = sys.modules["proxstep.sklearn.regressor"]
-    monkeypatch.setattr(module, "LeastSquares", lambda X, *a: seen.append(X) or real(X, *a))
+    note = lambda X, *a, **k: seen.append(X) or real(X, *a, **k)  # noqa: E731
+    monkeypatch.setattr(module, "LeastSquares", note)
     X, y, _ = data("number")
     X = lay(X.astype(dtype))
     estimators.Lasso(0.07).fit(X, y)

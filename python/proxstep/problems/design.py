@@ -145,6 +145,16 @@ class Design:
             total += block @ block.T
         return total
 
+    def gram_of_columns(self) -> Array:
+        """Return ``X_c' W X_c`` in float64."""
+        shares, total = self.weights.exact, self._zeros((self.shape[1],) * 2)
+        for rows in self._row_slices():
+            block = self._double(self.X[rows])
+            block = block - self.means if self.centred else block
+            block = block if shares is None else block * self.xp.sqrt(shares[rows])[:, None]
+            total += block.T @ block  # symmetric: BLAS computes one half
+        return total / float(self.shape[0]) if shares is None else total
+
     def reweighted(self, weights: SampleWeights) -> Design:
         """Return the same matrix, centred by other weights; X is shared."""
         other = copy.copy(self)
@@ -208,16 +218,6 @@ class Design:
 
     def _double(self, part: Any) -> Array:
         return self.xp.asarray(self._part(part), self.xp.float64)
-
-    def gram_of_columns(self) -> Array:
-        """Return ``X_c' W X_c`` in float64."""
-        shares, total = self.weights.exact, self._zeros((self.shape[1],) * 2)
-        for rows in self._row_slices():
-            block = self._double(self.X[rows])
-            block = block - self.means if self.centred else block
-            block = block if shares is None else block * self.xp.sqrt(shares[rows])[:, None]
-            total += block.T @ block  # symmetric: BLAS computes one half
-        return total / float(self.shape[0]) if shares is None else total
 
     def _zeros(self, shape: Any) -> Array:
         return self.xp.zeros(shape, self.xp.float64)

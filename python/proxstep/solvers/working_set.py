@@ -27,7 +27,6 @@ _IN_CACHE = 1 << 16  # residuals
 _NEARLY_CONSTANT = 25.0  # squared mean over variance of a column
 _INNER = 0.1  # part of the gap that a set may leave
 _FINEST = 1e-2  # part of tol below which no set is solved: it would be rounding
-_FINER = 0.3  # of that after each check without progress: the estimate of a set may be too good
 
 
 def serves(problem: Problem, penalty: Any) -> bool:
@@ -50,6 +49,7 @@ class WorkingSet:
     """One run from a point; `at` is the best so far. Without a reason at its end it gave way."""
 
     may_give_way = False  # to another solver, where that is known to be faster
+    finer = 0.3  # of the tolerance after each check without progress: an estimate may be too good
 
     def __init__(
         self, problem: Problem, penalty: Penalty, monitor: Monitor, at: Evaluation
@@ -100,7 +100,7 @@ class WorkingSet:
         wanted = _INNER * min(self.monitor.gap, 1.0)
         if self.idle:
             wanted = min(wanted, _INNER * self.tolerance)
-        finest = _FINEST * _FINER**self.monitor.idle * self.monitor.limits.tol
+        finest = _FINEST * self.finer**self.monitor.idle * self.monitor.limits.tol
         self.tolerance = max(wanted, finest)
 
     def _accept(self, x: Any, change: Any) -> None:
@@ -163,6 +163,8 @@ class WorkingSet:
 
 class RowWorkingSet(WorkingSet):
     """The same for several outputs; a block is a row of x."""
+
+    finer = 1.0  # no Newton step ends the epochs where rounding begins
 
     def _descend(self, x: Any) -> tuple[Any, int]:
         change, epochs, _ = self.problem.rows_descent.run(

@@ -16,7 +16,6 @@ namespace {
 
 using std::int64_t;
 
-constexpr int64_t kSlab = 256;  // fits
 constexpr int64_t kReport = sizeof(cpu::ManyReport) / sizeof(double);
 
 class HeldManySquares {
@@ -105,7 +104,7 @@ class HeldManySquares {
 
   void in_slabs(cpu::ManyRun run) const {
     for (int64_t left = run.count; left > 0; left -= run.count, run.fits += run.count) {
-      run.count = std::min(left, kSlab);
+      run.count = std::min(left, held_->slab());
       {
         const py::gil_scoped_release released;
         held_->run(run);

@@ -10,12 +10,14 @@ namespace proxstep::cpu {
 extern const StepTable table_step_baseline;
 extern const LossTable table_loss_baseline;
 extern const DescentTable table_descent_baseline;
+extern const ManyTable table_many_baseline;
 extern const LineTable table_line_baseline;
 extern const RowTable table_row_baseline;
 #ifdef PROXSTEP_X86
 extern const StepTable table_step_v3, table_step_v4;
 extern const LossTable table_loss_v3, table_loss_v4;
 extern const DescentTable table_descent_v3, table_descent_v4;
+extern const ManyTable table_many_v3, table_many_v4;
 extern const LineTable table_line_v3, table_line_v4;
 extern const RowTable table_row_v3, table_row_v4;
 #endif
@@ -33,12 +35,14 @@ struct Choices {
 #ifdef PROXSTEP_X86
     const Features features = detect_features();
     if (features.v4)
-      add({&table_step_v4, &table_loss_v4, &table_descent_v4, &table_line_v4, &table_row_v4});
+      add({&table_step_v4, &table_loss_v4, &table_descent_v4, &table_many_v4, &table_line_v4,
+           &table_row_v4});
     if (features.v3)
-      add({&table_step_v3, &table_loss_v3, &table_descent_v3, &table_line_v3, &table_row_v3});
+      add({&table_step_v3, &table_loss_v3, &table_descent_v3, &table_many_v3, &table_line_v3,
+           &table_row_v3});
 #endif
-    add({&table_step_baseline, &table_loss_baseline, &table_descent_baseline, &table_line_baseline,
-         &table_row_baseline});
+    add({&table_step_baseline, &table_loss_baseline, &table_descent_baseline, &table_many_baseline,
+         &table_line_baseline, &table_row_baseline});
   }
   void add(Tables t) {
     names[count] = t.step->isa;

@@ -232,12 +232,14 @@ struct StepTable {
 
 struct LossTable;
 struct DescentTable;
+struct ManyTable;
 struct LineTable;
 struct RowTable;
 struct Tables {
   const StepTable* step;
   const LossTable* loss;
   const DescentTable* descent;
+  const ManyTable* many;
   const LineTable* line;
   const RowTable* row;
 };

@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <vector>
 
+#include "anderson_weights.hpp"
+
 namespace proxstep::cpu {
 
 class Anderson {
  public:
-  static constexpr int kDepth = 5;
-
   // Takes an iterate; true where `candidate` is a point worth trying.
   bool push(const std::vector<double>& x);
   const std::vector<double>& candidate() const { return candidate_; }

@@ -12,31 +12,16 @@ namespace {
 
 using std::int64_t;
 
-constexpr int64_t kLine = 8;  // samples that the Gram matrix takes at once
-
-int64_t round_up(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
+constexpr int64_t kTileRows = 64;
 
 double dot(const double* a, const double* b, int64_t n) {
   return tables().descent->dense[0].dot({a, nullptr, n}, b);
 }
 
-// A line of samples at once, so that X is read along its rows or columns, and written in lines.
-template <class T>
-void widen(const Array& X, double* to, int64_t rows) {
-  const T* from = static_cast<const T*>(X.data);
-  const int64_t n = X.shape[0], p = X.shape[1], down = X.strides[0], across = X.strides[1];
-  for (int64_t begin = 0; begin < n; begin += kLine) {
-    const int64_t end = std::min(n, begin + kLine);
-    for (int64_t j = 0; j < p; ++j) {
-      for (int64_t i = begin; i < end; ++i) to[j * rows + i] = double(from[i * down + j * across]);
-    }
-  }
-}
-
 }  // namespace
 
 SampleShares::SampleShares(const double* given, int64_t count, bool fit_intercept)
-    : n(count), rows(round_up(count, kLine)), intercept(fit_intercept) {
+    : n(count), intercept(fit_intercept) {
   given ? shares.assign(given, given + n) : shares.assign(n, 1.0 / double(n));
   for (const double share : shares) roots.push_back(std::sqrt(share));
 }
@@ -49,58 +34,103 @@ double SampleShares::centre(double* values) const {
   return mean;
 }
 
+// An odd number of lines from row to row: blocks of columns lie all over the cache.
+Tile::Tile(int64_t p)
+    : width_(whole_lines(p)),
+      apart_((width_ / kLine) % 2 ? width_ : width_ + kLine),
+      rows_(kTileRows * apart_) {}
+
+SmallRows Tile::widen(const Array& X, int64_t begin, const double* means, const double* factors) {
+  const int64_t count = std::min(kTileRows, X.shape[0] - begin);
+  const char* values = static_cast<const char*>(X.data) + begin * X.strides[0] * itemsize(X.dtype);
+  const StoredSamples samples{values, count, X.shape[1], X.strides[0], X.strides[1]};
+  tables().many->widen[X.dtype == DType::float32](samples, means, factors + begin, rows_.data(),
+                                                  apart_);
+  return {rows_.data(), count, width_, apart_};
+}
+
+Targets::Targets(const SampleShares& samples, int64_t width) : y(samples.n), c(width) {}
+
+void Targets::take(const SampleShares& samples, const double* given) {
+  std::copy_n(given, samples.n, y.begin());
+  mean = samples.centre(y.data());
+  square = dot(y.data(), y.data(), samples.n);
+}
+
 Centred::Centred(const SampleShares& samples, int64_t p)
     : samples_(samples),
-      rows_(samples.rows),
       p_(p),
-      count_(round_up(p, kGramBlock)),
-      values_(rows_ * count_),
-      means_(p),
-      gram_(count_ * count_) {}
+      width_(whole_lines(p)),
+      means_(width_),
+      gram_((width_ + 1) * width_),
+      steps_(p) {}
 
-void Centred::take(const Array& X) {
-  X.dtype == DType::float64 ? widen<double>(X, values_.data(), rows_)
-                            : widen<float>(X, values_.data(), rows_);
-  for (int64_t j = 0; j < p_; ++j) means_[j] = samples_.centre(values_.data() + j * rows_);
-  fill_gram();
-  still_constants();
+template <class Body>
+void Centred::for_tiles(Tile& tile, const double* means, const double* factors,
+                        const Body& body) const {
+  for (int64_t begin = 0; begin < samples_.n; begin += kTileRows) {
+    body(tile.widen(X_, begin, means, factors), begin);
+  }
 }
 
-void Centred::fill_gram() {
-  std::fill(gram_.begin(), gram_.end(), 0.0);
-  const auto block = tables().descent->gram;
-  for (int64_t j = 0; j < count_; j += kGramBlock) {
-    for (int64_t k = 0; k <= j; k += kGramBlock) {
-      block(values_.data() + j * rows_, values_.data() + k * rows_, rows_,
-            gram_.data() + j * count_ + k, count_);
+void Centred::take(const Array& X, Tile& tile, Targets* targets) {
+  X_ = X;
+  if (samples_.intercept) find_means(tile);
+  std::fill_n(gram_.data(), width_ * width_, 0.0);
+  if (targets) std::fill_n(targets->c.data(), width_, 0.0);
+  const auto add = [&](const SmallRows& rows, int64_t begin) {
+    tables().many->add_gram(rows, gram_.data());
+    if (targets) tables().many->add_adjoint(rows, targets->y.data() + begin, targets->c.data());
+  };
+  for_tiles(tile, means_.data(), samples_.roots.data(), add);
+  mirror();
+  find_steps();
+}
+
+void Centred::fill(Tile& tile, std::vector<Targets>& all) const {
+  for (Targets& targets : all) std::fill_n(targets.c.data(), width_, 0.0);
+  const auto add = [&](const SmallRows& rows, int64_t begin) {
+    for (Targets& targets : all) {
+      tables().many->add_adjoint(rows, targets.y.data() + begin, targets.c.data());
     }
-  }
-  for (int64_t j = 0; j < count_; ++j) {
-    for (int64_t k = j + 1; k < count_; ++k) gram_[j * count_ + k] = gram_[k * count_ + j];
+  };
+  for_tiles(tile, means_.data(), samples_.roots.data(), add);
+}
+
+void Centred::find_means(Tile& tile) {
+  const std::vector<double> zeros(p_), ones(samples_.n, 1.0);
+  std::fill_n(means_.data(), width_, 0.0);
+  const auto add = [&](const SmallRows& rows, int64_t begin) {
+    tables().many->add_adjoint(rows, samples_.shares.data() + begin, means_.data());
+  };
+  for_tiles(tile, zeros.data(), ones.data(), add);
+}
+
+void Centred::mirror() {
+  double* gram = gram_.data();
+  for (int64_t j = 0; j < width_; ++j) {
+    for (int64_t k = j + 1; k < width_; ++k) gram[j * width_ + k] = gram[k * width_ + j];
   }
 }
 
-// Of a curvature 0 a column does not move.
-void Centred::still_constants() {
+// A constant column, or one whose step would be infinite, does not move.
+void Centred::find_steps() {
   for (int64_t j = 0; j < p_; ++j) {
-    double& square = gram_[j * count_ + j];
-    if (square <= kConstant * (square + means_[j] * means_[j])) square = 0.0;
+    double& square = gram_.data()[j * width_ + j];
+    const double mean = means_.data()[j];
+    if (square <= kConstant * (square + mean * mean)) square = 0.0;
+    const double step = 1.0 / square;
+    steps_[j] = step > 0.0 && std::isfinite(step) ? step : 0.0;
   }
 }
 
 double Centred::largest() const {
   double largest = 0.0;
   for (int64_t j = 0; j < p_; ++j) {
-    const double square = gram_[j * count_ + j];
+    const double square = gram_.data()[j * width_ + j];
     if (!(square <= largest)) largest = square;  // what is not finite stays
   }
   return largest;
-}
-
-std::vector<double> Centred::adjoint(const double* y) const {
-  std::vector<double> product(count_);
-  for (int64_t j = 0; j < p_; ++j) product[j] = dot(values_.data() + j * rows_, y, rows_);
-  return product;
 }
 
 }  // namespace proxstep::cpu

@@ -1,12 +1,16 @@
 // A small dense X with its means taken off and the roots of the samples' shares put on, in double,
-// and its Gram matrix: what one least-squares problem, or all that share X, descend on.
+// as one least-squares problem, or all that share X, see it: its Gram matrix, and products with
+// targets. It is read by tiles of samples and never held as a whole.
 #pragma once
 #include <cstdint>
 #include <vector>
 
 #include "../../array.hpp"
+#include "many_kernels.hpp"
 
 namespace proxstep::cpu {
+
+inline std::int64_t whole_lines(std::int64_t count) { return (count + kLine - 1) / kLine * kLine; }
 
 // The samples' shares, with sum 1, and whether means are taken off.
 struct SampleShares {
@@ -15,28 +19,72 @@ struct SampleShares {
   // In place; what was taken off is returned.
   double centre(double* values) const;
 
-  std::int64_t n, rows;  // rows: n rounded up to whole lanes, the rest is 0
+  std::int64_t n;
   bool intercept;
   std::vector<double> shares, roots;
 };
 
-class Centred {
+// Zeros from the start of a cache line on.
+class Zeros {
  public:
-  Centred(const SampleShares& samples, std::int64_t p);  // of zeros
-  void take(const Array& X);                             // (n, p), in any strides
-
-  std::int64_t count() const { return count_; }        // columns of the Gram matrix,
-  const double* gram() const { return gram_.data(); }  // those behind p being 0
-  double mean(std::int64_t j) const { return means_[j]; }
-  double largest() const;                              // mean square of a column
-  std::vector<double> adjoint(const double* y) const;  // X'y, of `count` entries
+  explicit Zeros(std::int64_t count) : held_(count + kLine) {}
+  Zeros(Zeros&&) = default;
+  double* data() { return held_.data() + behind(); }
+  const double* data() const { return held_.data() + behind(); }
 
  private:
-  void fill_gram();
-  void still_constants();
+  std::size_t behind() const {
+    const auto at = reinterpret_cast<std::uintptr_t>(held_.data()) / sizeof(double);
+    return (kLine - at % kLine) % kLine;
+  }
+  std::vector<double> held_;
+};
+
+// Where tiles of samples are widened to.
+class Tile {
+ public:
+  explicit Tile(std::int64_t p);
+  SmallRows widen(const Array& X, std::int64_t begin, const double* means, const double* factors);
+
+ private:
+  std::int64_t width_, apart_;
+  Zeros rows_;
+};
+
+// Targets, centred and shared out, and c = X'y.
+struct Targets {
+  Targets(const SampleShares& samples, std::int64_t width);
+  void take(const SampleShares& samples, const double* given);
+
+  double mean = 0.0, square = 0.0;  // square: of what is centred
+  std::vector<double> y;
+  Zeros c;
+};
+
+class Centred {
+ public:
+  Centred(const SampleShares& samples, std::int64_t p);
+  void take(const Array& X, Tile& tile, Targets* targets);  // (n, p), in any strides; null: none
+  void fill(Tile& tile, std::vector<Targets>& all) const;   // the c of targets
+
+  std::int64_t width() const { return width_; }  // of the Gram matrix; what is behind p is 0
+  const double* gram() const { return gram_.data(); }
+  const double* means() const { return means_.data(); }
+  const double* steps() const { return steps_.data(); }  // 1 / curvature, or 0
+  double largest() const;                                // mean square of a column
+
+ private:
+  template <class Body>
+  void for_tiles(Tile& tile, const double* means, const double* factors, const Body& body) const;
+  void find_means(Tile& tile);
+  void mirror();
+  void find_steps();
+
   const SampleShares& samples_;
-  std::int64_t rows_, p_, count_;
-  std::vector<double> values_, means_, gram_;  // values: by columns, `rows` apart
+  Array X_;
+  std::int64_t p_, width_;
+  Zeros means_, gram_;
+  std::vector<double> steps_;
 };
 
 }  // namespace proxstep::cpu

@@ -17,7 +17,7 @@ from .duals import dual_of
 _REPORT = 8  # numbers of one fit, in the order of the properties below
 _ROUNDS = 8  # runs with tolerances of which each is a tenth of the last
 _INNER = 0.1  # part of the tolerance that the first run may leave
-_LEAST = float(np.finfo(np.float64).eps)
+_LEAST = float(np.finfo(np.float64).eps)  # of the tolerance: what is below is rounding
 
 
 class ManyFits:
@@ -34,9 +34,9 @@ class ManyFits:
         """Run until each certificate is within tol or its budget is spent; return them."""
         gaps = np.full(len(self.x), np.inf)
         left = np.arange(len(self.x))
-        tolerance = _INNER * (tol if self.dual is not None else tol**2)
+        tolerance = _INNER * tol
         for _ in range(_ROUNDS):
-            self._descend(left, max(tolerance, _LEAST**2), max_iter)
+            self._descend(left, max(tolerance, _LEAST), max_iter)
             gaps[left] = self._certify(left)
             left = left[(gaps[left] > tol) & (self.epochs[left] < max_iter)]
             tolerance *= 0.1

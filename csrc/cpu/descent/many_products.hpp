@@ -1,0 +1,105 @@
+// Small products over rows of doubles. Every sum goes over the rows one by one, so that its bits
+// depend neither on the width of vectors nor on how blocks lie in registers.
+#pragma once
+#include "many_kernels.hpp"
+
+namespace proxstep::cpu {
+namespace {
+
+using std::int64_t;
+
+// The processor's own vectors: wider ones the compiler keeps in memory.
+#if defined(__AVX512F__)
+constexpr int kWide = 8, kGramWides = 4;
+#elif defined(__AVX__)
+constexpr int kWide = 4, kGramWides = 2;
+#else
+constexpr int kWide = 2, kGramWides = 2;
+#endif
+constexpr int kAdjointWides = 4;
+
+typedef double Wide __attribute__((vector_size(8 * kWide), aligned(8), may_alias));
+
+inline const Wide& wide(const double* at) { return *reinterpret_cast<const Wide*>(at); }
+inline Wide& wide(double* at) { return *reinterpret_cast<Wide*>(at); }
+
+template <class T>
+void widen(const StoredSamples& X, const double* means, const double* factors, double* to,
+           int64_t apart) {
+  const T* from = static_cast<const T*>(X.values);
+  for (int64_t i = 0; i < X.count; ++i) {
+    const T* row = from + i * X.down;
+    double* out = to + i * apart;
+    const double factor = factors[i];
+    if (X.across == 1) {
+#pragma GCC ivdep
+      for (int64_t j = 0; j < X.p; ++j) out[j] = factor * (double(row[j]) - means[j]);
+    } else {
+      for (int64_t j = 0; j < X.p; ++j) out[j] = factor * (double(row[j * X.across]) - means[j]);
+    }
+  }
+}
+
+template <int wides>
+void add_adjoint_block(const SmallRows& A, const double* y, double* to) {
+  Wide sum[wides];
+  for (int c = 0; c < wides; ++c) sum[c] = wide(to + c * kWide);
+  for (int64_t i = 0; i < A.count; ++i) {
+    for (int c = 0; c < wides; ++c) sum[c] += y[i] * wide(A.values + i * A.apart + c * kWide);
+  }
+  for (int c = 0; c < wides; ++c) wide(to + c * kWide) = sum[c];
+}
+
+void add_adjoint(const SmallRows& A, const double* y, double* to) {
+  SmallRows part = A;
+  int64_t j = 0;
+  for (; j + kAdjointWides * kWide <= A.width; j += kAdjointWides * kWide) {
+    part.values = A.values + j;
+    add_adjoint_block<kAdjointWides>(part, y, to + j);
+  }
+  for (; j < A.width; j += kWide) {
+    part.values = A.values + j;
+    add_adjoint_block<1>(part, y, to + j);
+  }
+}
+
+// Of the smooth part at x: G x - c.
+void small_gradient(const SmallFit& fit, const double* x, double* gradient) {
+  for (int64_t j = 0; j < fit.width; j += kWide) wide(gradient + j) = -wide(fit.c + j);
+  add_adjoint({fit.gram, fit.p, fit.width, fit.width}, x, gradient);
+}
+
+template <int wides>
+void add_gram_block(const SmallRows& A, int64_t j, int64_t k, double* G) {
+  Wide sum[kGramHeight][wides];
+  for (int r = 0; r < kGramHeight; ++r) {
+    for (int c = 0; c < wides; ++c) sum[r][c] = wide(G + (j + r) * A.width + k + c * kWide);
+  }
+  for (int64_t i = 0; i < A.count; ++i) {
+    const double* row = A.values + i * A.apart;
+    for (int c = 0; c < wides; ++c) {
+      for (int r = 0; r < kGramHeight; ++r) sum[r][c] += row[j + r] * wide(row + k + c * kWide);
+    }
+  }
+  for (int r = 0; r < kGramHeight; ++r) {
+    for (int c = 0; c < wides; ++c) wide(G + (j + r) * A.width + k + c * kWide) = sum[r][c];
+  }
+}
+
+template <int wides>
+void add_gram_wides(const SmallRows& A, int64_t j, int64_t k, int64_t left, double* G) {
+  if (left >= wides) return add_gram_block<wides>(A, j, k, G);
+  if constexpr (wides > 1) add_gram_wides<wides - 1>(A, j, k, left, G);
+}
+
+void add_gram(const SmallRows& A, double* G) {
+  for (int64_t j = 0; j < A.width; j += kGramHeight) {
+    const int64_t wides = (j + kGramHeight + kWide - 1) / kWide;
+    for (int64_t c = 0; c < wides; c += kGramWides) {
+      add_gram_wides<kGramWides>(A, j, c * kWide, wides - c, G);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace proxstep::cpu

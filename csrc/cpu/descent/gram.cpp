@@ -58,34 +58,43 @@ void widen(const Matrix& X, int64_t column, int64_t begin, int64_t end, double* 
   for (int64_t i = 0; i < end - begin; ++i) to[i] = double(from[i * apart]);
 }
 
-// Tiles of samples are widened once, and those of wanted rows multiplied by h.
+// Tiles of samples are widened once, and those of wanted rows multiplied by h where it varies.
 class DenseGram {
  public:
   explicit DenseGram(const Wanted& wanted)
-      : wanted_(wanted), rows_(padded(wanted.rows())), count_(padded(wanted.count())) {}
+      : wanted_(wanted),
+        rows_(padded(wanted.rows())),
+        count_(padded(wanted.count())),
+        flat_(std::all_of(wanted.h, wanted.h + wanted.X.n,
+                          [&](double h) { return h == *wanted.h; })) {}
 
   std::vector<double> make() const {
     const std::vector<double> sums =
         sum_of_parts(wanted_.X.n, count_, rows_ * count_,
                      [&](int64_t begin, int64_t end, double* g) { add_part(begin, end, g); });
     std::vector<double> gram(wanted_.rows() * wanted_.count());
+    const double factor = flat_ ? *wanted_.h : 1.0;
     for (int64_t j = 0; j < wanted_.rows(); ++j) {
-      std::copy_n(sums.data() + j * count_, wanted_.count(), gram.data() + j * wanted_.count());
+      const double* from = sums.data() + j * count_;
+      double* to = gram.data() + j * wanted_.count();
+      for (int64_t k = 0; k < wanted_.count(); ++k) to[k] = factor * from[k];
     }
     return gram;
   }
 
  private:
   void add_part(int64_t begin, int64_t end, double* g) const {
-    std::vector<double> plain(count_ * kGramRows), bent(rows_ * kGramRows);
+    std::vector<double> plain((count_ + kPadded) * kGramRows);
+    std::vector<double> products(flat_ ? 0 : rows_ * kGramRows);
+    const double* bent = flat_ ? plain.data() + wanted_.from * kGramRows : products.data();
     const auto block = tables().descent->gram;
     for (int64_t i = begin; i < end; i += kGramRows) {
-      fill(i, std::min(end, i + kGramRows), plain.data(), bent.data());
+      fill(i, std::min(end, i + kGramRows), plain.data(), products.data());
       for (int64_t j = 0; j < rows_; j += kGramBlock) {
         const int64_t last = std::min(count_, wanted_.from + j + kGramBlock + kPadded);
         for (int64_t k = 0; k < last; k += kGramBlock) {
-          block(bent.data() + j * kGramRows, plain.data() + k * kGramRows, kGramRows,
-                g + j * count_ + k, count_);
+          block(bent + j * kGramRows, plain.data() + k * kGramRows, kGramRows, g + j * count_ + k,
+                count_);
         }
       }
     }
@@ -95,14 +104,14 @@ class DenseGram {
     const int64_t length = end - begin;
     if (length < kGramRows) {
       std::fill_n(plain, count_ * kGramRows, 0.0);
-      std::fill_n(bent, rows_ * kGramRows, 0.0);
+      if (!flat_) std::fill_n(bent, rows_ * kGramRows, 0.0);
     }
     for (int64_t k = 0; k < wanted_.count(); ++k) {
       double* to = plain + k * kGramRows;
       wanted_.X.dtype == DType::float64
           ? widen<double>(wanted_.X, wanted_.columns[k], begin, end, to)
           : widen<float>(wanted_.X, wanted_.columns[k], begin, end, to);
-      if (k < wanted_.from) continue;
+      if (flat_ || k < wanted_.from) continue;
       double* product = bent + (k - wanted_.from) * kGramRows;
       for (int64_t i = 0; i < length; ++i) product[i] = wanted_.h[begin + i] * to[i];
     }
@@ -110,6 +119,7 @@ class DenseGram {
 
   const Wanted& wanted_;
   int64_t rows_, count_;
+  bool flat_;  // h is the same for all samples
 };
 
 // The entries of a sample lie by their places.

@@ -188,6 +188,31 @@ def test_mean_squares_are_numpys(shape: tuple[int, int], layout: str, dtype: str
             out = np.full(shape[1], np.nan)
             _core.mean_squares(lent(X, layout), out, shares, means)
             np.testing.assert_allclose(out, squares(X, shares, means), rtol=1e-13)
+            if means is not None and layout in ("C", "F"):
+                each = w if shares is w else np.full(len(X), 1 / len(X))
+                np.testing.assert_allclose(means, each @ X.astype(np.float64), atol=1e-14)
+
+
+@pytest.mark.parametrize("layout", ["C", "F"])
+def test_far_means_cost_mean_squares_no_digits(layout: str) -> None:
+    X = values((700, 9), "float64")
+    far = np.array(X + 2.0**33, order=layout)
+    means, out = np.empty(9), np.empty(9)
+    _core.mean_squares(_core.Matrix(far), out, None, means)
+    exact = far - 2.0**33
+    np.testing.assert_allclose(out, exact.var(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(means - 2.0**33, exact.mean(axis=0), atol=4e-6)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("layout", ["C", "F"])
+def test_moments_tell_of_numbers_that_are_not_finite(layout: str, bad: float) -> None:
+    X = np.array(values((130, 9), "float64"), order=layout)
+    X[77, 4] = bad
+    w = np.ones(130)
+    w[60:] = 0.0
+    with refused(ValueError, rf"X must be finite in float64, X\[77, 4\] is {bad}"):
+        ps.LeastSquares(X, np.zeros(130), w)
 
 
 def test_mean_squares_refuse_what_does_not_fit() -> None:

@@ -106,9 +106,14 @@ void mean_squares(const LentMatrix& lent, py::handle out_object, py::handle shar
   const Matrix& X = lent.matrix();
   const Borrowed out = Borrowed::output(out_object, "out");
   check_rows_of(out, DType::float64, X.p, kOneAxis);
-  Borrowed shares, means;
-  const cpu::SquareJob job{lent_vector(shares_object, "shares", X.n, &shares),
-                           lent_vector(means_object, "means", X.p, &means)};
+  Borrowed shares;
+  cpu::SquareJob job{lent_vector(shares_object, "shares", X.n, &shares), nullptr};
+  if (!means_object.is_none()) {
+    const Borrowed means = Borrowed::output(means_object, "means");
+    check_rows_of(means, DType::float64, X.p, kOneAxis);
+    check_no_overlap(out, means);
+    job.means = static_cast<double*>(means.array.data);
+  }
   py::gil_scoped_release released;
   cpu::mean_squares(X, job, static_cast<double*>(out.array.data));
 }
@@ -123,7 +128,8 @@ void bind_product(py::module_& m) {
         "Add X x over the chosen columns; where a row of x is 0, nothing is read.");
   m.def("mean_squares", &mean_squares, py::arg("matrix"), py::arg("out"),
         py::arg("shares") = py::none(), py::arg("means") = py::none(),
-        "out becomes the mean squares of the columns around their means.");
+        "out becomes the mean squares of the columns around their means, which are found, too, "
+        "where X is dense; around 0 without means.");
 }
 
 }  // namespace proxstep::bind

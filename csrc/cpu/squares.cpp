@@ -13,6 +13,24 @@ using std::int64_t;
 
 constexpr int64_t kColumnsAtOnce = 8;  // that lie in a row of memory each
 constexpr int64_t kStripe = 256;       // columns that lie side by side
+constexpr int64_t kTileRows = 64;      // of a stripe: they stay in the cache for a second look
+
+// What some samples say of a stripe of columns: their share, means, and squares around these.
+struct Part {
+  double share = 0.0;
+  std::vector<double> means = std::vector<double>(kStripe), squares = means;
+
+  // Chan, Golub and LeVeque, Algorithms for computing the sample variance, 1983.
+  void merge(const Part& other, int64_t count) {
+    const double all = share + other.share, part = all > 0.0 ? other.share / all : 0.0;
+    for (int64_t k = 0; k < count; ++k) {
+      const double apart = other.means[k] - means[k];
+      means[k] += part * apart;
+      squares[k] += other.squares[k] + share * part * apart * apart;
+    }
+    share = all;
+  }
+};
 
 template <class T>
 class Squares {
@@ -26,11 +44,21 @@ class Squares {
     });
   }
 
+  // Sums are those of distances from the first row: far means cost no digits.
   void rows() const {
     parallel_for(X_.p, kStripe, [&](int64_t begin, int64_t end, int64_t) {
-      std::fill(out_ + begin, out_ + end, 0.0);
-      for (int64_t i = 0; i < X_.n; ++i) add_row(i, begin, end);
-      if (!job_.shares) scale(begin, end);
+      const int64_t count = end - begin;
+      Part all, tile;
+      std::vector<double> origin(count);
+      if (job_.means) std::copy_n(row(0) + begin, count, origin.begin());
+      for (int64_t i = 0; i < X_.n; i += kTileRows) {
+        look(i, begin, origin.data(), count, &tile);
+        all.merge(tile, count);
+      }
+      for (int64_t k = 0; k < count; ++k) {
+        out_[begin + k] = all.squares[k] / all.share;
+        if (job_.means) job_.means[begin + k] = origin[k] + all.means[k];
+      }
     });
   }
 
@@ -67,7 +95,9 @@ class Squares {
   }
 
  private:
+  const T* row(int64_t i) const { return static_cast<const T*>(X_.values) + i * X_.p; }
   double share(int64_t i) const { return job_.shares ? job_.shares[i] : equal_; }
+  double weight(int64_t i) const { return job_.shares ? job_.shares[i] : 1.0; }
   double mean(int64_t j) const { return job_.means ? job_.means[j] : 0.0; }
   double square(int64_t at, int64_t j) const {
     const double apart = double(static_cast<const T*>(X_.values)[at]) - mean(j);
@@ -78,19 +108,43 @@ class Squares {
   }
 
   double column(int64_t j) const {
-    const int64_t first = j * X_.n;
-    if (job_.shares) {
-      return lane_sum(X_.n, [=](int64_t i) { return job_.shares[i] * square(first + i, j); });
+    const T* x = static_cast<const T*>(X_.values) + j * X_.n;
+    const double* w = job_.shares;
+    if (job_.means && w) {
+      job_.means[j] = lane_sum(X_.n, [=](int64_t i) { return w[i] * double(x[i]); });
+    } else if (job_.means) {
+      job_.means[j] = equal_ * lane_sum(X_.n, [=](int64_t i) { return double(x[i]); });
     }
-    return equal_ * lane_sum(X_.n, [=](int64_t i) { return square(first + i, j); });
+    const double m = mean(j);
+    const auto square = [=](int64_t i) { return (double(x[i]) - m) * (double(x[i]) - m); };
+    if (w) return lane_sum(X_.n, [=](int64_t i) { return w[i] * square(i); });
+    return equal_ * lane_sum(X_.n, square);
   }
 
-  void add_row(int64_t i, int64_t begin, int64_t end) const {
-    const double w = job_.shares ? job_.shares[i] : 1.0;
-    for (int64_t j = begin; j < end; ++j) out_[j] += w * square(i * X_.p + j, j);
-  }
-  void scale(int64_t begin, int64_t end) const {
-    for (int64_t j = begin; j < end; ++j) out_[j] *= equal_;
+  // Of a tile, which begins at sample i and column j.
+  void look(int64_t i, int64_t j, const double* origin, int64_t count, Part* tile) const {
+    const int64_t last = std::min(X_.n, i + kTileRows);
+    double *means = tile->means.data(), *squares = tile->squares.data();
+    tile->share = 0.0;
+    for (int64_t r = i; r < last; ++r) tile->share += weight(r);
+    std::fill_n(means, count, 0.0);
+    for (int64_t r = i; job_.means && r < last; ++r) {
+      const T* x = row(r) + j;
+      const double w = weight(r);
+#pragma GCC ivdep
+      for (int64_t k = 0; k < count; ++k) means[k] += w * (double(x[k]) - origin[k]);
+    }
+    for (int64_t k = 0; tile->share > 0.0 && k < count; ++k) means[k] /= tile->share;
+    std::fill_n(squares, count, 0.0);
+    for (int64_t r = i; r < last; ++r) {
+      const T* x = row(r) + j;
+      const double w = weight(r);
+#pragma GCC ivdep
+      for (int64_t k = 0; k < count; ++k) {
+        const double apart = (double(x[k]) - origin[k]) - means[k];
+        squares[k] += w * (apart * apart);
+      }
+    }
   }
 
   const Matrix& X_;

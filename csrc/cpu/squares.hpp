@@ -1,4 +1,4 @@
-// Mean squares of the columns of X around their means, by the shares of the samples.
+// Means of the columns of X, and mean squares around them, by the shares of the samples.
 #pragma once
 #include "../matrix.hpp"
 
@@ -8,9 +8,10 @@ namespace proxstep::cpu {
 // that is not stored is 0.
 struct SquareJob {
   const double* shares;
-  const double* means;
+  double* means;
 };
 
+// Of a dense X the means are found, in the same pass; of a sparse one they are given.
 void mean_squares(const Matrix& X, const SquareJob& job, double* out);
 
 }  // namespace proxstep::cpu

@@ -16,6 +16,7 @@ import numpy as np
 from .. import _core
 from ..arrays import Array
 from ..namespace import in_blocks
+from . import inputs
 from .weights import SampleWeights
 
 
@@ -51,28 +52,45 @@ class Design:
     @cached_property
     def means(self) -> Array:
         """Weighted column means, float64, shape (p,); zeros when not centred."""
+        return self._moments[0]
+
+    @cached_property
+    def scales(self) -> Any:
+        """Weighted mean square of each (centred) column, float64, shape (p,), on the host."""
+        return self._moments[1]
+
+    @cached_property
+    def _moments(self) -> tuple[Array, Any]:
+        """Means and scales, from one pass of the core over X where it lies on the host."""
+        if not self.matrix:
+            means = self._means()
+            return means, self._scales(means)
+        means = np.zeros(self.shape[1])
+        scales = self._native_scales(self.matrix, means if self.centred else None)
+        return self.xp.asarray(means, self.xp.float64), scales
+
+    def _native_scales(self, matrix: _core.Matrix, means: Any) -> Any:
+        scales, exact = np.empty(self.shape[1]), self.weights.exact
+        _core.mean_squares(matrix, scales, None if exact is None else self.xp.to_host(exact), means)
+        return scales
+
+    def _means(self) -> Array:
         total = self._zeros(self.shape[1])
         if self.centred:
             total = sum((w @ block for w, block in self._blocks()), total)
         return total
 
-    @cached_property
-    def scales(self) -> Any:
-        """Weighted mean square of each (centred) column, float64, shape (p,), on the host."""
-        return self._native_scales(self.matrix) if self.matrix else self._scales()
-
-    def _native_scales(self, matrix: _core.Matrix) -> Any:
-        scales, host = np.empty(self.shape[1]), self.xp.to_host
-        shares = None if self.weights.exact is None else host(self.weights.exact)
-        _core.mean_squares(matrix, scales, shares, host(self.means) if self.centred else None)
-        return scales
-
-    def _scales(self) -> Any:
+    def _scales(self, means: Array) -> Any:
         total = self._zeros(self.shape[1])
         for w, block in self._blocks():
-            centred = block - self.means
+            centred = block - means
             total += w @ (centred * centred)
         return self.xp.to_host(total)
+
+    def check_finite(self) -> None:
+        """Refuse an X that holds NaN or inf, which its moments, where they are cheap, tell."""
+        if not self.matrix or not np.isfinite(self.scales).all():
+            inputs.check_finite(self.xp, "X", self.X)
 
     @cached_property
     def norms(self) -> dict[bytes, float]:
@@ -159,7 +177,7 @@ class Design:
         """Return the same matrix, centred by other weights; X is shared."""
         other = copy.copy(self)
         other.weights = weights
-        for name in ("means", "scales", "norms"):
+        for name in ("means", "scales", "norms", "_moments"):
             other.__dict__.pop(name, None)
         return other
 

@@ -46,6 +46,7 @@ class Evaluator(Pointwise):
         self.weights = SampleWeights(self.xp, shares, X.shape[0], X.dtype)
         kind = SparseDesign if inputs.is_sparse(X) else Design
         plain = kind(X, self.weights, self.fit_intercept)
+        plain.check_finite()
         self.standardize = bool(options.standardize)
         self.design: Operator = StandardizedDesign(plain) if self.standardize else plain
         self._outputs = () if outputs is None else (outputs,)

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import _core
 from ..arrays import Array
+from . import inputs
 from .design import Design
 
 
@@ -26,27 +27,36 @@ class SparseDesign(Design):
         return _core.Matrix(X.data, X.indices, X.indptr, self.shape, X.format)
 
     @cached_property
-    def means(self) -> Array:
-        """Weighted column means, float64, shape (p,); zeros when not centred."""
-        if not self.centred:
-            return self._zeros(self.shape[1])
+    def _moments(self) -> tuple[Array, Any]:
+        means = self._means()
         if self.matrix:
-            return self._native_adjoint(self.matrix, self._shares)
-        return self._in_float64().T @ self._shares
+            return means, self._native_scales(self.matrix, self.xp.to_host(means))
+        return means, self._scales(means)
 
     @property
     def rounding(self) -> float:
         """That of a sum of shares: what is not stored has the rest of 1."""
         return float((64 + self.shape[0]) * np.finfo(np.float64).eps)
 
-    def _scales(self) -> Any:
+    def _means(self) -> Array:
+        if not self.centred:
+            return self._zeros(self.shape[1])
+        if self.matrix:
+            return self._native_adjoint(self.matrix, self._shares)
+        return self._in_float64().T @ self._shares
+
+    def _scales(self, means: Array) -> Any:
         """Entries that are not stored count as ``m^2``, times the share of their samples."""
         by_rows = self._in_float64().tocsr()
-        centred = by_rows.data - self.means[by_rows.indices]
+        centred = by_rows.data - means[by_rows.indices]
         stored = _with_data(by_rows, centred * centred).T @ self._shares
         present = _with_data(by_rows, self.xp.ones(centred.shape, centred.dtype)).T @ self._shares
         rest = self.xp.maximum(1.0 - present, 0.0)
-        return self.xp.to_host(stored + rest * self.means * self.means)
+        return self.xp.to_host(stored + rest * means * means)
+
+    def check_finite(self) -> None:
+        """Refuse entries that are NaN or inf."""
+        inputs.check_finite(self.xp, "X.data", self.X.data)
 
     def _in_float64(self) -> Any:
         """X itself, or its values once more in float64 beside the same indices."""

@@ -6,7 +6,9 @@ and the step of a prox. The formulas are in csrc/op/group.hpp.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,10 +34,30 @@ def _parsed(over: Any) -> str | int | tuple[int, ...] | tuple[str, int]:
         segments = list(over)
     except TypeError:  # no sequence: a block length
         return _at_least_one("over", over)
+    if any(isinstance(size, Iterable) for size in segments):
+        _refuse_lists(segments)
     sizes = tuple(integer(f"over[{k}]", size) for k, size in enumerate(segments))
     if any(size < 0 for size in sizes):
         raise ValueError(f"over has a segment of {min(sizes)} elements")
+    if sum(sizes) > sys.maxsize:
+        raise ValueError(f"over has segments of {sum(sizes)} elements in all")
     return sizes
+
+
+def _refuse_lists(segments: list[Any]) -> None:
+    """Say why lists of elements are no groups."""
+    lists = [part for part in segments if isinstance(part, Iterable)]
+    counts = Counter(repr(element) for part in lists for element in part)
+    element, times = counts.most_common(1)[0] if counts else ("", 0)
+    if times > 1:
+        raise ValueError(
+            f"groups overlap: element {element} is in {times} of them; the prox of overlapping "
+            f"groups has no closed form. Repeat its column in X, once for each group"
+        )
+    raise TypeError(
+        f"over has {lists[0]!r}; groups are segments of consecutive elements: put the columns in "
+        f"the order of their groups, and give the groups' lengths"
+    )
 
 
 def _at_least_one(name: str, given: Any) -> int:
@@ -78,10 +100,10 @@ class Group(Penalty):
     Raises
     ------
     TypeError
-        For a penalty that is not elementwise, and an `over` of floats or booleans.
+        For a penalty that is not elementwise, and an `over` of floats, booleans or lists.
     ValueError
-        For a penalty with weights of its own, a Box without 0, an unknown `over`, and weights that
-        are negative or NaN.
+        For a penalty with weights of its own, a Box without 0, an unknown `over`, groups that
+        overlap, and weights that are negative or NaN.
 
     References
     ----------

@@ -98,6 +98,34 @@ def test_bad_data_are_refused_with_the_values(make, args, settings, error, words
         make(*args, **settings)
 
 
+@pytest.mark.parametrize(
+    ("array", "place", "value", "words"),
+    [
+        ("indptr", 2, 0, r"X.indptr\[1\] is 2, above the next, 0"),
+        ("indptr", 4, 9, r"X.indptr runs from 0 to 9 beside 8 indices and 8 values"),
+        ("indptr", 0, 1, r"X.indptr runs from 1 to 8"),
+        ("data", slice(2), None, r"beside 8 indices and 6 values"),
+        ("indices", 3, -1, r"indices\[.\] is -1"),
+        ("indices", 3, 7, r"indices\[.\] is 7"),
+    ],
+)
+def test_sparse_matrices_that_are_none_are_refused(array, place, value, words):
+    """Their library would read, and sort, what is not theirs."""
+    given = pytest.importorskip("scipy.sparse").csr_array(X)
+    if value is None:
+        given.data = given.data[2:]
+    else:
+        getattr(given, array)[place] = value
+    with pytest.raises(ValueError, match=words):
+        ps.solve(ps.LeastSquares(given, [1, 2, 3, 4]), ps.L1(0.1))
+
+
+def test_masked_values_are_no_numbers():
+    with pytest.raises(TypeError, match="masked array with masked values"):
+        ps.LeastSquares(np.ma.array(X, mask=X > 1), [1, 2, 3, 4])
+    ps.LeastSquares(np.ma.array(X, mask=False), [1, 2, 3, 4])
+
+
 def test_bad_parameters_are_refused():
     problem = cases.problem(cases.data("Softmax"))
     with pytest.raises(ValueError, match=r"x has shape \(6,\), expected \(6, 3\)"):

@@ -17,6 +17,8 @@ def matrix(X: Any) -> Array:
     if is_sparse(X):
         return _sparse_matrix(X)
     xp = namespace(X)
+    if np.ma.is_masked(X):
+        raise TypeError("X is a masked array with masked values; fill them in, or drop their rows")
     X = xp.plain(X)
     _check_matrix(X, xp)
     return xp.dense(X)
@@ -37,10 +39,25 @@ def _sparse_matrix(X: Any) -> Any:
         raise TypeError(f"X is a sparse matrix of format {X.format}; pass X.tocsr()")
     xp = namespace(X.data)
     _check_matrix(X, xp)
+    _check_starts(X, xp)
     if not X.has_canonical_format:
         X = X.copy()  # the caller's stays as it is
         X.sum_duplicates()
     return X
+
+
+def _check_starts(X: Any, xp: Namespace) -> None:
+    """Refuse rows or columns that lie outside the entries: X's library would read them."""
+    i = first(xp, X.indptr[1:] < X.indptr[:-1])
+    if i is not None:
+        pair = [int(start) for start in xp.read(X.indptr[i], X.indptr[i + 1])]
+        raise ValueError(f"X.indptr[{i}] is {pair[0]}, above the next, {pair[1]}")
+    begin, end = (int(start) for start in xp.read(X.indptr[0], X.indptr[-1]))
+    if begin != 0 or end > min(len(X.indices), len(X.data)):
+        raise ValueError(
+            f"X.indptr runs from {begin} to {end} beside {len(X.indices)} indices and "
+            f"{len(X.data)} values"
+        )
 
 
 def _check_matrix(X: Any, xp: Namespace) -> None:

@@ -13,7 +13,7 @@ from ..checks import integer, positive
 from ..config import get_num_threads
 from ..penalties import Penalty
 from ..problems import Problem
-from ..solvers.dispatch import check, checked_limits
+from ..solvers.arguments import check, checked_limits
 from ..solvers.monitor import Limits
 from ..solvers.result import ConvergenceWarning
 from .assembly import Fold, assemble

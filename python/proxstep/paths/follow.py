@@ -11,7 +11,8 @@ from ..arrays import Array
 from ..penalties import Penalty
 from ..problems import LeastSquares, Problem
 from ..problems.by_gram import gram_pays
-from ..solvers.dispatch import check, checked_limits, chosen, solve_quietly
+from ..solvers.arguments import check, checked_limits
+from ..solvers.dispatch import chosen, solve_quietly
 from ..solvers.result import ConvergenceWarning, Result
 from ..solvers.strength import with_strength
 from .budget import Budget

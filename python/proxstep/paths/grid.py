@@ -11,6 +11,7 @@ from ..arrays import Array
 from ..checks import integer, positive
 from ..penalties import Penalty
 from ..problems import Problem
+from ..solvers.arguments import check_scale
 from ..solvers.strength import with_strength
 
 _RATIO, _WIDE_RATIO = 1e-3, 1e-2  # glmnet's rule: shorter paths where n < p
@@ -34,6 +35,7 @@ def strengths(problem: Problem, penalty: Any, grid: Grid) -> Array:
     if grid.lambdas is not None:
         return _given(grid.lambdas)
     count, ratio = _count_and_ratio(problem, grid)
+    check_scale(problem)
     return _largest(problem, penalty) * ratio ** (np.arange(count) / max(1, count - 1))
 
 

@@ -92,6 +92,11 @@ class Design:
         if not self.matrix or not np.isfinite(self.scales).all():
             inputs.check_finite(self.xp, "X", self.X)
 
+    def largest_deviation(self) -> float:
+        """Return how far an entry of a sample with weight lies from its column's mean, at most."""
+        parts = (abs(block - self.means)[w > 0] for w, block in self._blocks())
+        return max(float(self.xp.to_host(part).max(initial=0.0)) for part in parts)
+
     @cached_property
     def norms(self) -> dict[bytes, float]:
         """What `norm_estimate` found so far."""

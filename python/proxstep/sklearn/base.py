@@ -20,7 +20,8 @@ from ..arrays import Array
 from ..paths import Point
 from ..problems import Problem
 from ..solvers.adapter import as_penalty
-from ..solvers.dispatch import checked_limits, solve_quietly
+from ..solvers.arguments import checked_limits
+from ..solvers.dispatch import solve_quietly
 from ..solvers.report import advice
 from ..solvers.result import ConvergenceWarning as SolverWarning
 from ..solvers.result import Result

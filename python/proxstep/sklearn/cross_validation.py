@@ -25,7 +25,7 @@ from ..paths.cross_validation import Request, validate_quietly
 from ..paths.grid import Grid
 from ..penalties import ElasticNet, Penalty
 from ..problems import Problem
-from ..solvers.dispatch import checked_limits
+from ..solvers.arguments import checked_limits
 from ..solvers.monitor import Limits
 from .base import ConvergenceWarning, LinearEstimator
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array
-from ..checks import count, nearest, non_negative, positive
 from ..penalties import Penalty
 from ..problems import Evaluation, Problem
 from ..projections import Projection
 from .adapter import as_penalty
+from .arguments import check, check_scale, check_start, checked_limits
 from .certificate import DualityGap, certificate_for
-from .fista import Fista
+from .fista import Fista, fits
 from .gram_set import GramSet
 from .monitor import Limits, Monitor, rounding
 from .report import advice, make_result
 from .result import ConvergenceWarning, Result
 from .strength import null_model
 from .working_set import RowWorkingSet, WorkingSet, serves
-
-_SOLVERS = ("auto", "cd", "fista")
 
 
 def solve(
@@ -111,7 +108,7 @@ def solve(
     penalty = as_penalty(penalty)
     start = problem.start(x0)
     penalty.value(start)  # weights and groups that do not fit are refused in the core's words
-    _check_start(problem, start)
+    check_start(problem, start)
     result, _ = solve_quietly(problem, penalty, limits, start, solver)
     if result.reason not in ("converged", "interrupted"):
         warnings.warn(advice(result), ConvergenceWarning, stacklevel=2)
@@ -127,7 +124,7 @@ def solve_quietly(
     whether zeros are optimal is not asked again.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        _check_scale(problem)
+        check_scale(problem)
         return _solve(problem, penalty, limits, start, chosen(problem, penalty, solver))
 
 
@@ -192,14 +189,15 @@ def _run_from(double: Problem, penalty: Any, monitor: Monitor, start: Evaluation
 def _accelerate(
     problem: Problem, penalty: Any, monitor: Monitor, start: Array | Evaluation
 ) -> Evaluation:
-    """Run FISTA in float64, after most of the way in float32 where X is float32."""
+    """Run FISTA in float64, after most of the way in float32 where X is float32 (and it serves)."""
     double, certificate, size = problem.double, monitor.certificate, None
-    x = start.x if isinstance(start, Evaluation) else start
-    if problem is not double:
-        single = _run_single(problem, penalty, monitor, problem.xp.asarray(x, problem.dtype))
-        x, size = problem.xp.asarray(single.at.x, problem.xp.float64), single.size
+    xp, x = problem.xp, start.x if isinstance(start, Evaluation) else start
+    if problem is not double and fits(problem):
+        single = _run_single(problem, penalty, monitor, xp.asarray(x, problem.dtype))
+        x, size = single.at.x, single.size
         monitor.continue_with(certificate, rounding(double))
         monitor.margin = 0.9  # the rest is for rounding x
+    x = xp.asarray(x, xp.float64)
     return Fista(double, penalty, monitor, _inside(penalty, x), size).run()
 
 
@@ -230,41 +228,3 @@ def _inside(penalty: Any, x0: Array) -> Array:
     if not isinstance(penalty, Penalty | Projection):
         return x0
     return penalty.prox(x0, float(np.finfo(np.float32).tiny))
-
-
-def check(problem: Any, solver: str) -> None:
-    """Refuse what is no problem, and solvers that are not known."""
-    if not isinstance(problem, Problem):
-        raise TypeError(f"problem is {problem!r}; a problem such as LeastSquares(X, y) is needed")
-    if solver not in _SOLVERS:
-        raise ValueError(f"solver is {solver!r}; {nearest(str(solver), _SOLVERS)}")
-
-
-def _check_start(problem: Problem, start: Array) -> None:
-    """Refuse a start from which no step leads back: where an exponential overflows."""
-    if math.isfinite(problem.curvature) or not problem.xp.is_any(start != 0):
-        return
-    double = problem.double
-    with np.errstate(over="ignore", invalid="ignore"):
-        loss = double.evaluate(double.xp.asarray(start, double.xp.float64)).loss
-    if not math.isfinite(loss):
-        raise ValueError(f"the loss is {loss} at x0; start nearer to 0")
-
-
-def _check_scale(problem: Problem) -> None:
-    """Refuse numbers whose squares overflow."""
-    largest = float(problem.design.scales.max(initial=0.0))
-    if not (np.isfinite(largest) and np.isfinite(problem.double.scale)):
-        raise ValueError(
-            f"the squares overflow: the loss at x = 0 is {problem.double.scale:g}, the largest "
-            f"mean square of a column of X {largest:g}; bring X and y to smaller scales"
-        )
-
-
-def checked_limits(tol: float, max_iter: int, max_time: float | None) -> Limits:
-    """Return the tolerance and the budgets of a run."""
-    non_negative("tol", tol)
-    count("max_iter", max_iter)
-    if max_time is not None:
-        positive("max_time", max_time)
-    return Limits(tol, max_iter, max_time)

@@ -31,7 +31,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 4, 512
 class StepSize:
     """The step s in units of the metric, never below a floor that is short enough for certain.
 
-    The floor is 0 where the curvature has no bound: then every step is tried.
+    Where the curvature has no bound it is the least number: then every step is tried.
     """
 
     s: float
@@ -185,17 +185,28 @@ def _metric(problem: Problem, penalty: Any) -> tuple[Any, Any]:
     if not by_element or scales.min(initial=largest) > largest / 4:
         return 1.0 / largest, np.asarray(1.0 / largest)
     means = xp.to_host(problem.design.means)
-    constant = scales <= (64 * problem.eps) ** 2 * (scales + means**2)
-    diagonal = 1.0 / np.where(constant, largest, scales)
+    still = scales <= (64 * problem.eps) ** 2 * (scales + means**2) + _least_scale(problem)
+    diagonal = 1.0 / np.where(still, largest, scales)
     column = diagonal.reshape((-1,) + (1,) * (len(problem.shape) - 1))
     whole = np.ascontiguousarray(np.broadcast_to(column, problem.shape))
     metric = xp.asarray(whole, problem.dtype)
     return metric, xp.to_host(metric if metric.ndim == 1 else metric[:, 0]).astype(np.float64)
 
 
+def fits(problem: Problem) -> bool:
+    """Whether steps in the units of X are numbers of its dtype."""
+    least, largest = _least_scale(problem), float(problem.design.scales.max(initial=0.0))
+    return largest == 0 or least < largest < 1.0 / least
+
+
+def _least_scale(problem: Problem) -> float:
+    """Return the least mean square of a column whose inverse is far from overflow."""
+    return float(np.finfo(np.float32 if problem.eps > 1e-10 else np.float64).tiny) * 1e4
+
+
 def _first_step(problem: Problem, diagonal: Any) -> StepSize:
     tiny = float(np.finfo(np.float64).tiny)
     estimate = problem.first_curvature * norm_estimate(problem.design, np.sqrt(diagonal))
     bound = problem.curvature * float(np.sum(diagonal * problem.design.scales))
-    floor = 1.0 / max(bound, tiny) if math.isfinite(problem.curvature) else 0.0
+    floor = 1.0 / max(bound, tiny) if math.isfinite(problem.curvature) else tiny
     return StepSize(max(floor, 1.0 / max(1.05 * estimate, tiny)), floor)

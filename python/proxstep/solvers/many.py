@@ -14,7 +14,7 @@ from ..checks import count
 from ..namespace import namespace
 from ..penalties import L1, Box, ElasticNet, NonNegativeL1, SquaredL2
 from ..problems import inputs
-from .dispatch import checked_limits
+from .arguments import checked_limits
 from .many_fits import ManyFits
 from .many_result import ManyResult
 from .result import ConvergenceWarning

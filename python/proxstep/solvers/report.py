@@ -16,7 +16,7 @@ from .result import Result
 CHANGES = {
     "max_iter": "raise max_iter or tol, or bring the columns of X to like scales",
     "max_time": "raise max_time or tol",
-    "stalled": "no progress beyond rounding, raise tol",
+    "stalled": "no progress beyond rounding, raise tol or bring the columns of X to like scales",
 }
 
 
@@ -26,7 +26,7 @@ def make_result(
     """Return the result of a run in float64, with x (and what follows) rounded to dtype."""
     objective, gap, reason = monitor.objective, monitor.gap, monitor.reason or "stalled"
     xp, design = problem.xp, problem.design
-    x = xp.asarray(design.to_given(best.x), dtype)
+    x = _rounded(xp, design.to_given(best.x), dtype)
     if best.x.dtype != dtype:
         inside = float(penalty.value(best.x))
         best = problem.evaluate(design.from_given(xp.asarray(x, xp.float64)), start=best.offset)
@@ -62,6 +62,18 @@ def advice(result: Result) -> str:
         f"relative {result.certificate} of {result.gap:.2g} of the null model, above "
         f"tol={result.tol:g}: {CHANGES[result.reason]}"
     )
+
+
+def _rounded(xp: Namespace, x: Array, dtype: Any) -> Array:
+    """Return x in a smaller dtype; NaN or inf would look like a solution."""
+    result = xp.asarray(x, dtype)
+    if x.dtype != dtype and xp.is_any(~xp.isfinite(result)):
+        largest = xp.read(abs(x).max())[0]
+        raise ValueError(
+            f"the solution overflows {dtype}: its largest parameter is {largest:g}; bring X to "
+            f"larger scales, or pass it in float64"
+        )
+    return result
 
 
 def _plain(xp: Namespace, intercept: Array) -> Any:

@@ -1,0 +1,98 @@
+"""Laws of huge and tiny numbers: solved, or refused with their size; never a wrong result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import problem_cases as cases
+import proxstep as ps
+import pytest
+from refusals import refused
+
+sp = pytest.importorskip("scipy.sparse")
+kinds = pytest.mark.parametrize("kind", cases.KINDS)
+solvers = pytest.mark.parametrize("solver", ["auto", "fista"])
+
+
+def scaled(kind: str, by: Any, dtype: str = "float64") -> Any:
+    """A problem whose columns are multiplied by these factors."""
+    d = cases.data(kind)
+    return cases.problem(replace(d, X=d.X * by), dtype)
+
+
+@kinds
+@pytest.mark.parametrize("by", [1e-320, 1e-200, 1e-160])
+def test_columns_whose_squares_vanish_are_refused(kind: str, by: float) -> None:
+    for solver in ("auto", "fista"):
+        with refused(ValueError, r"squares vanish: .* column of X (0|[\d.]*e-3\d\d); .* larger"):
+            ps.solve(scaled(kind, by), ps.L1(0.05 * by), solver=solver)
+
+
+def test_whatever_looks_at_the_squares_says_so() -> None:
+    problem = scaled("LeastSquares", 1e-160)
+    for run in (ps.path, ps.cross_validate):
+        with refused(ValueError, "squares vanish"):
+            run(problem, ps.Group(ps.L1(1.0), 2))
+    with refused(ValueError, "squares overflow"):
+        ps.path(scaled("LeastSquares", 1e160), ps.Group(ps.L1(1.0), 2))
+    d = cases.data("LeastSquares")
+    for X in (sp.csr_array(d.X * 1e-170), sp.csc_array(d.X * 1e-170)):
+        for standardize in (False, True):
+            with refused(ValueError, "squares vanish"):
+                ps.solve(ps.LeastSquares(X, d.y, standardize=standardize), ps.L1(1e-172))
+
+
+@pytest.mark.parametrize("by", [1e-320, 1e-200, 1e-160])
+def test_targets_whose_squares_vanish_are_refused(by: float) -> None:
+    d = cases.data("LeastSquares")
+    with refused(ValueError, r"squares vanish: the loss at x = 0 is (0|[\d.]*e-3\d\d), "):
+        ps.solve(ps.LeastSquares(d.X, d.y * by), ps.L1(0.05 * by))
+
+
+@kinds
+@pytest.mark.parametrize("value", [0.0, 2.7, 1e-90, -3e3])
+def test_a_constant_matrix_has_no_squares_and_is_solved(kind: str, value: float) -> None:
+    d = cases.data(kind)
+    result = ps.solve(cases.problem(replace(d, X=np.full_like(d.X, value))), ps.L1(0.05))
+    assert result.converged
+    np.testing.assert_array_equal(result.x, 0.0)
+
+
+def test_samples_of_no_weight_do_not_count() -> None:
+    """All that have weight are constant."""
+    d = cases.data("LeastSquares")
+    weights = (np.arange(len(d.X)) < 9).astype(float)
+    X = np.where(weights[:, None] > 0, 1.5, d.X)
+    assert ps.solve(ps.LeastSquares(X, d.y, weights), ps.L1(0.05)).converged
+
+
+@kinds
+@solvers
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_tiny_column_is_one_of_zeros(kind: str, solver: str, dtype: str) -> None:
+    by = np.array([1.0, 1.0, 1e-160 if dtype == "float64" else 1e-25, 1.0, 1.0, 1.0])
+    tiny, zero = scaled(kind, by, dtype), scaled(kind, np.where(by < 1, 0.0, by), dtype)
+    ours, plain = (ps.solve(P, ps.L1(0.03), tol=1e-6, solver=solver) for P in (tiny, zero))
+    assert ours.converged
+    assert ours.objective == pytest.approx(plain.objective, rel=1e-5)
+
+
+@kinds
+@solvers
+@pytest.mark.parametrize("by", [2.0**-80, 2.0**80])
+def test_float32_has_no_less_range(kind: str, solver: str, by: float) -> None:
+    """Squares of these columns are beyond float32."""
+    plain = ps.solve(scaled(kind, 1.0, "float32"), ps.L1(0.05), tol=1e-5)
+    result = ps.solve(scaled(kind, by, "float32"), ps.L1(0.05 * by), tol=1e-5, solver=solver)
+    assert result.converged
+    assert result.objective == pytest.approx(plain.objective, rel=1e-4)
+
+
+@solvers
+def test_a_solution_beyond_float32_is_refused(solver: str) -> None:
+    problem = scaled("LeastSquares", 1e-41, "float32")
+    words = r"overflows float32: its largest parameter is [\d.]*e\+\d\d; bring X to larger scales"
+    with refused(ValueError, words):
+        ps.solve(problem, ps.L1(1e-43), tol=1e-4, solver=solver)

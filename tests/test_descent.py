@@ -161,8 +161,10 @@ def test_the_core_refuses_what_does_not_fit() -> None:
         _core.Descent(matrix, "square", [], y[:-1].copy())
     held, x, zeros = _core.Descent(matrix, "square", [], y), np.zeros(17), np.zeros(60)
     arguments = (x, zeros, np.zeros(17), 0.0, 10)
-    with refused(ValueError, r"blocks\[1\] is 17; there are 17", keep=[x]):
-        held.run(ps.L1(0.1).spec, np.array([0, 17]), *arguments)
+    for wrong in ([0, 17], [3, 3], [4, 2], [5, -1]):
+        words = rf"blocks\[1\] is {wrong[1]}; they increase within 0 to 16"
+        with refused(ValueError, words, keep=[x]):
+            held.run(ps.L1(0.1).spec, np.array(wrong), *arguments)
     with refused(TypeError, "targets is None"):
         _core.Descent(matrix, "square", [], None)
     for gone in (1, 2):

@@ -84,11 +84,12 @@ class HeldDescent {
   static void check_blocks(const Descent& descent) {
     const bool single = descent.groups.over == Over::nothing;
     const int64_t most = single ? descent.X.p : descent.groups.count;
-    for (int64_t k = 0; k < descent.count; ++k) {
-      if (descent.blocks[k] >= 0 && descent.blocks[k] < most) continue;
+    int64_t last = -1;
+    for (int64_t k = 0; k < descent.count; last = descent.blocks[k++]) {
+      if (descent.blocks[k] > last && descent.blocks[k] < most) continue;
       throw py::value_error("blocks[" + std::to_string(k) + "] is " +
-                            std::to_string(descent.blocks[k]) + "; there are " +
-                            std::to_string(most));
+                            std::to_string(descent.blocks[k]) + "; they increase within 0 to " +
+                            std::to_string(most - 1));
     }
   }
 

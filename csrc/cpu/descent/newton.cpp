@@ -114,14 +114,16 @@ EpochReport Newton::descend_on(Model& model) {
 // How x and the margins would change by a whole step.
 void Newton::find_direction() {
   direction_.assign(descent_.X.n, 0.0);
-  double moment = 0.0;
+  double moment = 0.0, mean = 0.0;
   for (int64_t k = 0; k < columns_.count(); ++k) {
     const double d = x_[k] - start_[k];
     if (d == 0.0) continue;
     columns_.loops().add(columns_[k], d, direction_.data());
     moment += d * curvature_->first(k);
+    if (descent_.means) mean += d * descent_.means[columns_.chosen()[k]];
   }
   shift_ = bend_.shift(moment);
+  centred_shift_ = shift_ + mean;
   for (double& value : direction_) value += shift_;
 }
 
@@ -143,7 +145,7 @@ bool Newton::search(double* value) {
     if (now + blocks_.value(x_.data()) <= before + noise) {
       *value = now;
       margins_ = margins;
-      report_.intercept_change += step * shift_;
+      report_.intercept_change += step * centred_shift_;
       return true;
     }
   }

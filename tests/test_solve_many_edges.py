@@ -56,6 +56,20 @@ def test_squares_that_overflow(x: float, y: float) -> None:
         ps.solve_many(x * X3, y * Y3, L1)
 
 
+@pytest.mark.parametrize("tiny", [1e-310, 1e-200, 1e-160])
+def test_squares_that_vanish(tiny: float) -> None:
+    one = np.ones((len(Y3), 1))
+    one[3] = tiny
+    for X in (X3 * tiny, X3 * one[:, :, None]):
+        with refused(ValueError, r"squares of X vanish: a fit's largest number is \d"):
+            ps.solve_many(X, Y3, ps.L1(1e-3 * tiny))
+    with refused(ValueError, r"squares of X vanish"):
+        ps.solve_many(X2 * tiny, Y2, ps.L1(1e-3 * tiny))
+    with refused(ValueError, r"squares of Y vanish"):
+        ps.solve_many(X3, Y3 * one, ps.L1(1e-3 * tiny))
+    assert ps.solve_many(X3 * (one == 1.0)[:, :, None], Y3 * (one == 1.0), L1).converged.all()
+
+
 @pytest.mark.parametrize(
     "penalty",
     [None, ps.MCP(0.1, 3.0), ps.L0(0.1), ps.Group(ps.L1(0.1), 3), ps.SparseGroup(0.1, 0.1, 3),

@@ -14,7 +14,8 @@ from .monitor import Limits
 
 _SOLVERS = ("auto", "cd", "fista")
 _LEAST_SQUARE = 1e-304  # whose inverse is far from overflow
-_LEAST = 1e-152  # its root
+#: Its root: numbers below have no squares.
+LEAST = 1e-152
 
 
 def check(problem: Any, solver: str) -> None:
@@ -66,4 +67,4 @@ def _loss_vanishes(problem: Problem) -> bool:
     if problem.null.loss >= _LEAST_SQUARE:
         return False
     residual = problem.xp.to_host(abs(problem.null.residual))
-    return bool(0 < residual.max() < _LEAST)
+    return bool(0 < residual.max() < LEAST)

@@ -14,7 +14,7 @@ from ..checks import count
 from ..namespace import namespace
 from ..penalties import L1, Box, ElasticNet, NonNegativeL1, SquaredL2
 from ..problems import inputs
-from .arguments import checked_limits
+from .arguments import LEAST, checked_limits
 from .many_fits import ManyFits
 from .many_result import ManyResult
 from .result import ConvergenceWarning
@@ -68,8 +68,8 @@ def solve_many(
     TypeError
         If X is no NumPy array of these dtypes, Y not real, or the penalty another one.
     ValueError
-        If shapes do not fit, a number is not finite or its square overflows, or a setting is out
-        of range.
+        If shapes do not fit, a number is not finite, squares overflow or vanish, or a setting is
+        out of range.
 
     Warns
     -----
@@ -104,6 +104,10 @@ def solve_many(
     gaps = fits.run(limits.tol, count("max_iter", max_iter))
     if not fits.finite:
         _refuse_numbers(X)
+    still = fits.pull < LEAST
+    if still.any():
+        _refuse_vanishing("X", X[None] if X.ndim == 2 else X[still])
+        _refuse_vanishing("Y", Y[still])
     result = _result(fits, gaps, limits.tol, X.dtype, started)
     if not result.converged.all():
         warnings.warn(_advice(result), ConvergenceWarning, stacklevel=2)
@@ -143,6 +147,17 @@ def _start(penalty: Any, p: int) -> Array:
 def _refuse_numbers(X: Array) -> None:
     inputs.check_finite(namespace(X), "X", X)
     raise ValueError("the squares of X or Y overflow; bring them to smaller scales")
+
+
+def _refuse_vanishing(name: str, fits: Array) -> None:
+    """Refuse numbers whose squares are 0, or nearly: all would look like zeros."""
+    largest = np.abs(fits).reshape(len(fits), -1).max(axis=1, initial=0.0)
+    found = largest[(largest > 0) & (largest < LEAST)]
+    if found.size:
+        raise ValueError(
+            f"the squares of {name} vanish: a fit's largest number is {found[0]:g}; bring {name} "
+            f"to larger scales"
+        )
 
 
 def _result(fits: ManyFits, gaps: Array, tol: float, dtype: Any, started: float) -> ManyResult:

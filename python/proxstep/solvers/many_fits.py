@@ -91,6 +91,11 @@ class ManyFits:
         return bool(np.isfinite(self.reports[:, 4:7]).all())
 
     @property
+    def pull(self) -> Array:
+        """Norm of the null model's gradient."""
+        return self.reports[:, 6]
+
+    @property
     def epochs(self) -> Array:
         """Passes over all elements."""
         return self.reports[:, 7]

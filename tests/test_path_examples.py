@@ -1,4 +1,4 @@
-"""The script that makes the figures of docs/paths.md."""
+"""The scripts that make the figures of the pages on paths and estimators."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from pathlib import Path
 import proxstep
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "docs" / "examples" / "paths_of_diabetes.py"
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
+FIGURES = {
+    "paths_of_diabetes.py": ("path", "cross-validation"),
+    "estimator_families.py": ("lasso", "groups", "multitask", "logistic", "softmax"),
+}
 
 
 @pytest.mark.slow
-def test_the_script_makes_both_figures(tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", FIGURES)
+def test_a_script_makes_its_figures(script: str, tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     pytest.importorskip("matplotlib")
-    if not SCRIPT.exists():
+    if not EXAMPLES.exists():
         pytest.skip("the examples are not in the source distribution")
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(tmp_path)],
+        [sys.executable, str(EXAMPLES / script), str(tmp_path)],
         env={**os.environ, "PYTHONPATH": str(Path(proxstep.__file__).parents[1])},
         capture_output=True,
         text=True,
@@ -28,5 +33,5 @@ def test_the_script_makes_both_figures(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "one standard error" in done.stdout
-    for name in ("path.png", "cross-validation.png"):
-        assert (tmp_path / name).stat().st_size > 10_000
+    for name in FIGURES[script]:
+        assert (tmp_path / f"{name}.png").stat().st_size > 10_000

@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 FOLDER = Path(__file__).parents[1] / "docs" / "examples"
-ELSEWHERE = {"paths_of_diabetes"}  # tested in test_path_examples.py
+ELSEWHERE = {"paths_of_diabetes", "estimator_families"}  # tested in test_path_examples.py
 NEEDS = {"lightning_fit": ["lightning"], "transformers_trainer": ["transformers", "accelerate"]}
 
 

@@ -73,7 +73,7 @@ class Squares {
           sum += share(indices[e]) * square(e, j);
           present += share(indices[e]);
         }
-        out_[j] = sum + absent(present, j);
+        out_[j] = sum + absent(starts[j + 1] - starts[j], present, j);
       }
     });
   }
@@ -84,14 +84,16 @@ class Squares {
     const I* indices = static_cast<const I*>(X_.indices);
     const I* starts = static_cast<const I*>(X_.starts);
     std::vector<double> present(X_.p, 0.0);
+    std::vector<int64_t> count(X_.p, 0);
     std::fill_n(out_, X_.p, 0.0);
     for (int64_t i = 0; i < X_.n; ++i) {
       for (I e = starts[i]; e < starts[i + 1]; ++e) {
         out_[indices[e]] += share(i) * square(e, indices[e]);
         present[indices[e]] += share(i);
+        ++count[indices[e]];
       }
     }
-    for (int64_t j = 0; j < X_.p; ++j) out_[j] += absent(present[j], j);
+    for (int64_t j = 0; j < X_.p; ++j) out_[j] += absent(count[j], present[j], j);
   }
 
  private:
@@ -103,8 +105,9 @@ class Squares {
     const double apart = double(static_cast<const T*>(X_.values)[at]) - mean(j);
     return apart * apart;
   }
-  double absent(double present, int64_t j) const {
-    return std::max(1.0 - present, 0.0) * mean(j) * mean(j);
+  // Where all entries are stored no rounding of their shares' sum stands for others.
+  double absent(int64_t count, double present, int64_t j) const {
+    return count == X_.n ? 0.0 : std::max(1.0 - present, 0.0) * mean(j) * mean(j);
   }
 
   double column(int64_t j) const {

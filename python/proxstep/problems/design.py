@@ -116,9 +116,9 @@ class Design:
         return x
 
     @property
-    def rounding(self) -> float:
-        """Share of a column's mean square around 0 by which `scales` may be wrong."""
-        return float((64 * np.finfo(np.float64).eps) ** 2)
+    def rounding(self) -> Any:
+        """Share of each column's mean square around 0 by which `scales` may be wrong."""
+        return (64 * np.finfo(np.float64).eps) ** 2
 
     def product(self, x: Array) -> Array:
         """Return ``X_c x``, shape (n,) or (n, k)."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import _core
 from ..arrays import Array
+from ..namespace import in_blocks
 from . import inputs
 from .design import Design
 
@@ -34,9 +35,23 @@ class SparseDesign(Design):
         return means, self._scales(means)
 
     @property
-    def rounding(self) -> float:
-        """That of a sum of shares: what is not stored has the rest of 1."""
-        return float((64 + self.shape[0]) * np.finfo(np.float64).eps)
+    def rounding(self) -> Any:
+        """That of a sum of shares: what is not stored has the rest of 1.
+
+        The core knows columns of which all entries are stored.
+        """
+        of_sum = (64 + self.shape[0]) * np.finfo(np.float64).eps
+        if not self.matrix:
+            return of_sum
+        return np.where(self._stored() == self.shape[0], super().rounding, of_sum)
+
+    def _stored(self) -> Any:
+        """Return how many entries of each column are stored, on the host."""
+        X, p = self.X, self.shape[1]
+        if X.format == "csc":
+            return np.diff(X.indptr)
+        parts = in_blocks(len(X.indices), 1, self.xp.block)
+        return sum(np.bincount(X.indices[part], minlength=p) for part in parts)
 
     def _means(self) -> Array:
         if not self.centred:

@@ -5,6 +5,7 @@
 
 #include "kernels.hpp"
 #include "line_kernels.hpp"
+#include "nonzeros.hpp"
 #include "pool.hpp"
 
 namespace proxstep::cpu {
@@ -104,54 +105,11 @@ void add_lines(const LineJob& job, int64_t lines) {
   if (!parts.empty()) add_pieces(parts, size, job.to);
 }
 
-bool is_zero(const double* row, int64_t outputs) {
-  return std::all_of(row, row + outputs, [](double value) { return value == 0.0; });
-}
-
-// Rows that are not all zero: which columns or samples they belong to, and their values; the rows
-// as they were given where none is zero.
-class Nonzeros {
- public:
-  Nonzeros(Chosen of, int64_t outputs, const double* rows) : of_(of), values_(rows) {
-    for (int64_t k = 0; k < of.count; ++k) {
-      if (!is_zero(rows + k * outputs, outputs)) own_index_.push_back(k);
-    }
-    if (count() < of.count) compress(outputs);
-  }
-  int64_t count() const { return static_cast<int64_t>(own_index_.size()); }
-  const int64_t* index() const { return count() < of_.count ? own_index_.data() : of_.index; }
-  const double* values() const { return values_; }
-
- private:
-  void compress(int64_t outputs) {
-    own_values_.reserve(count() * outputs);
-    for (int64_t& k : own_index_) {
-      own_values_.insert(own_values_.end(), values_ + k * outputs, values_ + (k + 1) * outputs);
-      if (of_.index) k = of_.index[k];
-    }
-    values_ = own_values_.data();
-  }
-  Chosen of_;
-  const double* values_;
-  std::vector<int64_t> own_index_;
-  std::vector<double> own_values_;
-};
-
 void add_nonzero_lines(LineJob job, Chosen of) {
   const Nonzeros rows(of, job.outputs, job.from);
   job.lines = rows.index();
   job.from = rows.values();
   add_lines(job, rows.count());
-}
-
-// x for all columns.
-std::vector<double> spread_out(const Nonzeros& x, int64_t outputs, int64_t p) {
-  std::vector<double> all(p * outputs);
-  for (int64_t k = 0; k < x.count(); ++k) {
-    const int64_t to = x.index() ? x.index()[k] : k;
-    std::copy_n(x.values() + k * outputs, outputs, &all[to * outputs]);
-  }
-  return all;
 }
 
 // Each row of X with x. A few columns of a dense row are picked; otherwise whole rows are read.

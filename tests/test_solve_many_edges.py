@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import warnings
 from typing import Any
 
@@ -150,20 +148,6 @@ def test_without_iterations_the_start_is_evaluated() -> None:
     assert not found.x.any()
     assert not found.n_iter.any()
     np.testing.assert_allclose(found.objective, 0.5 * Y3.var(axis=1), rtol=1e-13)
-
-
-def test_ctrl_c_ends_the_call(ctrl_c: None) -> None:
-    X, Y = np.tile(X3, (20_000, 1, 1)), np.tile(Y3, (20_000, 1))
-
-    def solve_again_and_again() -> None:
-        for _ in range(100):
-            ps.solve_many(X, Y, L1, 1e-12)
-
-    timer = threading.Timer(0.01, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        solve_again_and_again()
-    timer.join()
 
 
 def test_the_core_refuses_what_does_not_fit() -> None:

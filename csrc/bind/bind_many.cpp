@@ -9,6 +9,7 @@
 #include "lent_rows.hpp"
 #include "loss_arguments.hpp"
 #include "messages.hpp"
+#include "signals.hpp"
 #include "spec.hpp"
 
 namespace proxstep::bind {
@@ -39,7 +40,7 @@ class HeldManySquares {
 
   void run(const PenaltySpec& penalty, const py::object& fits_object, const py::object& x_object,
            const py::object& gradient_object, const py::object& reports_object, double tolerance,
-           int64_t max_epochs) const {
+           int64_t max_epochs, const py::object& stop) const {
     const Borrowed fits = Borrowed::any(fits_object, "fits");
     const Borrowed x = Borrowed::output(x_object, "x");
     const Borrowed gradient = Borrowed::output(gradient_object, "gradient");
@@ -59,7 +60,8 @@ class HeldManySquares {
     run.reports = static_cast<cpu::ManyReport*>(reports.array.data);
     run.tolerance = tolerance;
     run.max_epochs = max_epochs;
-    in_slabs(run);
+    in_slabs(run, stop);
+    if (PyErr_Occurred()) throw py::error_already_set();
   }
 
  private:
@@ -102,14 +104,14 @@ class HeldManySquares {
     }
   }
 
-  void in_slabs(cpu::ManyRun run) const {
-    for (int64_t left = run.count; left > 0; left -= run.count, run.fits += run.count) {
+  // Fits of a slab that was begun are all told of.
+  void in_slabs(cpu::ManyRun run, const py::object& stop) const {
+    const py::gil_scoped_release released;
+    Signals signals(stop);
+    for (int64_t left = run.count; left > 0 && !signals.raised(); left -= run.count) {
       run.count = std::min(left, held_->slab());
-      {
-        const py::gil_scoped_release released;
-        held_->run(run);
-      }
-      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+      held_->run(run);
+      run.fits += run.count;
     }
   }
 
@@ -127,9 +129,12 @@ void bind_many(py::module_& m) {
            py::arg("Y"), py::arg("shares"), py::arg("fit_intercept"))
       .def("run", &HeldManySquares::run, py::arg("penalty"), py::arg("fits"), py::arg("x"),
            py::arg("gradient"), py::arg("reports"), py::arg("tolerance"), py::arg("max_epochs"),
+           py::arg("stop") = py::none(),
            "Minimise some of the fits from x, in place, and write their gradients and reports: "
            "loss, x'gradient, objective, intercept, scale, largest mean square of a column, norm "
-           "of the null model's gradient, epochs so far.");
+           "of the null model's gradient, epochs so far. stop, if given, is asked now and then: "
+           "what "
+           "was not run by then stays as it is.");
 }
 
 }  // namespace proxstep::bind

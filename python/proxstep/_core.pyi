@@ -178,6 +178,7 @@ class ManySquares:
         reports: Any,
         tolerance: float,
         max_epochs: int,
+        stop: Any = None,
     ) -> None: ...
 
 def adjoint(matrix: Matrix, residual: Any, out: Any, columns: Any = None) -> None: ...

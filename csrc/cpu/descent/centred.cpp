@@ -13,9 +13,17 @@ namespace {
 using std::int64_t;
 
 constexpr int64_t kTileRows = 64;
+constexpr int64_t kFetched = 16;  // lines of the cache, beside a block of the Gram matrix
 
 double dot(const double* a, const double* b, int64_t n) {
   return tables().descent->dense[0].dot({a, nullptr, n}, b);
+}
+
+// All of a matrix that lies in one piece.
+Ahead bytes_of(const Array* X) {
+  if (!X) return {nullptr, nullptr, 0};
+  const char* begin = static_cast<const char*>(X->data);
+  return {begin, begin + X->size() * itemsize(X->dtype), kFetched};
 }
 
 }  // namespace
@@ -63,7 +71,7 @@ Centred::Centred(const SampleShares& samples, int64_t p)
       width_(whole_lines(p)),
       means_(width_),
       gram_((width_ + 1) * width_),
-      steps_(p) {}
+      steps_(p + 1) {}
 
 template <class Body>
 void Centred::for_tiles(Tile& tile, const double* means, const double* factors,
@@ -73,13 +81,14 @@ void Centred::for_tiles(Tile& tile, const double* means, const double* factors,
   }
 }
 
-void Centred::take(const Array& X, Tile& tile, Targets* targets) {
+void Centred::take(const Array& X, Tile& tile, Targets* targets, const Array* next) {
   X_ = X;
   if (samples_.intercept) find_means(tile);
   std::fill_n(gram_.data(), width_ * width_, 0.0);
   if (targets) std::fill_n(targets->c.data(), width_, 0.0);
+  Ahead ahead = bytes_of(next);
   const auto add = [&](const SmallRows& rows, int64_t begin) {
-    tables().many->add_gram(rows, gram_.data());
+    tables().many->add_gram(rows, ahead, gram_.data());
     if (targets) tables().many->add_adjoint(rows, targets->y.data() + begin, targets->c.data());
   };
   for_tiles(tile, means_.data(), samples_.roots.data(), add);

@@ -64,8 +64,9 @@ struct Targets {
 class Centred {
  public:
   Centred(const SampleShares& samples, std::int64_t p);
-  void take(const Array& X, Tile& tile, Targets* targets);  // (n, p), in any strides; null: none
-  void fill(Tile& tile, std::vector<Targets>& all) const;   // the c of targets
+  // (n, p), in any strides; targets, if given, get their c, and `next` is read meanwhile.
+  void take(const Array& X, Tile& tile, Targets* targets, const Array* next);
+  void fill(Tile& tile, std::vector<Targets>& all) const;  // the c of targets
 
   std::int64_t width() const { return width_; }  // of the Gram matrix; what is behind p is 0
   const double* gram() const { return gram_.data(); }

@@ -74,7 +74,8 @@ class ManyFits::Part {
     Targets own = targets();
     for (int64_t k = 0; k < count; ++k) {
       take(own, fits[k]);
-      X.take(matrix_of(all_.squares_.X, fits[k]), tile_, &own);
+      const Array next = matrix_of(all_.squares_.X, fits[std::min(k + 1, count - 1)]);
+      X.take(matrix_of(all_.squares_.X, fits[k]), tile_, &own, k + 1 < count ? &next : nullptr);
       worker_.run(X, own, fits[k]);
     }
   }
@@ -91,7 +92,7 @@ ManyFits::ManyFits(const ManySquares& squares)
   if (squares.X.ndim != 2) return;
   Tile tile(p_);
   shared_.emplace(samples_, p_);
-  shared_->take(squares.X, tile, nullptr);
+  shared_->take(squares.X, tile, nullptr, nullptr);
 }
 
 void ManyFits::run(const ManyRun& run) const {

@@ -51,7 +51,6 @@ class SmallDescent {
   }
 
   double epoch();
-  void change(int64_t k, double d);
   void accelerate();
   double step_product(int a, int b) const;
   void combine(const double* weights, double* x) const;
@@ -63,32 +62,28 @@ class SmallDescent {
   int held_ = 0;          // iterates
 };
 
-// The largest gradient left behind times the size of x: what it may cost, to first order. The next
-// gradient is made before the others: nothing else waits for a change.
+// The largest gradient left behind times the size of x: what it may cost, to first order. The point
+// of the next prox is made before the gradients: of a change nothing else is waited for.
 template <class P, bool weighted>
 double SmallDescent<P, weighted>::epoch() {
-  double largest = 0.0, size = 0.0, next = fit_.gradient[0];
-  for (int64_t k = 0; k < fit_.p; ++k) {
-    const double g = next, s = fit_.steps[k], before = fit_.x[k];
-    next = fit_.gradient[k + 1];
-    const double moved = s > 0.0 ? prox(k, before - s * g, s) : before;
+  const int64_t p = fit_.p, width = fit_.width;
+  const double *row = fit_.gram, *steps = fit_.steps;
+  double *x = fit_.x, *gradient = fit_.gradient;
+  double largest = 0.0, size = 0.0, next = x[0] - steps[0] * gradient[0];
+  for (int64_t k = 0; k < p; ++k, row += width) {
+    const double z = next, before = x[k];
+    next = x[k + 1] - steps[k + 1] * gradient[k + 1];
+    const double moved = prox(k, z, steps[k]);
     const double d = moved - before;
     size += op::magnitude(moved);
     if (d == 0.0) continue;
-    const double* row = fit_.gram + k * fit_.width;
-    next += d * row[k + 1];
+    next -= d * (steps[k + 1] * row[k + 1]);
     largest = op::most(row[k] * op::magnitude(d), largest);
     longest_ = op::most(op::magnitude(d), longest_);
-    fit_.x[k] = moved;
-    change(k, d);
+    x[k] = moved;
+    add(d, row, width, gradient);
   }
   return largest * op::most(size, longest_);
-}
-
-template <class P, bool weighted>
-void SmallDescent<P, weighted>::change(int64_t k, double d) {
-  const double* row = fit_.gram + k * fit_.width;
-  for (int64_t j = 0; j < fit_.width; j += kWide) wide(fit_.gradient + j) += d * wide(row + j);
 }
 
 template <class P, bool weighted>

@@ -17,6 +17,13 @@ struct StoredSamples {
   std::int64_t count, p, down, across;
 };
 
+// Memory that will be read soon, fetched so many lines at a time.
+struct Ahead {
+  const char* next;
+  const char* end;
+  std::int64_t each;
+};
+
 // Rows of `width` doubles, whole lines; `apart` is the distance from one to the next.
 struct SmallRows {
   const double* values;
@@ -26,7 +33,7 @@ struct SmallRows {
 constexpr int kSmallHistory = kAndersonDepth + 2;  // vectors
 
 // Half of x'G x plus the penalty, less c'x: x and its gradient move together. Arrays have `width`
-// entries, G as many squared, and behind the gradient and G another line may be read.
+// entries, G as many squared; behind x, its gradient, the steps and G one more is read.
 struct SmallFit {
   std::int64_t p, width;
   const double* gram;
@@ -52,7 +59,8 @@ struct ManyTable {
                    std::int64_t apart);
   void (*add_adjoint)(const SmallRows& A, const double* y, double* to);  // to += A'y
   void (*gradient)(const SmallFit&, const double* x, double* gradient);
-  void (*add_gram)(const SmallRows& A, double* G);  // G += A'A, on and below the diagonal
+  // G += A'A, on and below the diagonal; meanwhile what comes next is fetched.
+  void (*add_gram)(const SmallRows& A, Ahead& ahead, double* G);
   SmallReport (*descend[op::Penalties::size])(const SmallFit&);  // null: not convex
 };
 

@@ -40,6 +40,11 @@ void widen(const StoredSamples& X, const double* means, const double* factors, d
   }
 }
 
+inline void add(double d, const double* row, int64_t width, double* to) {
+#pragma GCC unroll 4
+  for (int64_t j = 0; j < width; j += kWide) wide(to + j) += d * wide(row + j);
+}
+
 template <int wides>
 void add_adjoint_block(const SmallRows& A, const double* y, double* to) {
   Wide sum[wides];
@@ -72,7 +77,9 @@ void small_gradient(const SmallFit& fit, const double* x, double* gradient) {
 template <int wides>
 void add_gram_block(const SmallRows& A, int64_t j, int64_t k, double* G) {
   Wide sum[kGramHeight][wides];
+#pragma GCC unroll 4
   for (int r = 0; r < kGramHeight; ++r) {
+#pragma GCC unroll 4
     for (int c = 0; c < wides; ++c) sum[r][c] = wide(G + (j + r) * A.width + k + c * kWide);
   }
   for (int64_t i = 0; i < A.count; ++i) {
@@ -81,7 +88,9 @@ void add_gram_block(const SmallRows& A, int64_t j, int64_t k, double* G) {
       for (int r = 0; r < kGramHeight; ++r) sum[r][c] += row[j + r] * wide(row + k + c * kWide);
     }
   }
+#pragma GCC unroll 4
   for (int r = 0; r < kGramHeight; ++r) {
+#pragma GCC unroll 4
     for (int c = 0; c < wides; ++c) wide(G + (j + r) * A.width + k + c * kWide) = sum[r][c];
   }
 }
@@ -92,10 +101,19 @@ void add_gram_wides(const SmallRows& A, int64_t j, int64_t k, int64_t left, doub
   if constexpr (wides > 1) add_gram_wides<wides - 1>(A, j, k, left, G);
 }
 
-void add_gram(const SmallRows& A, double* G) {
+// Few at a time: a processor waits for no more than some twenty.
+void fetch(Ahead& ahead) {
+  constexpr int64_t kBytes = 64;
+  for (int64_t k = 0; k < ahead.each && ahead.next < ahead.end; ++k, ahead.next += kBytes) {
+    __builtin_prefetch(ahead.next);
+  }
+}
+
+void add_gram(const SmallRows& A, Ahead& ahead, double* G) {
   for (int64_t j = 0; j < A.width; j += kGramHeight) {
     const int64_t wides = (j + kGramHeight + kWide - 1) / kWide;
     for (int64_t c = 0; c < wides; c += kGramWides) {
+      fetch(ahead);
       add_gram_wides<kGramWides>(A, j, c * kWide, wides - c, G);
     }
   }

@@ -28,7 +28,7 @@ FitWorker::FitWorker(const ManyRun& run, const Blocks& blocks, int64_t p, bool s
       blocks_(blocks),
       p_(p),
       single_(single),
-      x_(whole_lines(p)),
+      x_(whole_lines(p) + kLine),
       gradient_(whole_lines(p) + kLine),
       history_(kSmallHistory * whole_lines(p)) {}
 

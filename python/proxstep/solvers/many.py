@@ -17,6 +17,8 @@ from ..problems import inputs
 from .arguments import LEAST, checked_limits
 from .many_fits import ManyFits
 from .many_result import ManyResult
+from .monitor import Limits
+from .report import CHANGES
 from .result import ConvergenceWarning
 
 _SERVED = (L1, ElasticNet, NonNegativeL1, SquaredL2, Box)
@@ -31,13 +33,14 @@ def solve_many(
     fit_intercept: bool = True,
     sample_weight: Any = None,
     max_iter: int = 10_000,
+    max_time: float | None = None,
 ) -> ManyResult:
     """Minimise many small least-squares problems with the same penalty, in one native call.
 
     Fit k is ``ps.solve(ps.LeastSquares(X_k, y_k, sample_weight, fit_intercept), penalty)``, by
     coordinate descent on its Gram matrix, whose p^2 numbers must fit into the cache for speed.
     The fits share the threads; none depends on the others or on how many threads there are.
-    Ctrl-C ends the call.
+    X is read by pieces and never copied to float64 as a whole.
 
     Parameters
     ----------
@@ -57,11 +60,14 @@ def solve_many(
         Non-negative weights, of all fits.
     max_iter : int
         Most passes over the parameters of a fit; 0 only evaluates the start.
+    max_time : float or None
+        Most seconds, of all fits.
 
     Returns
     -------
     ManyResult
-        Solutions, objectives and certificates, one a fit.
+        Solutions, objectives, certificates and reasons, one a fit. Ctrl-C returns what is solved
+        by then, with the reason "interrupted" for the rest.
 
     Raises
     ------
@@ -74,7 +80,7 @@ def solve_many(
     Warns
     -----
     ConvergenceWarning
-        Once, if a certificate did not reach ``tol``.
+        Once, if a certificate did not reach ``tol`` and nobody interrupted.
 
     References
     ----------
@@ -92,7 +98,7 @@ def solve_many(
     ([[1.92, 0.0], [-0.92, 0.0]], [1.2, 1.8])
     """
     started = time.perf_counter()
-    limits = checked_limits(tol, max_iter, None)
+    limits = checked_limits(tol, count("max_iter", max_iter), max_time)
     if not isinstance(penalty, _SERVED):
         names = ", ".join(kind.__name__ for kind in _SERVED)
         raise TypeError(f"penalty is {penalty!r}; many fits take {names}")
@@ -101,15 +107,15 @@ def solve_many(
     shares = inputs.sample_shares(namespace(X), sample_weight, X.shape[-2])
     start = np.tile(_start(penalty, X.shape[-1]), (len(Y), 1))
     fits = ManyFits(_core.ManySquares(X, Y, shares, bool(fit_intercept)), penalty, start)
-    gaps = fits.run(limits.tol, count("max_iter", max_iter))
+    fits.run(limits, started + (np.inf if max_time is None else max_time))
     if not fits.finite:
         _refuse_numbers(X)
     still = fits.pull < LEAST
     if still.any():
         _refuse_vanishing("X", X[None] if X.ndim == 2 else X[still])
         _refuse_vanishing("Y", Y[still])
-    result = _result(fits, gaps, limits.tol, X.dtype, started)
-    if not result.converged.all():
+    result = _result(fits, limits, X.dtype, started)
+    if not result.converged.all() and fits.stopped != "interrupted":
         warnings.warn(_advice(result), ConvergenceWarning, stacklevel=2)
     return result
 
@@ -160,24 +166,26 @@ def _refuse_vanishing(name: str, fits: Array) -> None:
         )
 
 
-def _result(fits: ManyFits, gaps: Array, tol: float, dtype: Any, started: float) -> ManyResult:
+def _result(fits: ManyFits, limits: Limits, dtype: Any, started: float) -> ManyResult:
+    reasons = fits.reasons(limits)
     return ManyResult(
         x=fits.x.astype(dtype, copy=False),
         intercept=fits.intercept.astype(dtype),
         objective=fits.objective,
-        gap=gaps,
-        converged=gaps <= tol,
+        gap=fits.gaps,
+        converged=reasons == "converged",
+        reason=reasons,
         n_iter=fits.epochs.astype(np.int64),
         seconds=time.perf_counter() - started,
-        tol=tol,
+        tol=limits.tol,
         certificate="optimality violation" if fits.dual is None else "duality gap",
     )
 
 
 def _advice(result: ManyResult) -> str:
-    left = int((~result.converged).sum())
+    left, worst = int((~result.converged).sum()), int(np.argmax(result.gap))
     return (
         f"ps.solve_many: {left} of {len(result.gap)} fits did not converge; the worst relative "
-        f"{result.certificate} is {result.gap.max():.2g}, above tol={result.tol:g}: raise "
-        f"max_iter or tol, or bring the columns of X to like scales"
+        f"{result.certificate} is {result.gap[worst]:.2g}, above tol={result.tol:g}: "
+        f"{CHANGES[result.reason[worst]]}"
     )

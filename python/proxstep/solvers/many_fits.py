@@ -5,6 +5,7 @@ Letters: B fits of n samples and p features, c the factor that brings a dual poi
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +14,11 @@ import numpy as np
 from .. import _core
 from ..arrays import Array
 from .duals import dual_of
+from .monitor import Limits
 
 _REPORT = 8  # numbers of one fit, in the order of the properties below
 _ROUNDS = 8  # runs with tolerances of which each is a tenth of the last
-_INNER = 0.1  # part of the tolerance that the first run may leave
+_INNER = 1.0  # part of the tolerance that the first run may leave
 _LEAST = float(np.finfo(np.float64).eps)  # of the tolerance: what is below is rounding
 
 
@@ -27,30 +29,41 @@ class ManyFits:
         self.squares, self.penalty, self.x = squares, penalty, start
         self.gradient = np.empty_like(start)
         self.reports = np.zeros((len(start), _REPORT))
+        self.gaps = np.full(len(start), np.inf)
+        self.stopped: str | None = None  # why all ended, where not each by itself
         dual = dual_of(penalty, start.shape[1:])
         self.dual: Any = None if dual is None or dual.free.any() else dual
 
-    def run(self, tol: float, max_iter: int) -> Array:
-        """Run until each certificate is within tol or its budget is spent; return them."""
-        gaps = np.full(len(self.x), np.inf)
-        left = np.arange(len(self.x))
-        tolerance = _INNER * tol
-        for _ in range(_ROUNDS):
-            self._descend(left, max(tolerance, _LEAST), max_iter)
-            gaps[left] = self._certify(left)
-            left = left[(gaps[left] > tol) & (self.epochs[left] < max_iter)]
-            tolerance *= 0.1
-            if not left.size:
-                break
-        return gaps
+    def run(self, limits: Limits, until: float) -> None:
+        """Run until each certificate is within tol or its budget is spent, or to that time."""
+        left, tolerance = np.arange(len(self.x)), _INNER * limits.tol
+        try:
+            for _ in range(_ROUNDS):
+                self._descend(left, max(tolerance, _LEAST), limits.max_iter, until)
+                self._certify(left)
+                left = left[(self.gaps[left] > limits.tol) & (self.epochs[left] < limits.max_iter)]
+                tolerance *= 0.1
+                if not left.size or self.stopped:
+                    break
+        except KeyboardInterrupt:
+            self.stopped = "interrupted"
+            self._certify(left)
 
-    def _descend(self, fits: Array, tolerance: float, max_iter: int) -> None:
+    def _descend(self, fits: Array, tolerance: float, max_iter: int, until: float) -> None:
+        def late() -> bool:
+            return time.perf_counter() >= until
+
         arrays = fits, self.x, self.gradient, self.reports
-        self.squares.run(self.penalty.spec, *arrays, tolerance, max_iter)
+        self.squares.run(self.penalty.spec, *arrays, tolerance, max_iter, late)
+        if late():
+            self.stopped = "max_time"
 
-    def _certify(self, fits: Array) -> Array:
+    def _certify(self, fits: Array) -> None:
+        """Measure the certificates of those fits that were begun."""
+        fits = fits[self.begun[fits]]
+        measure = self._violations if self.dual is None else self._gaps
         with np.errstate(over="ignore", invalid="ignore"):
-            return self._gaps(fits) if self.dual is not None else self._violations(fits)
+            self.gaps[fits] = measure(fits)
 
     def _gaps(self, fits: Array) -> Array:
         """Return duality gaps, relative to the null models.
@@ -75,15 +88,25 @@ class ManyFits:
         moved = penalty.prox(x - each * self.gradient[fits], each)
         return np.linalg.norm(x - moved, axis=1) / (steps * np.where(pull > 0, pull, 1.0))
 
+    def reasons(self, limits: Limits) -> Array:
+        """Return why each fit ended, in the words of `Result`."""
+        spent = np.where(self.epochs < limits.max_iter, "stalled", "max_iter")
+        return np.where(self.gaps <= limits.tol, "converged", self.stopped or spent)
+
+    @property
+    def begun(self) -> Array:
+        """Which fits were told of; the loss of a null model is never 0."""
+        return self.reports[:, 4] != 0
+
     @property
     def objective(self) -> Array:
-        """Loss plus penalty, of x as X's dtype holds it."""
-        return self.reports[:, 2].copy()
+        """Loss plus penalty, of x as X's dtype holds it; NaN where nothing is known."""
+        return np.where(self.begun, self.reports[:, 2], np.nan)
 
     @property
     def intercept(self) -> Array:
-        """Intercept for X as it was given."""
-        return self.reports[:, 3]
+        """Intercept for X as it was given; NaN likewise."""
+        return np.where(self.begun, self.reports[:, 3], np.nan)
 
     @property
     def finite(self) -> bool:

@@ -23,6 +23,9 @@ class ManyResult:
         Certificates, each relative to its own null model; see ``certificate``.
     converged : array of bool, shape (B,)
         Where ``gap <= tol``.
+    reason : array of str, shape (B,)
+        "converged", "max_iter", "max_time", "stalled" or "interrupted". Fits that were not begun
+        have an infinite gap, and NaN as objective and intercept.
     n_iter : array of int, shape (B,)
         Passes over the parameters.
     seconds : float
@@ -38,6 +41,7 @@ class ManyResult:
     objective: Array
     gap: Array
     converged: Array
+    reason: Array
     n_iter: Array
     seconds: float
     tol: float

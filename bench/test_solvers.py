@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -11,7 +11,19 @@ import pytest
 pytest.importorskip("scipy")
 pytest.importorskip("sklearn")
 
-from solvers import cases, data, duality, ours, peers, references, report, results, runner, tables
+from solvers import (
+    cases,
+    data,
+    duality,
+    ours,
+    peers,
+    ratios,
+    references,
+    report,
+    results,
+    runner,
+    texts,
+)
 from solvers.peer import PASSES
 from solvers.task import FIT, L1, LOGISTIC, PATH, Form, objectives
 from solvers.worker import Order, checksum
@@ -107,19 +119,20 @@ def test_a_target_takes_the_median_of_its_fits_and_never_the_first_call():
     assert found["to"] == {"0.0001": 0.8, "1e-06": None}
     assert (found["import_s"], found["first_s"], found["warm_s"]) == (0.25, 5.0, 0.5)
     assert (found["peak_mib"], found["best"], found["stopped"]) == (3, 2e-6, False)
-    assert tables.time_text(found, "1e-06") == "only 2e-06"
+    assert texts.time_text(found, "1e-06") == "only 2e-06"
 
 
 def test_a_fit_that_was_stopped_bounds_the_time():
     found = results.record("case", "solver", 1, [*LINES, {"setting": 4, "most_s": 45.0}])
-    assert tables.time_text(found, "1e-06") == "> 45 s"
-    assert tables.time_text(found, "0.0001") == "800 ms"
+    assert texts.time_text(found, "1e-06") == "> 45 s"
+    assert texts.time_text(found, "0.0001") == "800 ms"
 
 
 def contender(solver: str, seconds: float | None, **more: object):
     case = PLAN[0].name
     to = {"0.0001": seconds, "1e-06": seconds}
-    return {"case": case, "solver": solver, "threads": 1, "to": to, "over_s": 9.0, **more}
+    own = {"threads": 1, "over_s": 9.0, "stopped": seconds is None} | more
+    return {"case": case, "solver": solver, "to": to, **own}
 
 
 @pytest.mark.parametrize(
@@ -127,13 +140,37 @@ def contender(solver: str, seconds: float | None, **more: object):
     [
         ([("scikit-learn saga", 40.0)], "0.05 ✓ (scikit-learn saga)"),
         ([("scikit-learn saga", 4.0)], "0.5 ✗ (scikit-learn saga)"),
-        ([("scikit-learn saga", None)], "< 0.22"),
+        ([("scikit-learn saga", None)], "< 0.22 open (all stopped, the first at 9 s)"),
         ([("celer", 0.1)], "no peer"),
     ],
 )
 def test_ratio_is_over_the_named_rival(others, text):
     records = [contender("proxstep", 2.0), *(contender(*other) for other in others)]
-    assert tables.ratio_text(records, PLAN[0], 1, "1e-06") == text
+    assert ratios.ratio_text(records, PLAN[0], 1, "1e-06") == text
+
+
+@pytest.mark.parametrize(
+    ("stop", "text"),
+    [(9.0, "0.2 to 0.22 ✓ (skglm; celer stopped at 9 s)"),
+     (3.0, "0.2 to 0.67 ✗ (skglm; celer stopped at 3 s)"),
+     (12.0, "0.2 ✓ (skglm)")],
+)  # fmt: skip
+def test_a_peer_that_was_stopped_before_the_best_one_makes_a_range(stop, text):
+    case = replace(PLAN[0], rival=None, goal=0.5)
+    records = [contender("proxstep", 2.0), contender("skglm", 10.0)]
+    records.append(contender("celer", None, over_s=stop))
+    assert ratios.ratio_text(records, case, 1, "1e-06") == text
+
+
+def test_a_solver_without_threads_stands_for_two():
+    records = [contender("proxstep", 2.0, threads=2), contender("scikit-learn saga", 40.0)]
+    assert ratios.ratio_text(records, PLAN[0], 2, "1e-06") == "0.05 ✓ (scikit-learn saga)"
+    celer = [records[0], contender("celer", 40.0)]
+    assert ratios.ratio_text(celer, replace(PLAN[0], rival=None), 2, "1e-06") == "no peer"
+    options = report.parse(["--threads", "1", "--threads", "2"], "")
+    counts = {peer.name: report.counts(peer, options) for peer in peers.PEERS}
+    assert counts["scikit-learn"] == [1, 2]
+    assert counts["scikit-learn saga"] == counts["scikit-learn loop"] == [1]
 
 
 def test_references_keep_the_least_objectives_and_the_smallest_gap(tmp_path):
@@ -180,7 +217,8 @@ def test_report(tmp_path, capsys):
     assert [r["solver"] for r in found["records"]] == ["proxstep", "scikit-learn"]
     for r in found["records"]:
         assert 0 < r["to"]["0.0001"] <= r["to"]["1e-06"]
-        assert r["x_mib"] > 0
+        assert r["x_mib"] == 40 * 60 * 8 / 2**20
+        assert r["w_mib"] == 60 * 8 / 2**20
     (entry,) = found["references"].values()
     assert entry["gap"] <= references.SETTLED
     assert asdict(PLAN[0])  # cases are data

@@ -44,6 +44,7 @@ def trials(peer: Peer, task: Task, best: Any, limits: Limits) -> Iterator[Line]:
             return
         most = min(limits.cap, left)
         yield {"setting": setting, "most_s": most}
+        memory.give_back()  # not before repeats: their time would be that of new pages
         found = measured(fit, setting, most)
         values = objectives(task, *found.pop("solution"))
         above = float(np.max((values - best) / best))

@@ -122,7 +122,7 @@ def lasso_rows(quick: bool) -> list[Row]:
     wide, tall, long = ((40, 60),) * 3 if quick else ((1000, 20_000), (50_000, 500), (10_000, 1000))
     sparse = partial(data.sparse_regression, *((60, 200, 10) if quick else (10_000, 100_000)))
     small = partial(data.many, 5 if quick else 10_000, 100, 50)
-    loop = {"goal": 0.05, "rival": "scikit-learn"}
+    loop = {"goal": 0.05, "rival": "scikit-learn loop"}
     return [
         Row("lasso, 1000x20000", form, partial(data.regression, *wide), 0.8, True),
         Row("lasso, 50000x500", form, partial(data.regression, *tall), 0.8, True),

@@ -23,12 +23,14 @@ PASSES = tuple(int(step * 10**k) for k in range(5) for step in (1, 2, 5))  # ove
 
 @dataclass(frozen=True)
 class Peer:
-    """`settings` are the accuracies to ask for, from rough to fine."""
+    """`settings` are the accuracies to ask for, from rough to fine. A solver without threads of its
+    own or of a BLAS is measured on one processor only, and stands for any number of them."""
 
     name: str
     module: str
     makers: dict[Form, Maker]
     settings: tuple[float, ...] = TOLERANCES
+    threaded: bool = True
 
 
 def in_columns(X: Any) -> Any:

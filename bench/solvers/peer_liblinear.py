@@ -28,4 +28,5 @@ def logistic(task: Task) -> Fit:
     return fit
 
 
-PEERS = [Peer("liblinear", "liblinear.liblinearutil", {Form(FIT, LOGISTIC, L1): logistic})]
+MAKERS = {Form(FIT, LOGISTIC, L1): logistic}
+PEERS = [Peer("liblinear", "liblinear.liblinearutil", MAKERS, threaded=False)]

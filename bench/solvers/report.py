@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> None:
 def refer(case: Case, known: References, options: argparse.Namespace) -> None:
     """Ask one solver after the other, until the gap says that nobody can do better."""
     for peer in candidates(case):
-        if not known.is_settled(case):
+        if not known.is_settled(case) and is_wanted(peer, options):
             lines = ask(case, peer, max(options.threads), options)
             known.keep(case, peer.name, lines)
             print(f"{case.name}: {peer.name} gives {reference_text(lines)}", flush=True)
@@ -66,10 +66,20 @@ def turns(
 ) -> Iterable[tuple[Peer, int]]:
     done = {key(found) for found in records} if options.missing else set()
     for peer in peers.that_solve(case.form):
-        for threads in options.threads if peers.is_installed(peer) else ():
-            wanted = not options.solver or peer.name in options.solver
-            if wanted and (case.name, peer.name, threads) not in done:
+        for threads in counts(peer, options):
+            if is_wanted(peer, options) and (case.name, peer.name, threads) not in done:
                 yield peer, threads
+
+
+def counts(peer: Peer, options: argparse.Namespace) -> list[int]:
+    """Return the thread counts that differ for this solver."""
+    if not peers.is_installed(peer):
+        return []
+    return list(options.threads) if peer.threaded else [min(options.threads)]
+
+
+def is_wanted(peer: Peer, options: argparse.Namespace) -> bool:
+    return not options.solver or peer.name in options.solver
 
 
 def measure(

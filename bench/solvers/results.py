@@ -29,7 +29,7 @@ def record(case: str, solver: str, threads: int, lines: list[Line]) -> Record:
     }  # fmt: skip
 
 
-KEPT = ("import_s", "x_mib", "absent", "error")
+KEPT = ("import_s", "x_mib", "w_mib", "absent", "error")
 
 
 def time_to(target: float, fits: list[tuple[Line, float]]) -> float | None:

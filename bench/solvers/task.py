@@ -48,6 +48,18 @@ class Task:
         return int(self.y.max()) + 1
 
     @property
+    def solution_bytes(self) -> int:
+        """What w takes in float64."""
+        each = self.classes if self.form.loss == SOFTMAX else 1
+        if self.form.kind == PATH:
+            each = len(self.lam)
+        elif self.form.kind == MANY:
+            each = len(self.y)
+        elif self.form.loss == LEAST_SQUARES and self.y.ndim == 2:
+            each = self.y.shape[1]
+        return 8 * each * int(self.X.shape[-1])
+
+    @property
     def n(self) -> int:
         return int(self.y.shape[-1] if self.form.kind == MANY else self.y.shape[0])
 

@@ -67,7 +67,8 @@ def lines(order: Order) -> Iterator[Line]:
     except AbsentData as reason:
         yield {"absent": str(reason)}
         return
-    yield {"data": checksum(task), "x_mib": task.bytes / 2**20}
+    sizes = {"x_mib": task.bytes / 2**20, "w_mib": task.solution_bytes / 2**20}
+    yield {"data": checksum(task)} | sizes
     warnings.simplefilter("ignore")  # of fits that are rough because they were asked to be
     if order.best is None:
         yield from reference(peer, task, Limits(**order.limits))

@@ -110,7 +110,7 @@ def solve_many(
     fits.run(limits, started + (np.inf if max_time is None else max_time))
     if not fits.finite:
         _refuse_numbers(X)
-    still = fits.pull < LEAST
+    still = fits.begun & (fits.pull < LEAST)
     if still.any():
         _refuse_vanishing("X", X[None] if X.ndim == 2 else X[still])
         _refuse_vanishing("Y", Y[still])

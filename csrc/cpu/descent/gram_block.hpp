@@ -1,17 +1,10 @@
 // The innermost product of a Gram matrix: 4 columns by 4 over one tile of samples, in registers.
 #pragma once
+#include "eight.hpp"
 #include "kernels.hpp"
 
 namespace proxstep::cpu {
 namespace {
-
-// Eight partial sums; the compiler splits the vector where the processor's are shorter.
-typedef double Eight __attribute__((vector_size(64)));
-typedef double LooseEight __attribute__((vector_size(64), aligned(8), may_alias));
-
-inline double fold(const Eight& v) {
-  return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
-}
 
 void gram_block(const double* a, const double* b, std::int64_t rows, double* g,
                 std::int64_t stride) {

@@ -8,19 +8,17 @@ namespace {
 
 using std::int64_t;
 
-template <class T>
 struct DenseSamples {
-  DenseSamples(const Column& x, double c)
-      : values(static_cast<const T*>(x.values)), count(x.count), factor(x.factor), centre(c) {}
+  explicit DenseSamples(const Column& x)
+      : values(static_cast<const double*>(x.values)), count(x.count) {}
   int64_t sample(int64_t e) const { return e; }
-  double value(int64_t e) const { return double(values[e]) * factor - centre; }
-  const T* values;
+  double value(int64_t e) const { return values[e]; }
+  const double* values;
   int64_t count;
-  double factor, centre;
 };
 template <class T, class I>
 struct SparseSamples {
-  SparseSamples(const Column& x, double)
+  explicit SparseSamples(const Column& x)
       : values(static_cast<const T*>(x.values)),
         samples(static_cast<const I*>(x.indices)),
         count(x.count),
@@ -106,23 +104,23 @@ PROXSTEP_FN void follow(const Samples& x, const SampleRows& at, const double* d)
 }
 
 template <class Samples>
-void gradient(const Column& x, double centre, int64_t width, const double* residual, double* g) {
+void gradient(const Column& x, int64_t width, const double* residual, double* g) {
   with_width(width, [&](auto w) {
-    sum_rows<decltype(w)::constant>(Samples(x, centre), width, residual, g,
+    sum_rows<decltype(w)::constant>(Samples(x), width, residual, g,
                                     [](double value) { return value; });
   });
 }
 
 template <class Samples>
-void change(const Column& x, double centre, const SampleRows& at, const double* d) {
+void change(const Column& x, const SampleRows& at, const double* d) {
   with_width(at.width,
-             [&](auto width) { follow<decltype(width)::constant>(Samples(x, centre), at, d); });
+             [&](auto width) { follow<decltype(width)::constant>(Samples(x), at, d); });
 }
 
 template <class Samples>
-void curvature(const Column& x, double centre, int64_t width, const double* bend, double* h) {
+void curvature(const Column& x, int64_t width, const double* bend, double* h) {
   with_width(width, [&](auto w) {
-    sum_rows<decltype(w)::constant>(Samples(x, centre), width, bend, h,
+    sum_rows<decltype(w)::constant>(Samples(x), width, bend, h,
                                     [](double value) { return value * value; });
   });
 }

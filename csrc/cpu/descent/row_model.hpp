@@ -1,7 +1,8 @@
 // The quadratic model of a loss of several outputs, in the changes of chosen rows of x and of the
-// intercepts. Dense columns are centred by their means; sparse ones are not.
+// intercepts. How the samples are kept is for sparse and dense X to say.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "../../rows_descent.hpp"
@@ -13,45 +14,56 @@ namespace proxstep::cpu {
 class RowModel {
  public:
   explicit RowModel(const RowsDescent& descent);
+  virtual ~RowModel() = default;
 
   std::int64_t outputs() const { return descent_.outputs; }
-  std::int64_t width() const { return width_; }
   // The loss at these margins, n x outputs; with `take` the model is made there.
   double evaluate(const double* margins, bool take);
 
-  // Of the k-th chosen row, width long. Steps by the curvatures never raise the model.
-  void gradient(std::int64_t k, double* g) const;
-  const double* curvature(std::int64_t k) const { return curvature_.data() + k * width_; }
-  void change(std::int64_t k, const double* d);
+  // Rows come in blocks of so many. When one is entered its gradients are found, and follow when
+  // one of its rows changes. Steps by the curvatures never raise the model.
+  virtual std::int64_t block_rows() const = 0;
+  virtual void enter(std::int64_t first) = 0;
+  virtual const double* gradient(std::int64_t k) const = 0;
+  virtual const double* curvature(std::int64_t k) const = 0;
+  virtual void change(std::int64_t k, const double* d) = 0;
   // Moves the intercepts to their best values, and adds the change to b.
   void settle(double* b);
 
   // What the margins change by when the rows and the intercepts do; n x outputs.
   std::vector<double> margins_change(const std::vector<double>& changes, const double* b) const;
   double slope(const std::vector<double>& margins_change) const;  // of the residual along it
-  void apply(const std::vector<double>& margins_change);          // the residual follows
-  void save() { saved_ = residual_; }
-  void restore() { residual_ = saved_; }
-  // By how much the model rose since it was saved, along this change.
-  double rise(const std::vector<double>& margins_change) const;
+  virtual void save() = 0;
+  // The residual follows a change of the margins. Returns by how much the model rose since it was
+  // saved, where this is all that changed.
+  virtual double apply(const std::vector<double>& margins_change) = 0;
+  virtual void restore() = 0;
 
- private:
-  SampleRows at();
-  double centre(std::int64_t k) const;
-  void take_derivatives();
-  void take_sample(std::int64_t i);
-  void find_curvatures();
-  void find_intercept_hessian();
+ protected:
+  virtual void take_derivatives() = 0;      // gradients_ and p_, of all samples
+  virtual void add_up(double* sums) = 0;    // of the residual, over the samples
+  virtual void shift(const double* d) = 0;  // all margins
+  // The product of the chosen columns, dense ones centred, with changes of their rows.
+  virtual void multiply(const double* changes, double* margins) const = 0;
+  void find_bend(std::int64_t i, double* bend) const;  // a bound on the Hessian of a sample
 
   const RowsDescent& descent_;
   Columns columns_;
-  const RowLoops* loops_;
-  std::int64_t width_;
-  std::vector<double> shares_, ones_;
+  std::int64_t width_;  // outputs, padded
+  std::vector<double> shares_;
   std::vector<double> gradients_;  // by the margins, n x outputs
-  std::vector<double> residual_;   // n x width, as all below
-  std::vector<double> saved_, p_, bend_, curvature_;
+  std::vector<double> p_;          // of the softmax, n x width
+
+ private:
+  void find_probabilities(std::int64_t i);
+  void find_intercept_hessian();
   std::vector<double> intercept_factor_;  // Cholesky's, outputs x outputs
 };
+
+constexpr double kRidge = 1e-6;                 // of saturated samples, so that steps stay bounded
+constexpr std::int64_t kSamplesAtOnce = 1 << 10;  // of the pool
+
+std::unique_ptr<RowModel> dense_rows(const RowsDescent& descent);
+std::unique_ptr<RowModel> sparse_rows(const RowsDescent& descent);
 
 }  // namespace proxstep::cpu

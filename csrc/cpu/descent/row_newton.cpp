@@ -12,6 +12,7 @@ using std::int64_t;
 constexpr int kMostModels = 30;
 constexpr int kMostHalvings = 30;
 constexpr double kModelShare = 0.1;  // of the loss's violation that a model may leave
+constexpr int kSweeps = 3;  // over the rows of a block
 constexpr double kArmijo = 1e-4;
 
 // Each row as one block: of a penalty of elements, with a penalty of norms that is none.
@@ -30,7 +31,10 @@ Descent as_blocks(const RowsDescent& rows) {
 }  // namespace
 
 RowNewton::RowNewton(const RowsDescent& descent)
-    : descent_(descent), blocks_(as_blocks(descent)), model_(descent) {
+    : descent_(descent),
+      blocks_(as_blocks(descent)),
+      owned_(descent.X.sparse() ? sparse_rows(descent) : dense_rows(descent)),
+      model_(*owned_) {
   const int64_t k = descent.outputs;
   for (int64_t j = 0; j < descent.count; ++j) {
     const double* from = descent.x + descent.rows[j] * k;
@@ -38,9 +42,8 @@ RowNewton::RowNewton(const RowsDescent& descent)
   }
   x_.insert(x_.end(), k, 0.0);
   first_ = x_;
-  g_.resize(model_.width());
-  d_.resize(model_.width());
-  target_.resize(model_.width());
+  d_.resize(k + kPad);
+  target_.resize(k + kPad);
 }
 
 RowsReport RowNewton::run() {
@@ -82,25 +85,41 @@ double RowNewton::minimise_model() {
 double RowNewton::epoch() {
   largest_ = largest_step_ = size_ = 0.0;
   model_.settle(intercepts());
-  for (int64_t j = 0; j < descent_.count; ++j) move_row(j);
+  for (int64_t j = 0; j < descent_.count; j += model_.block_rows()) move_block(j);
   return largest_ * std::max(size_, largest_step_);
 }
 
-void RowNewton::move_row(int64_t j) {
-  const double* h = model_.curvature(j);
+// What a step moves is counted once, the sweeps after the first cost little: no sample is read.
+void RowNewton::move_block(int64_t first) {
+  const int64_t last = std::min(first + model_.block_rows(), descent_.count);
+  model_.enter(first);
+  for (int64_t j = first; j < last; ++j) note(j, move_row(j));
+  for (int k = 1; k < kSweeps && last - first > 1; ++k) {
+    for (int64_t j = first; j < last; ++j) move_row(j);
+  }
+}
+
+// Returns whether it moved, d_ being the step.
+bool RowNewton::move_row(int64_t j) {
   double* x = row(j);
   bool moved = false;
-  model_.gradient(j, g_.data());
-  find_target(j, h, g_.data());
+  find_target(j, model_.curvature(j), model_.gradient(j));
   for (int64_t c = 0; c < descent_.outputs; ++c) {
     d_[c] = target_[c] - x[c];
     x[c] = target_[c];
-    size_ += std::abs(x[c]);
     moved = moved || d_[c] != 0.0;
+  }
+  if (moved) model_.change(j, d_.data());
+  return moved;
+}
+
+void RowNewton::note(int64_t j, bool moved) {
+  const double *x = row(j), *h = model_.curvature(j);
+  for (int64_t c = 0; c < descent_.outputs; ++c) size_ += std::abs(x[c]);
+  for (int64_t c = 0; moved && c < descent_.outputs; ++c) {
     largest_ = std::max(largest_, h[c] * std::abs(d_[c]));
     largest_step_ = std::max(largest_step_, std::abs(d_[c]));
   }
-  if (moved) model_.change(j, d_.data());
 }
 
 // A prox step with a curvature per element, or the largest for a whole row.
@@ -127,8 +146,7 @@ void RowNewton::try_candidate() {
   const std::vector<double> margins =
       model_.margins_change(change, &change[descent_.count * descent_.outputs]);
   model_.save();
-  model_.apply(margins);
-  if (model_.rise(margins) + after <= before) {
+  if (model_.apply(margins) + after <= before) {
     x_ = anderson_.candidate();
   } else {
     model_.restore();

@@ -1,11 +1,9 @@
-// Blocks of rows of x over tiles of samples. A step on a block adds what the last block moved to
-// the residual and finds the gradients of the next; within a block they follow by a bound on its
-// part of the Hessian, exactly so for the square.
+#include "dense_rows.hpp"
+
 #include <algorithm>
 
 #include "../kernels.hpp"
 #include "../pool.hpp"
-#include "row_model.hpp"
 
 namespace proxstep::cpu {
 namespace {
@@ -15,9 +13,7 @@ using std::int64_t;
 constexpr int64_t kWork = 1 << 19;       // multiplications of a chunk of tiles
 constexpr int64_t kTilesOfProduct = 16;  // that stay in the cache
 
-int64_t pair(int64_t j, int64_t k) {
-  return j < k ? k * (k + 1) / 2 + j : j * (j + 1) / 2 + k;
-}
+int64_t pair(int64_t j, int64_t k) { return j < k ? k * (k + 1) / 2 + j : j * (j + 1) / 2 + k; }
 
 // The rows of a block that changed, for a step.
 struct Moved {
@@ -33,45 +29,7 @@ struct Moved {
   std::vector<double> change;
 };
 
-class DenseRows final : public RowModel {
- public:
-  explicit DenseRows(const RowsDescent& descent);
-
-  int64_t block_rows() const override { return kBlockRows; }
-  void enter(int64_t first) override;
-  const double* gradient(int64_t k) const override { return &g_[k % kBlockRows * outputs()]; }
-  const double* curvature(int64_t k) const override { return &curvature_[k * outputs()]; }
-  void change(int64_t k, const double* d) override;
-  void save() override;
-  void restore() override { residual_ = saved_; }
-  double apply(const std::vector<double>& margins_change) override;
-
- private:
-  void take_derivatives() override;
-  void add_up(double* sums) override;
-  void shift(const double* d) override;
-  void multiply(const double* changes, double* margins) const override;
-  void find_curvatures();
-  RowBlock ones() const;
-  RowBlock block(int64_t first) const;
-  void step(const RowBlock& wanted, double* g);
-  int64_t tiles_at_once() const;
-  int64_t place(int64_t i) const { return i / kTileSamples * kTileSamples * outputs() + i % kTileSamples; }
-  void to_tiles(const double* rows, int64_t apart, double* tiles) const;
-  SampleRows at() {
-    const double* p = descent_.softmax ? p_tiles_.data() : nullptr;
-    return {outputs(), padded_shares_.data(), p, kRidge, residual_.data()};
-  }
-
-  const TileLoops& loops_;
-  int64_t tiles_, bends_;  // bends: outputs whose bounds differ
-  std::vector<double> padded_shares_;
-  std::vector<double> residual_, saved_, p_tiles_;  // tiles x outputs x kTileSamples
-  std::vector<double> bend_;                        // tiles x bends x kTileSamples
-  std::vector<double> hessian_, curvature_;         // blocks x kPairs x bends, rows x outputs
-  RowBlock entered_;
-  std::vector<double> d_, g_;  // kBlockRows x outputs: its changes, which the residual lacks
-};
+}  // namespace
 
 DenseRows::DenseRows(const RowsDescent& descent)
     : RowModel(descent),
@@ -222,8 +180,6 @@ double DenseRows::apply(const std::vector<double>& change) {
   for (std::size_t e = 0; e < u.size(); ++e) total += u[e] * (residual_[e] + saved_[e]);
   return 0.5 * total;
 }
-
-}  // namespace
 
 std::unique_ptr<RowModel> dense_rows(const RowsDescent& descent) {
   return std::make_unique<DenseRows>(descent);

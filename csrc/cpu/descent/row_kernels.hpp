@@ -1,7 +1,7 @@
-// The loops of descent on rows of x. Sparse columns go one by one over their samples, all outputs of
-// a sample at a time: arrays are n x width, width a multiple of kPad, what pads the outputs is 0.
-// Dense ones go in blocks over tiles of samples: arrays have the outputs of a tile one behind the
-// other, kTileSamples samples each, and what pads the last tile is 0.
+// The loops of descent on rows of x. Sparse columns go one by one over their samples, all outputs
+// of a sample at a time: arrays are n x width, width a multiple of kPad, what pads the outputs is
+// 0. Dense ones go in blocks over tiles of samples: arrays have the outputs of a tile one behind
+// the other, kTileSamples samples each, and what pads the last tile is 0.
 #pragma once
 #include <cstdint>
 

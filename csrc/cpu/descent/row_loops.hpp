@@ -113,8 +113,7 @@ void gradient(const Column& x, int64_t width, const double* residual, double* g)
 
 template <class Samples>
 void change(const Column& x, const SampleRows& at, const double* d) {
-  with_width(at.width,
-             [&](auto width) { follow<decltype(width)::constant>(Samples(x), at, d); });
+  with_width(at.width, [&](auto width) { follow<decltype(width)::constant>(Samples(x), at, d); });
 }
 
 template <class Samples>

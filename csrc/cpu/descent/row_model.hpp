@@ -60,7 +60,7 @@ class RowModel {
   std::vector<double> intercept_factor_;  // Cholesky's, outputs x outputs
 };
 
-constexpr double kRidge = 1e-6;                 // of saturated samples, so that steps stay bounded
+constexpr double kRidge = 1e-6;  // of saturated samples, so that steps stay bounded
 constexpr std::int64_t kSamplesAtOnce = 1 << 10;  // of the pool
 
 std::unique_ptr<RowModel> dense_rows(const RowsDescent& descent);

@@ -12,7 +12,7 @@ using std::int64_t;
 constexpr int kMostModels = 30;
 constexpr int kMostHalvings = 30;
 constexpr double kModelShare = 0.1;  // of the loss's violation that a model may leave
-constexpr int kSweeps = 3;  // over the rows of a block
+constexpr int kSweeps = 3;           // over the rows of a block
 constexpr double kArmijo = 1e-4;
 
 // Each row as one block: of a penalty of elements, with a penalty of norms that is none.
@@ -42,8 +42,7 @@ RowNewton::RowNewton(const RowsDescent& descent)
   }
   x_.insert(x_.end(), k, 0.0);
   first_ = x_;
-  d_.resize(k + kPad);
-  target_.resize(k + kPad);
+  d_.resize(k + kPad), target_.resize(k + kPad);  // loops over a sparse row read the padding
 }
 
 RowsReport RowNewton::run() {
@@ -143,8 +142,7 @@ void RowNewton::try_candidate() {
   std::vector<double> change = anderson_.candidate();
   const double before = blocks_.value(x_.data()), after = blocks_.value(change.data());
   for (std::size_t e = 0; e < change.size(); ++e) change[e] -= x_[e];
-  const std::vector<double> margins =
-      model_.margins_change(change, &change[descent_.count * descent_.outputs]);
+  const auto margins = model_.margins_change(change, &change[descent_.count * descent_.outputs]);
   model_.save();
   if (model_.apply(margins) + after <= before) {
     x_ = anderson_.candidate();
@@ -161,8 +159,7 @@ bool RowNewton::search(double* value) {
                                                 descent_.margins + descent_.X.n * descent_.outputs);
   std::vector<double> change = whole;
   for (std::size_t e = 0; e < change.size(); ++e) change[e] -= start_[e];
-  const std::vector<double> direction =
-      model_.margins_change(change, &change[descent_.count * descent_.outputs]);
+  const auto direction = model_.margins_change(change, &change[descent_.count * descent_.outputs]);
   const double penalty = blocks_.value(start_.data()), before = *value + penalty;
   const double slope = model_.slope(direction) + blocks_.value(whole.data()) - penalty;
   const double noise = 16 * std::numeric_limits<double>::epsilon() * std::abs(before);

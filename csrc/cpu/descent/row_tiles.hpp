@@ -1,36 +1,31 @@
 // Blocks of columns of a dense X against tiles of samples. All of a tile is in the cache while what
 // moved is added to its residual and the gradients of the next columns are summed.
-// Letters: u changes of margins, r residual, c an output, s a sample of the tile.
+// Letters: u changes of margins, and those of tile_products.hpp.
 #pragma once
-#include "eight.hpp"
-#include "row_kernels.hpp"
+#include "tile_products.hpp"
 
 namespace proxstep::cpu {
 namespace {
 
-using std::int64_t;
-
-constexpr int64_t kLanesOfTile = 8;
-constexpr int64_t kQuad = 4;  // columns, or outputs, whose sums stay in registers
-
-inline LooseEight& eight(double* at) { return *reinterpret_cast<LooseEight*>(at); }
-inline const LooseEight& eight(const double* at) {
-  return *reinterpret_cast<const LooseEight*>(at);
+// One tile of a column in double; the next one is asked for, as columns come from far.
+template <class T>
+void widen(const T* from, double factor, double centre, int64_t count, double* to) {
+  constexpr int64_t kLine = 64 / int64_t(sizeof(T));
+  for (int64_t s = 0; s < count; s += kLine) __builtin_prefetch(from + kTileSamples + s);
+  for (int64_t s = 0; s < count; ++s) to[s] = double(from[s]) * factor - centre;
 }
 
-// One tile of the block in double, minus the centres; 0 behind the samples and the columns.
+// One tile of the block, 0 behind the samples and the columns.
 template <class T>
 void widen(const RowBlock& block, int64_t rows, int64_t tile, double* to) {
   for (int64_t b = 0; b < rows; ++b, to += kTileSamples) {
-    int64_t count = 0;
-    if (b < block.count) {
-      const int64_t begin = tile * kTileSamples, left = block.columns[b].count - begin;
-      const T* const values = static_cast<const T*>(block.columns[b].values);
-      const T* const from = values ? values + begin : values;
-      const double centre = block.centres[b], factor = block.columns[b].factor;
-      count = left < kTileSamples ? left : kTileSamples;
-      for (int64_t s = 0; s < count; ++s) to[s] = from ? double(from[s]) * factor - centre : 1.0;
-    }
+    const Column none{};
+    const Column& column = b < block.count ? block.columns[b] : none;
+    const T* const values = static_cast<const T*>(column.values);
+    const int64_t begin = tile * kTileSamples, left = column.count - begin;
+    const int64_t count = left < 0 ? 0 : left < kTileSamples ? left : kTileSamples;
+    if (values) widen(values + begin, column.factor, block.centres[b], count, to);
+    for (int64_t s = 0; !values && s < count; ++s) to[s] = 1.0;
     for (int64_t s = count; s < kTileSamples; ++s) to[s] = 0.0;
   }
 }
@@ -51,65 +46,38 @@ inline void bend(const SampleRows& at, int64_t from, int64_t samples, const doub
   for (int64_t c = 0; c < k; ++c) mean += eight(p + c * kTileSamples) * eight(u + c * apart);
   for (int64_t c = 0; c < k; ++c) {
     const Eight own = eight(u + c * apart);
-    eight(r + c * kTileSamples) += share * (eight(p + c * kTileSamples) * (own - mean) + ridge * own);
+    eight(r + c * kTileSamples) +=
+        share * (eight(p + c * kTileSamples) * (own - mean) + ridge * own);
   }
 }
 
-// The tile's residual follows; M columns moved, x has them one behind the other.
+// Changes of the margins of eight samples, by M columns that moved.
+template <int M>
+inline void combine(const Eight (&x)[M], const double* d, int64_t k, int64_t c, Eight* u) {
+  Eight sum = x[0] * d[c];
+  for (int b = 1; b < M; ++b) sum += x[b] * d[b * k + c];
+  *u = sum;
+}
+
+// The tile's residual follows; x has the columns one behind the other.
 template <int M>
 void follow(const SampleRows& at, int64_t tile, const double* x, const double* d, double* u) {
   const int64_t k = at.width;
   for (int64_t s = 0; s < kTileSamples; s += kLanesOfTile) {
-    Eight values[M];
+    Eight values[M], sum;
     for (int b = 0; b < M; ++b) values[b] = eight(x + b * kTileSamples + s);
+    const int64_t from = tile * kTileSamples * k + s;
+    const Eight share = eight(at.shares + tile * kTileSamples + s);
+    for (int64_t c = 0; !at.p && c < k; ++c) {
+      combine(values, d, k, c, &sum);
+      eight(at.residual + from + c * kTileSamples) += share * sum;
+    }
+    if (!at.p) continue;
     for (int64_t c = 0; c < k; ++c) {
-      Eight sum = values[0] * d[c];
-      for (int b = 1; b < M; ++b) sum += values[b] * d[b * k + c];
+      combine(values, d, k, c, &sum);
       eight(u + c * kLanesOfTile) = sum;
     }
-    bend(at, tile * kTileSamples * k + s, tile * kTileSamples + s, u, kLanesOfTile);
-  }
-}
-
-// sums[j][c] += x_j' r_c in eight parts each, for kQuad columns and C outputs.
-template <int C>
-void add_quad(const double* x, const double* r, double* sums, int64_t outputs) {
-  Eight sum[kQuad][C];
-  for (int64_t j = 0; j < kQuad; ++j) {
-    for (int c = 0; c < C; ++c) sum[j][c] = eight(sums + (j * outputs + c) * kLanesOfTile);
-  }
-  for (int64_t s = 0; s < kTileSamples; s += kLanesOfTile) {
-    Eight right[C];
-    for (int c = 0; c < C; ++c) right[c] = eight(r + c * kTileSamples + s);
-    for (int64_t j = 0; j < kQuad; ++j) {
-      const Eight left = eight(x + j * kTileSamples + s);
-      for (int c = 0; c < C; ++c) sum[j][c] += left * right[c];
-    }
-  }
-  for (int64_t j = 0; j < kQuad; ++j) {
-    for (int c = 0; c < C; ++c) eight(sums + (j * outputs + c) * kLanesOfTile) = sum[j][c];
-  }
-}
-
-void add_products(const double* x, const double* r, double* sums, int64_t outputs) {
-  int64_t c = 0;
-  for (; c + kQuad <= outputs; c += kQuad) {
-    add_quad<kQuad>(x, r + c * kTileSamples, sums + c * kLanesOfTile, outputs);
-  }
-  const double* const rest = r + c * kTileSamples;
-  double* const to = sums + c * kLanesOfTile;
-  if (outputs - c == 3) return add_quad<3>(x, rest, to, outputs);
-  if (outputs - c == 2) return add_quad<2>(x, rest, to, outputs);
-  if (outputs - c == 1) return add_quad<1>(x, rest, to, outputs);
-}
-
-void clear(double* sums, int64_t count) {
-  for (int64_t e = 0; e < count * kLanesOfTile; ++e) sums[e] = 0.0;
-}
-void fold_all(const double* sums, int64_t count, double* to) {
-  for (int64_t e = 0; e < count; ++e) {
-    const Eight parts = eight(sums + e * kLanesOfTile);
-    to[e] = fold(parts);
+    bend(at, from, tile * kTileSamples + s, u, kLanesOfTile);
   }
 }
 
@@ -136,22 +104,11 @@ void block_step(const BlockStep& step, const SampleRows& at, int64_t begin, int6
     if (step.moved.count) follow_block<T>(step, at, tile, scratch);
     widen<T>(step.wanted, rows, tile, x);
     for (int64_t j = 0; j < rows; j += kQuad) {
-      add_products(x + j * kTileSamples, at.residual + tile * kTileSamples * k, sums + j * k * kLanesOfTile, k);
+      add_products(x + j * kTileSamples, at.residual + tile * kTileSamples * k,
+                   sums + j * k * kLanesOfTile, k);
     }
   }
   fold_all(sums, step.wanted.count * k, g);
-}
-
-// Products of the columns of a block by pairs, kQuad pairs at a time.
-void multiply_pairs(const double* x, int64_t first, double* to) {
-  int64_t j = 0;
-  while ((j + 1) * (j + 2) / 2 <= first) ++j;
-  int64_t k = first - j * (j + 1) / 2;
-  for (int64_t pair = 0; pair < kQuad; ++pair, to += kTileSamples) {
-    const double *a = x + j * kTileSamples, *b = x + k * kTileSamples;
-    for (int64_t s = 0; s < kTileSamples; ++s) to[s] = a[s] * b[s];
-    if (k++ == j) k = 0, ++j;
-  }
 }
 
 template <class T>

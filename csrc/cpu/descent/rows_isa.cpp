@@ -11,7 +11,8 @@ namespace proxstep::cpu {
 extern const RowTable PROXSTEP_JOIN(table_row_, PROXSTEP_ISA);
 constexpr RowTable kTable = {
     row_loops<DenseSamples>(),
-    {{row_loops<SparseSamples<double, std::int32_t>>(), row_loops<SparseSamples<double, int64_t>>()},
+    {{row_loops<SparseSamples<double, std::int32_t>>(),
+      row_loops<SparseSamples<double, int64_t>>()},
      {row_loops<SparseSamples<float, std::int32_t>>(), row_loops<SparseSamples<float, int64_t>>()}},
     {tile_loops<double>(), tile_loops<float>()},
     follow_margins};

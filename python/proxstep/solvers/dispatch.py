@@ -19,8 +19,9 @@ from .gram_set import GramSet
 from .monitor import Limits, Monitor, rounding
 from .report import advice, make_result
 from .result import ConvergenceWarning, Result
+from .row_working_set import RowWorkingSet
 from .strength import null_model
-from .working_set import RowWorkingSet, WorkingSet, serves
+from .working_set import WorkingSet, serves
 
 
 def solve(
@@ -64,9 +65,9 @@ def solve(
         "cd": coordinate descent on working sets, inside prox-Newton steps where the loss is not
         quadratic; on the host, for penalties of elements or groups (with several outputs: of
         elements or rows). "fista": any problem and penalty. "auto": "cd" where it serves, which
-        gives way to "fista" where most rows of several outputs may move over a large dense X, and
-        where it stalls far from the optimum (means of columns 1e7 times their deviations, starts
-        far out in the tails of a likelihood).
+        gives way to "fista" where most rows of several outputs may move over a large X in C order
+        (their columns would be a copy), and where it stalls far from the optimum (means of columns
+        1e7 times their deviations, starts far out in the tails of a likelihood).
 
     Returns
     -------
@@ -166,7 +167,8 @@ def _descend(
     every = monitor.check_every
     monitor.check_every = 1
     if not isinstance(start, Evaluation):
-        start = double.evaluate(double.xp.asarray(_inside(penalty, start), double.xp.float64))
+        x = double.xp.asarray(_inside(penalty, start), double.xp.float64)
+        start = double.evaluate(x) if double.xp.is_any(x != 0) else double.null  # already known
     run = _run_from(double, penalty, monitor, start)
     run.may_give_way = may_give_way
     best = run.run()

@@ -47,6 +47,8 @@ class Elastic:
     def gauge(self, v: Array, axis: int | None = None) -> Any:
         """Largest ratio of magnitude and l1, where l2 does not help."""
         limit = np.where((self.l2 == 0) & (self.l1 > 0), self.l1, np.inf)
+        if limit.ndim == 0:  # no second array of v's size
+            return np.max(self.magnitude(v), axis=axis, initial=0.0) / limit
         return np.max(self.magnitude(v) / limit, axis=axis, initial=0.0)
 
     def conjugate(self, v: Array, axis: int | None = None) -> Any:

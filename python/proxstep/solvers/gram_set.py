@@ -28,11 +28,11 @@ class GramSet(WorkingSet):
         count = len(problem.design.scales) if self.groups is None else self.groups[1]
         self._all = np.arange(count)
 
-    def _evaluate(self, x: Array, change: Any) -> Evaluation:
+    def _evaluate(self, x: Array, offset: Any) -> Evaluation:
         """By the samples where the Gram matrix's rounding would show."""
         if self.gram.rounding(x) <= _SHARE * self.monitor.limits.tol * self.problem.scale:
             return self.gram.evaluate(x)
-        return super()._evaluate(x, change)
+        return super()._evaluate(x, offset)
 
     def _sharpen(self) -> None:
         """At once as exactly as asked: there is no other set to look for."""

@@ -15,7 +15,6 @@ from ..arrays import Array
 from ..groups import Group, SparseGroup
 from ..penalties import L1, MCP, SCAD, Box, ElasticNet, NonNegativeL1, Penalty, SquaredL2
 from ..problems import Evaluation, Problem
-from ..problems.inputs import is_sparse
 from .grouping import Groups, block_norms, group_ids
 from .monitor import Monitor
 from .screening import screening_for
@@ -23,8 +22,6 @@ from .screening import screening_for
 _ELEMENTWISE = (L1, ElasticNet, SquaredL2, NonNegativeL1, Box, MCP, SCAD)
 _LARGEST_GROUP = 256  # elements; the Hessian of a group is kept
 _FIRST_SET = 64  # blocks, at least
-_IN_CACHE = 1 << 16  # residuals
-_NEARLY_CONSTANT = 25.0  # squared mean over variance of a column
 _INNER = 0.1  # part of the gap that a set may leave
 _FINEST = 1e-2  # part of tol below which no set is solved: it would be rounding
 
@@ -49,7 +46,9 @@ class WorkingSet:
     """One run from a point; `at` is the best so far. Without a reason at its end it gave way."""
 
     may_give_way = False  # to another solver, where that is known to be faster
+    inner = _INNER  # part of the gap that a set may leave
     finer = 0.3  # of the tolerance after each check without progress: an estimate may be too good
+    first_set = _FIRST_SET
 
     def __init__(
         self, problem: Problem, penalty: Penalty, monitor: Monitor, at: Evaluation
@@ -97,7 +96,7 @@ class WorkingSet:
 
     def _sharpen(self) -> None:
         """Choose how exactly the next set is solved: much more so where the last had no work."""
-        wanted = _INNER * min(self.monitor.gap, 1.0)
+        wanted = self.inner * min(self.monitor.gap, 1.0)
         if self.idle:
             wanted = min(wanted, _INNER * self.tolerance)
         finest = _FINEST * self.finer**self.monitor.idle * self.monitor.limits.tol
@@ -105,16 +104,17 @@ class WorkingSet:
 
     def _accept(self, x: Any, change: Any) -> None:
         """Go on from x unless the objective rose there, or is no number, beyond rounding."""
-        found = self._evaluate(self.problem.xp.asarray(x, self.problem.xp.float64), change)
+        point = self.problem.xp.asarray(x, self.problem.xp.float64)
+        found = self._evaluate(point, self.at.offset + change)
         objective = self._objective_at(found)
         if objective <= self.objective + self.monitor.rounding:
             self.at, self.objective = found, objective
             if self.screening:
                 self.screening.shorten(found)
 
-    def _evaluate(self, x: Array, change: Any) -> Evaluation:
-        """Evaluate at x, with a guess of how far the intercept moved."""
-        return self.problem.evaluate(x, start=self.at.offset + change)
+    def _evaluate(self, x: Array, offset: Any) -> Evaluation:
+        """Evaluate at x, with a guess of the intercept."""
+        return self.problem.evaluate(x, start=offset)
 
     def crowded(self) -> bool:
         """Whether another solver is known to be faster from here."""
@@ -148,10 +148,13 @@ class WorkingSet:
         """Return the blocks that are not zero, and as many again of those that ask most."""
         xp = self.problem.xp
         x, gradient = self.at.x, self.at.gradient
-        moved = self.penalty.prox(x - self.step * gradient, self.step)
-        asks = self._by_block(xp.to_host(x - moved))
+        point = gradient * -self.step  # in place from here: x may be large
+        point += x
+        moved = self.penalty.prox(point, self.step)
+        moved -= x
+        asks = self._by_block(xp.to_host(moved))
         inside = self._by_block(xp.to_host(x)) > 0
-        size = max(_FIRST_SET, 2 * int(np.count_nonzero(inside)))
+        size = max(self.first_set, 2 * int(np.count_nonzero(inside)))
         asks[inside] = np.inf
         wanted = min(size, int(np.count_nonzero(asks)))
         best = np.argpartition(-asks, wanted - 1)[:wanted] if wanted else np.empty(0, np.int64)
@@ -159,49 +162,3 @@ class WorkingSet:
 
     def _by_block(self, values: Array) -> Array:
         return block_norms(values, self.groups)
-
-
-class RowWorkingSet(WorkingSet):
-    """The same for several outputs; a block is a row of x."""
-
-    finer = 1.0  # no Newton step ends the epochs where rounding begins
-
-    def _descend(self, x: Any) -> tuple[Any, int]:
-        change, epochs, _ = self.problem.rows_descent.run(
-            self.penalty.spec,
-            self._chosen(),
-            x,
-            np.ascontiguousarray(self._margins),
-            self.tolerance * self.problem.scale,
-            self.monitor.limits.max_iter - self.monitor.n_iter,
-            self.monitor.out_of_time,
-        )
-        return np.asarray(change), epochs
-
-    def _block_ids(self) -> None:
-        return None
-
-    def _by_block(self, values: Array) -> Array:
-        return np.sqrt(np.einsum("jc,jc->j", values, values))
-
-    def crowded(self) -> bool:
-        """Whether most rows of x may move and X is dense, so that products by BLAS win.
-
-        Row by row the residuals of all samples pass by; out of the cache that is slow.
-        """
-        n, p = self.problem.design.shape
-        chosen = self._chosen()
-        if is_sparse(self.problem.X):
-            return self._far_from_centred(chosen)
-        return n * self.problem.shape[1] > _IN_CACHE and 2 * len(chosen) > p
-
-    def _far_from_centred(self, chosen: Any) -> bool:
-        """Whether a column of a sparse X, which descent does not centre, is nearly constant.
-
-        The intercepts follow once an epoch: beside such a column that takes thousands of epochs.
-        """
-        if not self.problem.fit_intercept:
-            return False
-        design = self.problem.design
-        means = self.problem.xp.to_host(design.means)[chosen]
-        return bool((means**2 > _NEARLY_CONSTANT * design.scales[chosen]).any())

@@ -93,15 +93,23 @@ def test_time_runs_out_for_all_folds_together():
 
 
 @pytest.mark.parametrize(
-    ("solves", "folds", "length"),
-    [(12, [0], 5), (14, [0, 1], 4), (16, [0, 1], 5), (24, [0, 1, 2, 3], 4), (25, [0, 1, 2, 3], 5)],
+    ("each", "solves", "folds", "length"),
+    [
+        (5, 12, [0], 5),
+        (5, 14, [0, 1], 4),
+        (5, 16, [0, 1], 5),
+        (5, 24, [0, 1, 2, 3], 4),
+        (5, 25, [0, 1, 2, 3], 5),
+        (4, 10, [0, 1], 2),  # as many scores as one fold has: more folds tell more
+    ],
 )
-def test_folds_that_have_hardly_begun_take_no_part(solves, folds, length, patience):
-    """One by one: five strengths of the path, then those of the folds 0 to 4."""
+def test_folds_that_have_hardly_begun_take_no_part(each, solves, folds, length, patience):
+    """One by one: each strength of the path, then those of the folds 0 to 4."""
     problem = cases.problem(cases.data("LeastSquares", weighted=True))
-    whole = ps.cross_validate(problem, ps.L1(1.0), 5, workers=1, **SETTINGS)
+    settings = {**SETTINGS, "n_lambdas": each, "workers": 1}
+    whole = ps.cross_validate(problem, ps.L1(1.0), 5, **settings)
     patience(solves, lose)
-    cv = ps.cross_validate(problem, ps.L1(1.0), 5, workers=1, **SETTINGS)
+    cv = ps.cross_validate(problem, ps.L1(1.0), 5, **settings)
     assert (cv.reason, cv.folds.tolist(), len(cv.path)) == ("interrupted", folds, length)
     np.testing.assert_array_equal(cv.scores, whole.scores[folds, :length])
     np.testing.assert_array_equal(cv.path.x, whole.path.x[:length])
@@ -157,6 +165,19 @@ def test_the_time_is_for_all_ratios_together(patience, monkeypatch):
         model = ratios(max_time=999.0)
     assert len(caught) == 1
     assert (model.l1_ratio_, model.validation_.reason) == (0.4, "finished")
+
+
+def test_each_ratio_has_the_time_that_is_left(monkeypatch):
+    module = pytest.importorskip("proxstep.sklearn.cross_validation")
+    validate, times = module.validate_quietly, []
+
+    def noted(problem, penalty, request, name):
+        times.append(request.limits.max_time)
+        return validate(problem, penalty, request, name)
+
+    monkeypatch.setattr(module, "validate_quietly", noted)
+    ratios(max_time=999.0)
+    assert 999.0 > times[0] > times[1]
 
 
 def test_ratios_share_their_folds():

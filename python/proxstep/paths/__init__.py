@@ -2,7 +2,8 @@
 
 from .cross_validation import cross_validate
 from .follow import path
-from .result import Path, Point
+from .point import Point
+from .result import Path
 from .validation import CrossValidation
 
 __all__ = ["CrossValidation", "Path", "Point", "cross_validate", "path"]

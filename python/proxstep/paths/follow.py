@@ -19,8 +19,9 @@ from .budget import Budget
 from .coefficients import Nonzeros
 from .criteria import Likelihood
 from .grid import Grid, strengths
+from .point import Point
 from .progress import bar
-from .result import Path, Point
+from .result import Path
 from .shortfall import shortfall
 
 

@@ -3,54 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array
-from .coefficients import Nonzeros
 from .criteria import Likelihood
 from .figures import draw_path
+from .point import Point
 
 _SAME = 1e-9  # relative difference of two strengths that are meant to be the same
-
-
-@dataclass(frozen=True, eq=False)
-class Point:
-    """The solution at one strength; what is not said here is as in `Result`.
-
-    Attributes
-    ----------
-    lam : float
-        Strength of the penalty.
-    intercept : float or array of shape (classes,)
-        Intercept for the X that was given.
-    objective, loss : float
-        Loss plus penalty, and the loss alone.
-    gap : float
-        The certificate, relative to the null model.
-    reason, n_iter, seconds, certificate, solver
-        As in `Result`.
-    """
-
-    lam: float
-    nonzeros: Nonzeros = field(repr=False)
-    intercept: Any
-    objective: float
-    loss: float
-    gap: float
-    reason: str
-    n_iter: int
-    seconds: float
-    certificate: str
-    solver: str
-
-    @property
-    def x(self) -> Array:
-        """Parameters as a new array on the host, shape (p,) or (p, classes)."""
-        return self.nonzeros.dense()
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..arrays import Array
 from .figures import draw_validation
-from .result import Path, Point
+from .point import Point
+from .result import Path
 from .scoring import Score
 
 

@@ -1,0 +1,45 @@
+"""The solution at one strength of a path, on the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..arrays import Array
+from .coefficients import Nonzeros
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """The solution at one strength; what is not said here is as in `Result`.
+
+    Attributes
+    ----------
+    lam : float
+        Strength of the penalty.
+    intercept : float or array of shape (classes,)
+        Intercept for the X that was given.
+    objective, loss : float
+        Loss plus penalty, and the loss alone.
+    gap : float
+        The certificate, relative to the null model.
+    reason, n_iter, seconds, certificate, solver
+        As in `Result`.
+    """
+
+    lam: float
+    nonzeros: Nonzeros = field(repr=False)
+    intercept: Any
+    objective: float
+    loss: float
+    gap: float
+    reason: str
+    n_iter: int
+    seconds: float
+    certificate: str
+    solver: str
+
+    @property
+    def x(self) -> Array:
+        """Parameters as a new array on the host, shape (p,) or (p, classes)."""
+        return self.nonzeros.dense()

@@ -16,6 +16,12 @@ FITS, SOME = 6000, 40
 L1, TOL, BUDGET = ps.L1(0.05), 1e-10, 30
 
 
+@pytest.fixture(autouse=True)
+def one_thread(threads: None) -> None:
+    """All fits take seconds on any machine, those between two looks at signals a part of one."""
+    ps.set_num_threads(1)
+
+
 def slow() -> tuple[Any, Any]:
     """Fits that take a while: their columns are alike."""
     rng = np.random.default_rng(8)

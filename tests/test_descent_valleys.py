@@ -72,18 +72,15 @@ def test_its_end_is_exact(l2: float) -> None:
 
 
 def test_a_step_on_the_support_saves_epochs() -> None:
-    """Half of it, or one that is blind to the penalty's own curvature, takes twice as many."""
-    rng = np.random.default_rng(11)
+    """Half of it takes three times as many, one blind to the penalty's own curvature half more."""
+    rng = np.random.default_rng(14)
     X = rng.normal(100.0, 1.0, (200, 8))
     y = X[:, :4] @ [4.0, -1.0, 2.0, -2.0] + rng.normal(0, 1.0, 200)
     problem = ps.LeastSquares(X, y, fit_intercept=False)
     lam = 1e-6 * problem.lambda_max(ps.L1(1.0))
-    curved = [ps.ElasticNet(lam, 0.3), ps.ElasticNet(lam, 3.0), ps.SquaredL2(0.3)]
-    results = [
-        ps.solve(problem, h, tol=1e-10, solver="cd")
-        for h in (ps.L1(lam), ps.SquaredL2(0.03), *curved)
-    ]
-    assert sum(result.n_iter for result in results) <= 1000
+    curved = [ps.ElasticNet(lam, l2) for l2 in (0.3, 3.0)] + [ps.SquaredL2(s) for s in (0.03, 0.3)]
+    results = [ps.solve(problem, h, tol=1e-8, solver="cd") for h in (ps.L1(lam), *curved)]
+    assert sum(result.n_iter for result in results) <= 700
 
 
 def test_columns_that_are_one_another_share_what_they_are_given() -> None:

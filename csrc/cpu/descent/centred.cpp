@@ -125,11 +125,9 @@ void Centred::mirror() {
 // A constant column, or one whose step would be infinite, does not move.
 void Centred::find_steps() {
   for (int64_t j = 0; j < p_; ++j) {
-    double& square = gram_.data()[j * width_ + j];
-    const double mean = means_.data()[j];
-    if (square <= kConstant * (square + mean * mean)) square = 0.0;
-    const double step = 1.0 / square;
-    steps_[j] = step > 0.0 && std::isfinite(step) ? step : 0.0;
+    const double square = gram_.data()[j * width_ + j], mean = means_.data()[j];
+    const double step = square > kConstant * (square + mean * mean) ? 1.0 / square : 0.0;
+    steps_[j] = std::isfinite(step) ? step : 0.0;
   }
 }
 

@@ -2,26 +2,14 @@
 // depend neither on the width of vectors nor on how blocks lie in registers.
 #pragma once
 #include "many_kernels.hpp"
+#include "wide.hpp"
 
 namespace proxstep::cpu {
 namespace {
 
 using std::int64_t;
 
-// The processor's own vectors: wider ones the compiler keeps in memory.
-#if defined(__AVX512F__)
-constexpr int kWide = 8, kGramWides = 4;
-#elif defined(__AVX__)
-constexpr int kWide = 4, kGramWides = 2;
-#else
-constexpr int kWide = 2, kGramWides = 2;
-#endif
-constexpr int kAdjointWides = 4;
-
-typedef double Wide __attribute__((vector_size(8 * kWide), aligned(8), may_alias));
-
-inline const Wide& wide(const double* at) { return *reinterpret_cast<const Wide*>(at); }
-inline Wide& wide(double* at) { return *reinterpret_cast<Wide*>(at); }
+constexpr int kGramWides = kHeld, kAdjointWides = 4;
 
 template <class T>
 void widen(const StoredSamples& X, const double* means, const double* factors, double* to,

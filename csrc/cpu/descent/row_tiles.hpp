@@ -30,31 +30,30 @@ void widen(const RowBlock& block, int64_t rows, int64_t tile, double* to) {
   }
 }
 
-// r += share (diag(p + ridge) - p p') u, or share u, for eight samples.
+// r += share (diag(p + ridge) - p p') u, or share u, for as many samples as a vector has.
 inline void bend(const SampleRows& at, int64_t from, int64_t samples, const double* u,
                  int64_t apart) {
-  const Eight share = eight(at.shares + samples);
+  const Wide share = wide(at.shares + samples);
   const int64_t k = at.width;
   double* const r = at.residual + from;
   if (!at.p) {
-    for (int64_t c = 0; c < k; ++c) eight(r + c * kTileSamples) += share * eight(u + c * apart);
+    for (int64_t c = 0; c < k; ++c) wide(r + c * kTileSamples) += share * wide(u + c * apart);
     return;
   }
   const double* const p = at.p + from;
   const double ridge = at.ridge;
-  Eight mean = {};
-  for (int64_t c = 0; c < k; ++c) mean += eight(p + c * kTileSamples) * eight(u + c * apart);
+  Wide mean = {};
+  for (int64_t c = 0; c < k; ++c) mean += wide(p + c * kTileSamples) * wide(u + c * apart);
   for (int64_t c = 0; c < k; ++c) {
-    const Eight own = eight(u + c * apart);
-    eight(r + c * kTileSamples) +=
-        share * (eight(p + c * kTileSamples) * (own - mean) + ridge * own);
+    const Wide own = wide(u + c * apart);
+    wide(r + c * kTileSamples) += share * (wide(p + c * kTileSamples) * (own - mean) + ridge * own);
   }
 }
 
-// Changes of the margins of eight samples, by M columns that moved.
+// Changes of the margins of these samples, by M columns that moved.
 template <int M>
-inline void combine(const Eight (&x)[M], const double* d, int64_t k, int64_t c, Eight* u) {
-  Eight sum = x[0] * d[c];
+inline void combine(const Wide (&x)[M], const double* d, int64_t k, int64_t c, Wide* u) {
+  Wide sum = x[0] * d[c];
   for (int b = 1; b < M; ++b) sum += x[b] * d[b * k + c];
   *u = sum;
 }
@@ -63,21 +62,21 @@ inline void combine(const Eight (&x)[M], const double* d, int64_t k, int64_t c, 
 template <int M>
 void follow(const SampleRows& at, int64_t tile, const double* x, const double* d, double* u) {
   const int64_t k = at.width;
-  for (int64_t s = 0; s < kTileSamples; s += kLanesOfTile) {
-    Eight values[M], sum;
-    for (int b = 0; b < M; ++b) values[b] = eight(x + b * kTileSamples + s);
+  for (int64_t s = 0; s < kTileSamples; s += kWide) {
+    Wide values[M], sum;
+    for (int b = 0; b < M; ++b) values[b] = wide(x + b * kTileSamples + s);
     const int64_t from = tile * kTileSamples * k + s;
-    const Eight share = eight(at.shares + tile * kTileSamples + s);
+    const Wide share = wide(at.shares + tile * kTileSamples + s);
     for (int64_t c = 0; !at.p && c < k; ++c) {
       combine(values, d, k, c, &sum);
-      eight(at.residual + from + c * kTileSamples) += share * sum;
+      wide(at.residual + from + c * kTileSamples) += share * sum;
     }
     if (!at.p) continue;
     for (int64_t c = 0; c < k; ++c) {
       combine(values, d, k, c, &sum);
-      eight(u + c * kLanesOfTile) = sum;
+      wide(u + c * kWide) = sum;
     }
-    bend(at, from, tile * kTileSamples + s, u, kLanesOfTile);
+    bend(at, from, tile * kTileSamples + s, u, kWide);
   }
 }
 
@@ -97,7 +96,7 @@ template <class T>
 void block_step(const BlockStep& step, const SampleRows& at, int64_t begin, int64_t end,
                 double* scratch, double* g) {
   const int64_t k = at.width, rows = (step.wanted.count + kQuad - 1) / kQuad * kQuad;
-  double* const sums = scratch + k * kLanesOfTile;
+  double* const sums = scratch + k * kParts;
   double x[kBlockRows * kTileSamples];
   clear(sums, rows * k);
   for (int64_t tile = begin; tile < end; ++tile) {
@@ -105,7 +104,7 @@ void block_step(const BlockStep& step, const SampleRows& at, int64_t begin, int6
     widen<T>(step.wanted, rows, tile, x);
     for (int64_t j = 0; j < rows; j += kQuad) {
       add_products(x + j * kTileSamples, at.residual + tile * kTileSamples * k,
-                   sums + j * k * kLanesOfTile, k);
+                   sums + j * k * kParts, k);
     }
   }
   fold_all(sums, step.wanted.count * k, g);
@@ -122,7 +121,7 @@ void block_curvature(const RowBlock& block, int64_t outputs, const double* bend,
     for (int64_t pair = 0; pair < kPairs; pair += kQuad) {
       multiply_pairs(x, pair, products);
       add_products(products, bend + tile * kTileSamples * outputs,
-                   scratch + pair * outputs * kLanesOfTile, outputs);
+                   scratch + pair * outputs * kParts, outputs);
     }
   }
   fold_all(scratch, kPairs * outputs, h);
@@ -130,7 +129,7 @@ void block_curvature(const RowBlock& block, int64_t outputs, const double* bend,
 
 void follow_margins(const SampleRows& at, const double* margins, int64_t begin, int64_t end) {
   for (int64_t tile = begin; tile < end; ++tile) {
-    for (int64_t s = 0; s < kTileSamples; s += kLanesOfTile) {
+    for (int64_t s = 0; s < kTileSamples; s += kWide) {
       const int64_t from = tile * kTileSamples * at.width + s;
       bend(at, from, tile * kTileSamples + s, margins + from, kTileSamples);
     }

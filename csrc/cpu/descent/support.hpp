@@ -22,6 +22,7 @@ class Support {
 
   Support(const Model& model, const Blocks& blocks, const std::vector<double>& x) : x_(x) {
     for (std::size_t k = 0; k < x.size(); ++k) note(model, blocks, static_cast<std::int64_t>(k));
+    if (static_cast<std::int64_t>(places_.size()) > kMost) places_.clear(), step_.clear();
     solve(model);
   }
 

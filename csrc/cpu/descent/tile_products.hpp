@@ -1,62 +1,50 @@
 // Products of columns over one tile of samples, in sums of eight parts that stay in registers.
 // Letters: x columns, r residual, c an output, s a sample of the tile.
 #pragma once
-#include "eight.hpp"
 #include "row_kernels.hpp"
+#include "wide.hpp"
 
 namespace proxstep::cpu {
 namespace {
 
 using std::int64_t;
 
-constexpr int64_t kLanesOfTile = 8;
-constexpr int64_t kQuad = 4;  // columns, or outputs, whose sums stay in registers
-
-inline LooseEight& eight(double* at) { return *reinterpret_cast<LooseEight*>(at); }
-inline const LooseEight& eight(const double* at) {
-  return *reinterpret_cast<const LooseEight*>(at);
-}
+constexpr int64_t kQuad = 4;  // columns whose sums stay in registers, by some outputs
 
 // sums[j][c] += x_j' r_c in eight parts each, for kQuad columns and C outputs.
 template <int C>
 void add_quad(const double* x, const double* r, double* sums, int64_t outputs) {
-  Eight sum[kQuad][C];
-  for (int64_t j = 0; j < kQuad; ++j) {
-    for (int c = 0; c < C; ++c) sum[j][c] = eight(sums + (j * outputs + c) * kLanesOfTile);
-  }
-  for (int64_t s = 0; s < kTileSamples; s += kLanesOfTile) {
-    Eight right[C];
-    for (int c = 0; c < C; ++c) right[c] = eight(r + c * kTileSamples + s);
+  for (int64_t part = 0; part < kParts; part += kWide) {
+    double* const to = sums + part;
+    Wide sum[kQuad][C];
     for (int64_t j = 0; j < kQuad; ++j) {
-      const Eight left = eight(x + j * kTileSamples + s);
-      for (int c = 0; c < C; ++c) sum[j][c] += left * right[c];
+      for (int c = 0; c < C; ++c) sum[j][c] = wide(to + (j * outputs + c) * kParts);
     }
-  }
-  for (int64_t j = 0; j < kQuad; ++j) {
-    for (int c = 0; c < C; ++c) eight(sums + (j * outputs + c) * kLanesOfTile) = sum[j][c];
+    for (int64_t s = part; s < kTileSamples; s += kParts) {
+      Wide right[C];
+      for (int c = 0; c < C; ++c) right[c] = wide(r + c * kTileSamples + s);
+      for (int64_t j = 0; j < kQuad; ++j) {
+        const Wide left = wide(x + j * kTileSamples + s);
+        for (int c = 0; c < C; ++c) sum[j][c] += left * right[c];
+      }
+    }
+    for (int64_t j = 0; j < kQuad; ++j) {
+      for (int c = 0; c < C; ++c) wide(to + (j * outputs + c) * kParts) = sum[j][c];
+    }
   }
 }
 
-void add_products(const double* x, const double* r, double* sums, int64_t outputs) {
-  int64_t c = 0;
-  for (; c + kQuad <= outputs; c += kQuad) {
-    add_quad<kQuad>(x, r + c * kTileSamples, sums + c * kLanesOfTile, outputs);
-  }
-  const double* const rest = r + c * kTileSamples;
-  double* const to = sums + c * kLanesOfTile;
-  if (outputs - c == 3) return add_quad<3>(x, rest, to, outputs);
-  if (outputs - c == 2) return add_quad<2>(x, rest, to, outputs);
-  if (outputs - c == 1) return add_quad<1>(x, rest, to, outputs);
+template <int C = kHeld>
+void add_products(const double* x, const double* r, double* sums, int64_t outputs, int64_t c = 0) {
+  for (; c + C <= outputs; c += C) add_quad<C>(x, r + c * kTileSamples, sums + c * kParts, outputs);
+  if constexpr (C > 1) add_products<C - 1>(x, r, sums, outputs, c);
 }
 
 void clear(double* sums, int64_t count) {
-  for (int64_t e = 0; e < count * kLanesOfTile; ++e) sums[e] = 0.0;
+  for (int64_t e = 0; e < count * kParts; ++e) sums[e] = 0.0;
 }
 void fold_all(const double* sums, int64_t count, double* to) {
-  for (int64_t e = 0; e < count; ++e) {
-    const Eight parts = eight(sums + e * kLanesOfTile);
-    to[e] = fold(parts);
-  }
+  for (int64_t e = 0; e < count; ++e) to[e] = fold(sums + e * kParts);
 }
 
 // Products of the columns of a block by pairs, kQuad pairs at a time.

@@ -29,6 +29,11 @@ class Namespace:
         self.place = place(like)
         self.is_on_host = self.place == "CPU memory"
 
+    def __reduce__(self) -> Any:
+        from . import namespace
+
+        return namespace, (self.zeros((0,), self.float64),)
+
     # ---- making arrays
 
     def plain(self, x: Array) -> Array:

@@ -17,37 +17,20 @@ from .. import _core
 from ..arrays import Array
 from ..namespace import in_blocks
 from . import inputs
+from .products import Products
 from .weights import SampleWeights
 
+_TINY = float(np.finfo(np.float64).tiny)
 
-class Design:
+
+class Design(Products):
     """``X - 1 m'`` with m the weighted means of the columns, or X itself when not centred."""
-
-    _many_in_core = False  # many outputs: BLAS is faster on a dense X, the core on a sparse one
 
     def __init__(self, X: Array, weights: SampleWeights, centred: bool) -> None:
         self.X = X
         self.xp = weights.xp
         self.weights = weights
         self.centred = centred
-
-    @property
-    def dtype(self) -> Any:
-        """Dtype of the products."""
-        return self.X.dtype
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Samples and features."""
-        return self.X.shape[0], self.X.shape[1]
-
-    @cached_property
-    def matrix(self) -> Any:
-        """X itself (not centred) as the core reads it, without a copy; None on a device."""
-        return self._lent() if self.xp.is_on_host else None
-
-    def _lent(self) -> _core.Matrix:
-        return _core.Matrix(self.X)
 
     @cached_property
     def means(self) -> Array:
@@ -115,6 +98,14 @@ class Design:
         """Return the inverse of `from_given`."""
         return x
 
+    @cached_property
+    def constant(self) -> Any:
+        """Which centred columns are 0 but for rounding, a boolean array on the host."""
+        squares, means = self.scales, self.xp.to_host(self.means)
+        with np.errstate(over="ignore", invalid="ignore"):
+            rounding = np.maximum(self.rounding * (squares + means**2), _TINY)
+        return np.isfinite(squares) & (squares <= rounding)
+
     @property
     def rounding(self) -> Any:
         """Share of each column's mean square around 0 by which `scales` may be wrong."""
@@ -136,6 +127,8 @@ class Design:
         result = self._transposed_times(residual)
         if self.centred:
             result -= self.spread(self.xp.ones(self.shape[0], residual.dtype) @ residual)
+        if self.constant.any():  # what is left of these columns is rounding
+            result[self.xp.asarray(self.constant.nonzero()[0], self.xp.int64)] = 0.0
         return result
 
     def partial_adjoint(self, residual: Array, columns: Any) -> Array:
@@ -145,6 +138,7 @@ class Design:
         _core.adjoint(self.matrix, host, part, columns)
         result = np.zeros(self.shape[1])
         result[columns] = part - self.xp.to_host(self.means)[columns] * host.sum()
+        result[self.constant] = 0.0
         return self.xp.asarray(result, self.xp.float64)
 
     def spread(self, total: Array) -> Array:
@@ -182,8 +176,8 @@ class Design:
         """Return the same matrix, centred by other weights; X is shared."""
         other = copy.copy(self)
         other.weights = weights
-        for name in ("means", "scales", "norms", "_moments"):
-            other.__dict__.pop(name, None)
+        for name in ("means", "scales", "norms", "constant", "_moments"):
+            vars(other).pop(name, None)
         return other
 
     def in_double(self) -> Design:
@@ -198,55 +192,6 @@ class Design:
 
     def _as_double(self) -> Design:
         return _InDouble(self.X, self.weights.in_double(), self.centred)
-
-    def _times(self, x: Array) -> Array:
-        matrix = self._matrix_for_double
-        if matrix and (x.ndim == 1 or self._many_in_core or self._few_rows(x)):
-            return self._native_product(matrix, x)
-        return self._library_times(x)
-
-    def _transposed_times(self, residual: Array) -> Array:
-        matrix = self._matrix_for_double
-        if matrix and (residual.ndim == 1 or self._many_in_core):
-            return self._native_adjoint(matrix, residual)
-        return self._library_transposed_times(residual)
-
-    @property
-    def _matrix_for_double(self) -> _core.Matrix | None:
-        """The lent X where products are in float64, which are all that the core takes."""
-        return self.matrix if self.dtype == self.xp.float64 else None
-
-    def _few_rows(self, x: Array) -> bool:
-        return bool(8 * int(self.xp.any(x != 0, axis=1).sum()) < x.shape[0])
-
-    def _native_product(self, matrix: _core.Matrix, x: Array) -> Array:
-        result = self._zeros((self.shape[0], *x.shape[1:]))
-        _core.add_product(matrix, self.xp.in_c_order(x), result)
-        return result
-
-    def _native_adjoint(self, matrix: _core.Matrix, residual: Array) -> Array:
-        result = self._zeros((self.shape[1], *residual.shape[1:]))
-        _core.adjoint(matrix, self.xp.in_c_order(residual), result)
-        return result
-
-    def _library_times(self, x: Array) -> Array:
-        return self.xp.in_c_order(self.X @ x)
-
-    def _library_transposed_times(self, residual: Array) -> Array:
-        return self.xp.in_c_order(self.X.T @ residual)
-
-    def _part(self, part: Any) -> Array:
-        """Return rows or columns of X as a dense array."""
-        return part
-
-    def _double(self, part: Any) -> Array:
-        return self.xp.asarray(self._part(part), self.xp.float64)
-
-    def _zeros(self, shape: Any) -> Array:
-        return self.xp.zeros(shape, self.xp.float64)
-
-    def _row_slices(self) -> list[slice]:
-        return in_blocks(*self.shape, self.xp.block)
 
     def _blocks(self) -> Iterator[tuple[Array, Array]]:
         for rows in self._row_slices():

@@ -5,7 +5,6 @@ Letters: x parameters, b intercept, X_c the centred X, u = X x + b margins, r = 
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 from .. import _core
 from ..arrays import Array
 from . import inputs
+from .cached import Cached
 from .design import Design
 from .pointwise import Evaluation, Pointwise
 from .sparse import SparseDesign
@@ -32,7 +32,7 @@ class Options:
     standardize: bool
 
 
-class Evaluator(Pointwise):
+class Evaluator(Cached, Pointwise):
     """A loss together with its data. Parameters, margins and residuals lie with X.
 
     Evaluations are in the units of the design, users' parameters in those of X.
@@ -183,12 +183,9 @@ class Evaluator(Pointwise):
 
     def _with(self, weights: SampleWeights, design: Operator) -> Any:
         """Return the same problem over these, without what was computed so far."""
-        other = copy.copy(self)
-        for name in list(vars(other)):
-            if isinstance(getattr(type(self), name, None), cached_property):
-                delattr(other, name)
+        other = object.__new__(type(self))
+        vars(other).update(self.without_caches(), weights=weights, design=design)
         vars(other).pop("gram", None)
-        other.weights, other.design = weights, design
         return other
 
     def loss_at(self, margins: Array) -> float:

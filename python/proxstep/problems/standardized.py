@@ -15,13 +15,12 @@ import numpy as np
 
 from .. import _core
 from ..arrays import Array
+from .cached import Cached
 from .design import Design
 from .weights import SampleWeights
 
-_TINY = float(np.finfo(np.float64).tiny)
 
-
-class StandardizedDesign:
+class StandardizedDesign(Cached):
     """``X_c D^-1`` for another design ``X_c``; neither is formed."""
 
     def __init__(self, unscaled: Design) -> None:
@@ -41,22 +40,20 @@ class StandardizedDesign:
     @cached_property
     def deviations(self) -> Array:
         """Roots of the columns' mean squares, 1 where a column is constant; float64, (p,)."""
-        usable = np.isfinite(self.unscaled.scales) & ~self._constant
+        usable = np.isfinite(self.unscaled.scales) & ~self.constant
         roots = np.sqrt(np.where(usable, self.unscaled.scales, 1.0))
         return self.xp.asarray(roots, self.xp.float64)
 
     @cached_property
     def factors(self) -> Array:
         """What columns are multiplied by, float64, shape (p,)."""
-        factors = np.where(self._constant, 0.0, 1.0 / self.xp.to_host(self.deviations))
+        factors = np.where(self.constant, 0.0, 1.0 / self.xp.to_host(self.deviations))
         return self.xp.asarray(factors, self.xp.float64)
 
-    @cached_property
-    def _constant(self) -> Any:
-        squares, means = self.unscaled.scales, self.xp.to_host(self.unscaled.means)
-        with np.errstate(over="ignore", invalid="ignore"):
-            rounding = np.maximum(self.unscaled.rounding * (squares + means**2), _TINY)
-        return np.isfinite(squares) & (squares <= rounding)
+    @property
+    def constant(self) -> Any:
+        """Which columns are constant but for rounding, on the host."""
+        return self.unscaled.constant
 
     @cached_property
     def matrix(self) -> Any:

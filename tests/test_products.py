@@ -223,3 +223,22 @@ def test_mean_squares_refuse_what_does_not_fit() -> None:
         _core.mean_squares(matrix, np.empty(4), np.ones(4))
     with refused(TypeError, "means has dtype float32; float64 is needed"):
         _core.mean_squares(matrix, np.empty(4), None, np.ones(4, np.float32))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_constant_columns_are_found_however_long(layout: str, weighted: bool) -> None:
+    X = np.random.default_rng(3).standard_normal((100_000, 2))
+    X[:, 0] = 0.1
+    w = np.random.default_rng(4).uniform(0.1, 1.9, len(X)) if weighted else None
+    sparse = getattr(sp, f"{layout[:3]}_array", None)
+    X = sparse(X) if sparse else np.array(X, order=layout)  # type: ignore[call-overload]
+    problem = ps.LeastSquares(X, np.arange(100_000) % 7, w, standardize=True)
+    assert problem.design.constant.tolist() == [True, False]
+    assert problem.design.adjoint(np.linspace(-1.0, 2.0, 100_000))[0] == 0.0
+
+
+def test_a_matrix_takes_factors_once() -> None:
+    matrix = _core.Matrix(np.ones((3, 2))).times(np.array([2.0, 3.0]))
+    with refused(ValueError, "the matrix has factors already"):
+        matrix.times(np.ones(2))

@@ -102,6 +102,7 @@ LentMatrix::LentMatrix(const py::object& values, const py::object& indices,
 
 LentMatrix::LentMatrix(const LentMatrix& plain, const py::object& factors)
     : keep_(py::make_tuple(py::cast(&plain), factors)), matrix_(plain.matrix_) {
+  if (matrix_.factors) throw py::value_error("the matrix has factors already");
   matrix_.factors = lent_vector(factors, "factors", matrix_.p, &factors_);
 }
 

@@ -110,13 +110,15 @@ class Squares {
     return count == X_.n ? 0.0 : std::max(1.0 - present, 0.0) * mean(j) * mean(j);
   }
 
+  // From the first sample on: a constant column is exactly so.
   double column(int64_t j) const {
     const T* x = static_cast<const T*>(X_.values) + j * X_.n;
     const double* w = job_.shares;
+    const double origin = x[0];
     if (job_.means && w) {
-      job_.means[j] = lane_sum(X_.n, [=](int64_t i) { return w[i] * double(x[i]); });
+      job_.means[j] = origin + lane_sum(X_.n, [=](int64_t i) { return w[i] * (x[i] - origin); });
     } else if (job_.means) {
-      job_.means[j] = equal_ * lane_sum(X_.n, [=](int64_t i) { return double(x[i]); });
+      job_.means[j] = origin + equal_ * lane_sum(X_.n, [=](int64_t i) { return x[i] - origin; });
     }
     const double m = mean(j);
     const auto square = [=](int64_t i) { return (double(x[i]) - m) * (double(x[i]) - m); };

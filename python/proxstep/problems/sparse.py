@@ -43,7 +43,7 @@ class SparseDesign(Design):
         of_sum = (64 + self.shape[0]) * np.finfo(np.float64).eps
         if not self.matrix:
             return of_sum
-        return np.where(self._stored() == self.shape[0], super().rounding, of_sum)
+        return np.where(self._stored() == self.shape[0], of_sum**2, of_sum)
 
     def _stored(self) -> Any:
         """Return how many entries of each column are stored, on the host."""

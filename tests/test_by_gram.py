@@ -109,6 +109,19 @@ def test_where_its_rounding_would_show_the_samples_are_read(monkeypatch: Any) ->
         assert path.gaps[i] == pytest.approx(P.duality_gap(x, ps.L1(lam)), abs=1e-7)
 
 
+def test_columns_with_far_means_are_in_it_as_in_the_samples() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 200))
+    X = np.asfortranarray(np.stack([a + 1e7, b, 0.6 * a + 0.8 * b], axis=1))
+    P = ps.LeastSquares(X, a + 0.1 * rng.standard_normal(200))
+    gram, x = P._with_gram().double.gram, np.array([0.5, 0.0, 0.0])
+    assert abs(gram.evaluate(x).loss - P.double.evaluate(x).loss) <= gram.rounding(x) < 1e-6
+    path = ps.path(P, ps.L1(1.0), 5, tol=1e-4)
+    for point in path:
+        assert point.gap <= 1e-4
+        assert abs(P.value(point.x) + point.lam * abs(point.x).sum() - point.objective) <= 1e-6
+
+
 def test_other_weights_have_another_matrix() -> None:
     kept = tall()._with_gram()
     other = kept.with_weights(np.linspace(0.1, 2.0, 90))
@@ -126,9 +139,10 @@ def test_it_pays_for_tall_matrices_and_many_strengths(
     n: int, p: int, times: int, pays: bool
 ) -> None:
     X = np.ones((n, p))
-    assert gram_pays(ps.LeastSquares(X, np.arange(n)), times) == pays
-    assert not gram_pays(ps.LeastSquares(X, np.ones((n, 2))), times)
-    assert not gram_pays(ps.LeastSquares(sp.csr_array(X), np.arange(n)), times)
+    assert gram_pays(ps.LeastSquares(X, np.arange(n)), times, None) == pays
+    assert not gram_pays(ps.LeastSquares(X, np.ones((n, 2))), times, None)
+    assert not gram_pays(ps.LeastSquares(sp.csr_array(X), np.arange(n)), times, None)
+    assert not gram_pays(ps.LeastSquares(X, np.arange(n)), times, 1e-9)
 
 
 def test_the_core_refuses_what_is_no_gram_matrix() -> None:

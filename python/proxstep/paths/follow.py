@@ -15,6 +15,7 @@ from ..solvers.arguments import check, checked_limits
 from ..solvers.dispatch import chosen, solve_quietly
 from ..solvers.result import ConvergenceWarning, Result
 from ..solvers.strength import with_strength
+from ..solvers.warm import Warm, strong_penalty
 from .budget import Budget
 from .coefficients import Nonzeros
 from .criteria import Likelihood
@@ -137,7 +138,9 @@ def follow(problem: Problem, plan: Plan) -> Path:
 
 def _with_gram(problem: Problem, plan: Plan) -> Problem:
     """Return least squares on their Gram matrix where that costs less than reading X each time."""
-    if not isinstance(problem, LeastSquares) or not gram_pays(problem, len(plan.lambdas)):
+    if not isinstance(problem, LeastSquares) or not gram_pays(
+        problem, len(plan.lambdas), plan.budget.for_one().max_time
+    ):
         return problem
     by_descent = chosen(problem, plan.penalty, plan.solver) != "fista"
     return problem._with_gram() if by_descent else problem
@@ -145,13 +148,15 @@ def _with_gram(problem: Problem, plan: Plan) -> Problem:
 
 def _run(problem: Problem, plan: Plan, points: list[Point]) -> str:
     """Append a point for each strength; return why it ended."""
-    start = problem.start(None)
-    for lam in plan.lambdas:
+    start: Any = problem.start(None)
+    following = [*plan.lambdas[1:], 0.0]
+    for lam, after in zip(plan.lambdas, following, strict=True):
         if plan.budget.stop.is_set():
             return "interrupted"
         penalty = with_strength(plan.penalty, float(lam))
         limits = plan.budget.for_one()
-        result, start = solve_quietly(problem, penalty, limits, start, plan.solver)
+        result, at = solve_quietly(problem, penalty, limits, start, plan.solver)
+        start = Warm(at, strong_penalty(plan.penalty, float(lam), float(after)))
         if result.reason in ("interrupted", "max_time"):
             return result.reason
         points.append(_point(problem, penalty, float(lam), result))

@@ -18,9 +18,9 @@ from .pointwise import Evaluation
 if TYPE_CHECKING:
     from .least_squares import LeastSquares
 
-_CONSTANT = 2.0**-44  # share of a mean square below which a variance is rounding
 _UNITS = 64.0  # of rounding, in a sum of products
 _MOST = 2048  # columns: 32 MB
+_RATE = 5e9  # multiplications a second that any machine has
 _COLUMNS = 40  # of a Gram matrix, that take as long as one product with X and one with X'
 
 
@@ -64,10 +64,10 @@ class KeptGram:
     def __init__(self, problem: LeastSquares) -> None:
         self.problem = problem
         self.matrix = np.ascontiguousarray(problem.design.gram_of_columns())
-        variances = self.matrix.diagonal().copy()
-        squares = variances + problem.xp.to_host(problem.design.means) ** 2
-        np.fill_diagonal(self.matrix, np.where(variances > _CONSTANT * squares, variances, 0.0))
-        self._sizes, self._spreads = np.sqrt(squares), np.sqrt(variances)
+        self.matrix[problem.design.constant] = 0.0  # of these columns it is rounding
+        self.matrix[:, problem.design.constant] = 0.0
+        variances, means = self.matrix.diagonal(), problem.xp.to_host(problem.design.means)
+        self._sizes, self._spreads = np.sqrt(variances + means**2), np.sqrt(variances)
 
     def evaluate(self, x: Array) -> GramEvaluation:
         """Evaluate at x, float64."""
@@ -82,12 +82,14 @@ class KeptGram:
         return _UNITS * self.problem.eps * float(size @ self._sizes) * float(size @ self._spreads)
 
 
-def gram_pays(problem: LeastSquares, times: int) -> bool:
-    """Whether a Gram matrix costs less than so many fits do that read X.
+def gram_pays(problem: LeastSquares, times: int, seconds: float | None) -> bool:
+    """Whether a Gram matrix costs less than so many fits do that read X, and is in time.
 
     It is no larger than half of X then.
     """
     n, p = problem.design.shape
+    if seconds is not None and n * p * p > _RATE * seconds:
+        return False
     small = 2 * p <= n and p <= min(_MOST, _COLUMNS * times)
     plain = len(problem.shape) == 1 and problem.xp.is_on_host and not is_sparse(problem.X)
     return small and plain

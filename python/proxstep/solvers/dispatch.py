@@ -21,6 +21,7 @@ from .report import advice, make_result
 from .result import ConvergenceWarning, Result
 from .row_working_set import RowWorkingSet
 from .strength import null_model
+from .warm import Warm
 from .working_set import WorkingSet, serves
 
 
@@ -66,8 +67,9 @@ def solve(
         quadratic; on the host, for penalties of elements or groups (with several outputs: of
         elements or rows). "fista": any problem and penalty. "auto": "cd" where it serves, which
         gives way to "fista" where most rows of several outputs may move over a large X in C order
-        (their columns would be a copy), and where it stalls far from the optimum (means of columns
-        1e7 times their deviations, starts far out in the tails of a likelihood).
+        (their columns would be a copy), where most rows of a softmax with penalised elements have
+        moved, and where it stalls far from the optimum (means of columns 1e7 times their
+        deviations, starts far out in the tails of a likelihood).
 
     Returns
     -------
@@ -117,7 +119,7 @@ def solve(
 
 
 def solve_quietly(
-    problem: Problem, penalty: Any, limits: Limits, start: Array | Evaluation, solver: str
+    problem: Problem, penalty: Any, limits: Limits, start: Array | Warm, solver: str
 ) -> tuple[Result, Evaluation]:
     """Solve with checked arguments, leave warnings to the caller, and return where it ended, too.
 
@@ -141,13 +143,13 @@ def chosen(problem: Problem, penalty: Any, solver: str) -> str:
 
 
 def _solve(
-    problem: Problem, penalty: Any, limits: Limits, start: Array | Evaluation, solver: str
+    problem: Problem, penalty: Any, limits: Limits, start: Array | Warm, solver: str
 ) -> tuple[Result, Evaluation]:
     """Try zeros, then the solver; what it starts from need not be tried."""
     double = problem.double
     name = "fista" if solver == "fista" else "cd"
     monitor = Monitor(certificate_for(double, penalty), limits, rounding(double), solver=name)
-    best = None if isinstance(start, Evaluation) else _optimal_zero(double, penalty, monitor)
+    best = None if isinstance(start, Warm) else _optimal_zero(double, penalty, monitor)
     if best is None:
         if solver == "fista":
             best = _accelerate(problem, penalty, monitor, start)
@@ -160,16 +162,17 @@ def _descend(
     double: Problem,
     penalty: Any,
     monitor: Monitor,
-    start: Array | Evaluation,
+    start: Array | Warm,
     may_give_way: bool,
 ) -> Evaluation:
     """Run coordinate descent, in float64."""
     every = monitor.check_every
     monitor.check_every = 1
-    if not isinstance(start, Evaluation):
+    if not isinstance(start, Warm):
         x = double.xp.asarray(_inside(penalty, start), double.xp.float64)
-        start = double.evaluate(x) if double.xp.is_any(x != 0) else double.null  # already known
-    run = _run_from(double, penalty, monitor, start)
+        start = Warm(double.evaluate(x) if double.xp.is_any(x != 0) else double.null)
+    run = _run_from(double, penalty, monitor, start.at)
+    run.strong = start.strong
     run.may_give_way = may_give_way
     best = run.run()
     stuck = may_give_way and monitor.reason == "stalled"
@@ -189,11 +192,11 @@ def _run_from(double: Problem, penalty: Any, monitor: Monitor, start: Evaluation
 
 
 def _accelerate(
-    problem: Problem, penalty: Any, monitor: Monitor, start: Array | Evaluation
+    problem: Problem, penalty: Any, monitor: Monitor, start: Array | Warm
 ) -> Evaluation:
     """Run FISTA in float64, after most of the way in float32 where X is float32 (and it serves)."""
     double, certificate, size = problem.double, monitor.certificate, None
-    xp, x = problem.xp, start.x if isinstance(start, Evaluation) else start
+    xp, x = problem.xp, start.at.x if isinstance(start, Warm) else start
     if problem is not double and fits(problem):
         single = _run_single(problem, penalty, monitor, xp.asarray(x, problem.dtype))
         x, size = single.at.x, single.size

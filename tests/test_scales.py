@@ -96,3 +96,17 @@ def test_a_solution_beyond_float32_is_refused(solver: str) -> None:
     words = r"overflows float32: its largest parameter is [\d.]*e\+\d\d; bring X to larger scales"
     with refused(ValueError, words):
         ps.solve(problem, ps.L1(1e-43), tol=1e-4, solver=solver)
+
+
+def test_float32_keeps_its_certificate_beside_far_means():
+    """The intercept stays in float64: rounded, it would move every margin."""
+    rng = np.random.default_rng(0)
+    X = (rng.standard_normal((100, 20)) + 1e6).astype("float32")
+    y = X[:, :4].astype(float) @ [2.0, -1.0, 0.5, 1.0] + rng.normal(0.0, 0.3, 100)
+    y = y.astype("float32").astype(float)
+    result, exact = (ps.solve(ps.LeastSquares(A, y), ps.L1(0.05)) for A in (X, X.astype(float)))
+    double, x = ps.LeastSquares(X.astype(float), y), result.x.astype(float)
+    value = double.value(x, result.intercept) + 0.05 * np.abs(x).sum()
+    assert result.converged
+    assert abs(value - result.objective) <= 1e-9 * double.scale
+    assert value <= exact.objective + 2e-6 * double.scale

@@ -68,7 +68,8 @@ class LinearEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's ty
         """Return ``X coef_' + intercept_``."""
         check_is_fitted(self)
         X = self._checked(X, reset=False)
-        return safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        products = safe_sparse_dot(X, self.coef_.T, dense_output=True)
+        return np.asarray(products + self.intercept_, products.dtype)  # the intercept is float64
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

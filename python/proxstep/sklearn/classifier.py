@@ -72,7 +72,7 @@ class LinearClassifier(Ignored, ClassifierMixin, LinearEstimator):  # type: igno
 
     def _keep(self, x: Array, intercept: Any) -> None:
         self.coef_ = np.ascontiguousarray(x.reshape(len(x), -1).T)
-        self.intercept_ = np.atleast_1d(np.asarray(intercept, x.dtype))
+        self.intercept_ = np.atleast_1d(np.asarray(intercept))
 
     def decision_function(self, X: Any) -> Array:
         """Return the margins, shape (n,) for two classes (positive: the second), else (n, k)."""

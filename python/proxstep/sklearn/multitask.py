@@ -31,7 +31,7 @@ class MultiTaskRegressor(TaskForm, LinearRegressor):
 
     def _keep(self, x: Array, intercept: Any) -> None:
         self.coef_ = np.ascontiguousarray(x.T)
-        self.intercept_ = np.asarray(intercept, x.dtype)
+        self.intercept_ = np.asarray(intercept)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -170,7 +170,7 @@ def _result(fits: ManyFits, limits: Limits, dtype: Any, started: float) -> ManyR
     reasons = fits.reasons(limits)
     return ManyResult(
         x=fits.x.astype(dtype, copy=False),
-        intercept=fits.intercept.astype(dtype),
+        intercept=fits.intercept,
         objective=fits.objective,
         gap=fits.gaps,
         converged=reasons == "converged",

@@ -41,7 +41,7 @@ def make_result(
         reason = "stalled"
     return Result(
         x=x,
-        intercept=_plain(xp, xp.asarray(problem.intercept(best), dtype)),
+        intercept=_plain(xp, problem.intercept(best)),
         objective=objective,
         gap=gap,
         converged=reason == "converged",

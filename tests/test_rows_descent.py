@@ -145,9 +145,17 @@ def test_bits_do_not_depend_on_threads_or_instruction_set(layout: str, kind: str
 
 
 def test_descent_gives_way_where_columns_would_be_a_second_copy_of_x() -> None:
-    by_rows, by_columns = (ps.solve(long(order, "labels"), ps.L1(1e-4)) for order in "CF")
+    rows = ps.Group(ps.L1(1e-4), "rows")
+    by_rows, by_columns = (ps.solve(long(order, "labels"), rows) for order in "CF")
     assert (by_rows.solver, by_columns.solver) == ("cd, then fista", "cd")
     assert by_rows.objective == pytest.approx(by_columns.objective, rel=1e-5)
+
+
+def test_softmax_gives_way_where_most_rows_have_moved_element_by_element() -> None:
+    given = long("F", "labels")
+    both = ps.solve(given, ps.L1(1e-4)), ps.solve(given, ps.L1(1e-4), solver="cd")
+    assert [result.solver for result in both] == ["cd, then fista", "cd"]
+    assert both[0].objective == pytest.approx(both[1].objective, rel=1e-5)
 
 
 @pytest.mark.parametrize("layout", ["F", "csr"])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
+from ..groups import Group
 from ..penalties import Penalty
 from ..problems import Evaluation, Problem
 from ..problems.inputs import is_sparse
@@ -78,13 +79,22 @@ class RowWorkingSet(WorkingSet):
         return np.sqrt(np.einsum("jc,jc->j", values, values))
 
     def crowded(self) -> bool:
-        """Whether most rows of x may move and X lies by rows: its columns would be a second X."""
+        """Whether most rows of x may move and X lies by rows: its columns would be a second X.
+
+        By columns softmax gives way where most rows have moved and elements are penalised: there
+        its models take hundreds of epochs.
+        """
         n, p = self.problem.design.shape
         chosen, X = self._chosen(), self.problem.X
         if is_sparse(X):
             return self._far_from_centred(chosen)
-        by_columns = self.problem.xp.to_host(X).flags.f_contiguous
-        return not by_columns and n * self.problem.shape[1] > _IN_CACHE and 2 * len(chosen) > p
+        if self.problem.xp.to_host(X).flags.f_contiguous:
+            follows = self.problem.rows_loss == "square" or isinstance(self.penalty, Group)
+            moved = np.count_nonzero(self._by_block(self.problem.xp.to_host(self.at.x)))
+            crowd = 0 if follows else moved
+        else:
+            crowd = len(chosen)
+        return bool(n * self.problem.shape[1] > _IN_CACHE and 2 * crowd > p)
 
     def _far_from_centred(self, chosen: Any) -> bool:
         """Whether a column of a sparse X, which descent does not centre, is nearly constant.

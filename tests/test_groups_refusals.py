@@ -18,7 +18,7 @@ REFUSED = [
     ([{0, 5}, {5}, {5}], ValueError, "element 5 is in 3 of them"),
     ([[0, 1], [2, 3], [4, 5]], TypeError, r"over has \[0, 1\]; groups are segments of consecutive"),
     ([2, [2, 3], 2], TypeError, r"over has \[2, 3\]; groups are segments"),
-    ([2, "4"], TypeError, "over has '4'"),
+    ([2, "4"], TypeError, r"over\[1\] is '4'"),
     (np.array([[2, 4]]), TypeError, r"over has array\(\[2, 4\]\)"),
     ([2, -1, 5], ValueError, "over has a segment of -1 elements"),
     ([2.0, 4.0], TypeError, r"over\[0\] is 2.0; an integer is needed"),

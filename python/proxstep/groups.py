@@ -34,8 +34,9 @@ def _parsed(over: Any) -> str | int | tuple[int, ...] | tuple[str, int]:
         segments = list(over)
     except TypeError:  # no sequence: a block length
         return _at_least_one("over", over)
-    if any(isinstance(size, Iterable) for size in segments):
-        _refuse_lists(segments)
+    lists = [part for part in segments if _is_list(part)]
+    if lists:
+        _refuse_lists(lists)
     sizes = tuple(integer(f"over[{k}]", size) for k, size in enumerate(segments))
     if any(size < 0 for size in sizes):
         raise ValueError(f"over has a segment of {min(sizes)} elements")
@@ -44,10 +45,13 @@ def _parsed(over: Any) -> str | int | tuple[int, ...] | tuple[str, int]:
     return sizes
 
 
-def _refuse_lists(segments: list[Any]) -> None:
+def _is_list(part: Any) -> bool:
+    return isinstance(part, Iterable) and not isinstance(part, str) and getattr(part, "ndim", 1) > 0
+
+
+def _refuse_lists(lists: list[Any]) -> None:
     """Say why lists of elements are no groups."""
-    lists = [part for part in segments if isinstance(part, Iterable)]
-    counts = Counter(repr(element) for part in lists for element in part)
+    counts = Counter(element for part in lists for element in {repr(each) for each in part})
     element, times = counts.most_common(1)[0] if counts else ("", 0)
     if times > 1:
         raise ValueError(

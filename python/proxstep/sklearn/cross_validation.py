@@ -104,6 +104,7 @@ class CrossValidated(LinearEstimator):
         point = getattr(best.validation, self.choice)
         self._keep(point.x, point.intercept)
         self._record(problem, point)
+        self.converged_ = self.converged_ and best.whole  # of less no choice was made
         self.validation_, self.l1_ratio_ = best.validation, best.l1_ratio
         return float(point.lam / best.unit)
 

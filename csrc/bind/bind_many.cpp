@@ -106,8 +106,8 @@ class HeldManySquares {
 
   // Fits of a slab that was begun are all told of.
   void in_slabs(cpu::ManyRun run, const py::object& stop) const {
-    const py::gil_scoped_release released;
     Signals signals(stop);
+    const py::gil_scoped_release released;
     for (int64_t left = run.count; left > 0 && !signals.raised(); left -= run.count) {
       run.count = std::min(left, held_->slab());
       held_->run(run);

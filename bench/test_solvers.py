@@ -140,7 +140,7 @@ def contender(solver: str, seconds: float | None, **more: object):
     [
         ([("scikit-learn saga", 40.0)], "0.05 ✓ (scikit-learn saga)"),
         ([("scikit-learn saga", 4.0)], "0.5 ✗ (scikit-learn saga)"),
-        ([("scikit-learn saga", None)], "< 0.22 open (all stopped, the first at 9 s)"),
+        ([("scikit-learn saga", None)], "< 0.22 open (none arrived, the first was stopped at 9 s)"),
         ([("celer", 0.1)], "no peer"),
     ],
 )

@@ -67,10 +67,12 @@ def mark(value: float, most: float) -> str:
 
 
 def bound_text(own: float, others: list[Record], most: float) -> str:
-    """Nobody else arrived: all took longer than the least of their caps."""
-    bounds = [r["over_s"] for r in others if r["over_s"] is not None]
+    """Nobody else arrived: those that were stopped took longer than the least of their caps."""
+    bounds = [r["over_s"] for r in others if r["over_s"] is not None and r["stopped"]]
     if not bounds:
-        return "no peer"
+        return "no peer arrived" if others else "no peer"
     bound = own / min(bounds)
     verdict = "✓" if bound <= most else "open"
-    return f"< {bound:.2g} {verdict} (all stopped, the first at {seconds(min(bounds))})"
+    return (
+        f"< {bound:.2g} {verdict} (none arrived, the first was stopped at {seconds(min(bounds))})"
+    )

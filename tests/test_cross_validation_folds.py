@@ -51,6 +51,16 @@ def test_a_seed_is_a_deal():
     assert (held_out(problem, seed=4) != held_out(problem, seed=5)).any()
 
 
+class ArrayLike:
+    """An array of some other library: all it has is a NumPy copy."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+
 def test_numbers_pairs_and_masks_say_the_same():
     d = cases.data("LeastSquares")
     numbers = np.arange(37) % 3 - 1  # a third is never held out
@@ -58,7 +68,7 @@ def test_numbers_pairs_and_masks_say_the_same():
     masks = [(numbers != k, numbers == k) for k in (0, 1)]
     runs = [
         ps.cross_validate(cases.problem(d), ps.L1(1.0), folds, **SETTINGS).scores
-        for folds in (numbers, numbers.tolist(), pairs, iter(pairs), masks)
+        for folds in (numbers, numbers.tolist(), ArrayLike(numbers), pairs, iter(pairs), masks)
     ]
     assert runs[0].shape == (2, 3)
     for scores in runs[1:]:
@@ -98,12 +108,15 @@ REFUSED = [
     (np.zeros(37), TypeError, "fold numbers must be integers, got dtype float64"),
     (np.arange(36), ValueError, "folds has 36 fold numbers, there are 37 samples"),
     (np.zeros(37, int), ValueError, "folds has 1 different numbers; at least 2"),
-    ([], TypeError, "fold numbers"),
-    ([(np.arange(5),)], TypeError, r"folds\[0\] is .*; a pair of index arrays"),
-    ([([0, 1], [2, 3]), ([0, 1], [37])], ValueError, r"folds\[1\] has indices from 37 to 37"),
-    ([([-1, 0, 1], [2])], ValueError, r"folds\[0\] has indices from -1 to 1"),
-    ([([0.5, 1.0], [2])], TypeError, r"folds\[0\] has indices of dtype float64"),
-    ([([0, 1, 2], [3]), ([0, 1, 2], [])], TypeError, r"folds\[1\] has indices of dtype float64"),
+    ([], ValueError, "there are no folds"),
+    (iter(()), ValueError, "there are no folds"),
+    ([([0, 1], [2]), ([0, 5, 3], [4, 3, 5])], ValueError, "fold 1 trains on sample 3 .* both: 2"),
+    (ArrayLike(np.ones(37)), TypeError, "fold numbers must be integers, got dtype float64"),
+    ([(np.arange(5),)], TypeError, r"fold 0 is .*; a pair of index arrays"),
+    ([([0, 1], [2, 3]), ([0, 1], [37])], ValueError, r"fold 1 has indices from 37 to 37"),
+    ([([-1, 0, 1], [2])], ValueError, r"fold 0 has indices from -1 to 1"),
+    ([([0.5, 1.0], [2])], TypeError, r"fold 0 has indices of dtype float64"),
+    ([([0, 1, 2], [3]), ([0, 1, 2], [])], TypeError, r"fold 1 has indices of dtype float64"),
     ([(np.arange(9), np.arange(0))], ValueError, "fold 0 has no held-out sample with a weight"),
     ([(np.arange(0), np.arange(9))], ValueError, "fold 0 has no training sample with a weight"),
     (Y, ValueError, "fold 0 has no training sample of class 0, which it holds out"),
@@ -135,7 +148,8 @@ def test_other_settings_are_refused():
     problem = cases.problem(cases.data("LeastSquares"))
     with pytest.raises(ValueError, match="workers is 0"):
         ps.cross_validate(problem, ps.L1(1.0), workers=0)
-    with pytest.raises(ValueError, match=r"the score of fold 0 at strength .* is NaN"):
-        ps.cross_validate(problem, ps.L1(1.0), score=lambda u, rows: np.nan, **SETTINGS)
+    for score in (np.nan, np.inf, -np.inf):
+        with pytest.raises(ValueError, match=f"the score of fold 0 at strength .* is {score}"):
+            ps.cross_validate(problem, ps.L1(1.0), score=lambda u, rows, s=score: s, **SETTINGS)
     with pytest.raises(ZeroDivisionError):
         ps.cross_validate(problem, ps.L1(1.0), score=lambda u, rows: 1 / 0, workers=2, **SETTINGS)

@@ -63,7 +63,8 @@ def _give_up(reason: str, budget: Budget) -> None:
 
 
 def _check_scores(scores: Array, kept: Array, path: Path) -> None:
-    wrong = np.argwhere(np.isnan(scores))
+    wrong = np.argwhere(~np.isfinite(scores))
     if len(wrong):
         k, i = wrong[0]
-        raise ValueError(f"the score of fold {kept[k]} at strength {path[i].lam:g} is NaN")
+        where = f"the score of fold {kept[k]} at strength {path[i].lam:g}"
+        raise ValueError(f"{where} is {scores[k, i]:g}; it must be finite")

@@ -74,8 +74,9 @@ def cross_validate(
         As in `path`.
     folds : int, array_like of int with shape (n,), or iterable of pairs
         Number of folds, dealt out at random, in each class alike where y are classes; or a number
-        for each sample, which names the fold that holds it out (a negative one: none does); or
-        pairs (train, test) of index arrays, as scikit-learn's splitters give.
+        for each sample, which names the fold that holds it out (-1, as any negative one: none does,
+        all folds train on it); or pairs (train, test) of index arrays without a common sample, as
+        scikit-learn's splitters give.
     seed : int
         Seed of the deal.
     score : callable or None
@@ -100,8 +101,8 @@ def cross_validate(
     Raises
     ------
     TypeError, ValueError
-        As `path` does; if folds do not fit the samples, a class is absent from the samples that a
-        fold trains on, or a score is NaN.
+        As `path` does; if folds do not fit the samples, a fold trains on a sample that it holds
+        out, a class is absent from those that it trains on, or a score is not finite.
     KeyboardInterrupt, RuntimeError
         If the run was interrupted, or time ran out, before a fold had solved a strength.
 

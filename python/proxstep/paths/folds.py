@@ -52,15 +52,25 @@ def _weights(problem: Problem) -> Array:
 
 def _counts(problem: Problem, folds: Any, seed: int) -> list[tuple[Array, Array]]:
     """Return how often each sample is trained on and held out, fold by fold."""
-    n = problem.X.shape[0]
+    n, folds = problem.X.shape[0], _in_numpy(folds)
     if not isinstance(folds, Iterable):
         if hasattr(folds, "split"):
             raise TypeError(f"folds is {folds!r}; pass its folds, folds.split(X, y)")
         return _by_number(_dealt(problem, _number(folds, n), seed))
     given = list(folds)
+    if not given:
+        raise ValueError("there are no folds; an iterator serves once, a list again and again")
     if not any(hasattr(item, "__len__") for item in given):
         return _by_number(_numbers(given, n))
     return [_pair(k, item, n) for k, item in enumerate(given)]
+
+
+def _in_numpy(folds: Any) -> Any:
+    """Return fold numbers of any library as NumPy's; a number of folds and pairs as they are."""
+    if not hasattr(folds, "__array__"):
+        return folds
+    numbers = np.asarray(folds)
+    return numbers if numbers.ndim else folds
 
 
 def _number(folds: Any, n: int) -> int:
@@ -102,8 +112,14 @@ def _by_number(numbers: Array) -> list[tuple[Array, Array]]:
 
 def _pair(k: int, pair: Any, n: int) -> tuple[Array, Array]:
     if not hasattr(pair, "__len__") or len(pair) != 2:
-        raise TypeError(f"folds[{k}] is {pair!r}; a pair of index arrays (train, test) is needed")
+        raise TypeError(f"fold {k} is {pair!r}; a pair of index arrays (train, test) is needed")
     train, test = (_times_chosen(k, chosen, n) for chosen in pair)
+    both = np.flatnonzero((train > 0) & (test > 0))
+    if both.size:
+        raise ValueError(
+            f"fold {k} trains on sample {both[0]} and holds it out as well; samples in both: "
+            f"{both.size}"
+        )
     return train, test
 
 
@@ -111,10 +127,10 @@ def _times_chosen(k: int, chosen: Any, n: int) -> Array:
     index = np.asarray(chosen)
     index = np.flatnonzero(index) if index.dtype == bool and index.shape == (n,) else index
     if index.ndim != 1 or index.dtype.kind not in "iu":
-        raise TypeError(f"folds[{k}] has indices of dtype {index.dtype} and shape {index.shape}")
+        raise TypeError(f"fold {k} has indices of dtype {index.dtype} and shape {index.shape}")
     if index.size and not (index.min() >= 0 and index.max() < n):
         raise ValueError(
-            f"folds[{k}] has indices from {index.min()} to {index.max()}, there are {n} samples"
+            f"fold {k} has indices from {index.min()} to {index.max()}, there are {n} samples"
         )
     return np.bincount(index, minlength=n).astype(np.float64)
 

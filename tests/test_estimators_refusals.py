@@ -113,3 +113,9 @@ def test_many_classes_are_sent_to_softmax():
     X, y, _ = data("many")
     with pytest.raises(ValueError, match="3 classes; SoftmaxRegression"):
         estimators.SparseLogisticRegression().fit(X, y)
+
+
+def test_an_empty_path_asks_for_the_strengths_by_their_name():
+    X, y, _ = data("number")
+    with pytest.raises(ValueError, match="zero at every strength; pass alphas"):
+        estimators.LassoCV().fit(X, np.full(len(y), 1.5))

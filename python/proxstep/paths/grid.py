@@ -18,12 +18,22 @@ _RATIO, _WIDE_RATIO = 1e-3, 1e-2  # glmnet's rule: shorter paths where n < p
 
 
 @dataclass(frozen=True)
+class Names:
+    """What the caller calls the fields of a `Grid`, for messages."""
+
+    count: str = "n_lambdas"
+    ratio: str = "lambda_ratio"
+    given: str = "lambdas"
+
+
+@dataclass(frozen=True)
 class Grid:
     """What a user may say about the strengths."""
 
     n_lambdas: int = 100
     lambda_ratio: float | None = None
     lambdas: Any = None
+    names: Names = Names()
 
 
 def strengths(problem: Problem, penalty: Any, grid: Grid) -> Array:
@@ -36,7 +46,8 @@ def strengths(problem: Problem, penalty: Any, grid: Grid) -> Array:
         return _given(grid.lambdas)
     count, ratio = _count_and_ratio(problem, grid)
     check_scale(problem)
-    return _largest(problem, penalty) * ratio ** (np.arange(count) / max(1, count - 1))
+    largest = _largest(problem, penalty, grid.names.given)
+    return largest * ratio ** (np.arange(count) / max(1, count - 1))
 
 
 def _given(lambdas: Any) -> Array:
@@ -58,25 +69,25 @@ def _given(lambdas: Any) -> Array:
 
 
 def _count_and_ratio(problem: Problem, grid: Grid) -> tuple[int, float]:
-    count = integer("n_lambdas", grid.n_lambdas)
-    positive("n_lambdas", count)
+    count = integer(grid.names.count, grid.n_lambdas)
+    positive(grid.names.count, count)
     if grid.lambda_ratio is None:
         n, p = problem.X.shape
         return count, _WIDE_RATIO if n < p else _RATIO
-    positive("lambda_ratio", grid.lambda_ratio)
+    positive(grid.names.ratio, grid.lambda_ratio)
     if grid.lambda_ratio >= 1:
-        raise ValueError(f"lambda_ratio is {grid.lambda_ratio}; it must be below 1")
+        raise ValueError(f"{grid.names.ratio} is {grid.lambda_ratio}; it must be below 1")
     return count, float(grid.lambda_ratio)
 
 
-def _largest(problem: Problem, penalty: Penalty) -> float:
+def _largest(problem: Problem, penalty: Penalty, instead: str) -> float:
     try:
         largest = problem.lambda_max(penalty)
     except TypeError as error:
-        raise TypeError(f"{error}; a path of it needs lambdas") from None
+        raise TypeError(f"{error}; a path of it needs {instead}") from None
     if not (np.isfinite(largest) and largest > 0):
         raise ValueError(
             f"lambda_max is {largest:g}: the penalised parameters are zero at every strength; "
-            f"pass lambdas"
+            f"pass {instead}"
         )
     return largest

@@ -33,7 +33,7 @@ class SparseLogisticRegressionCV(TwoClasses, ClassifierCV):
     scoring : {"neg_log_loss", "accuracy"} or None
         What is best on held-out samples; None stands for the log loss.
     n_jobs : int or None
-        Most folds at a time, in threads; None and -1 stand for `proxstep.get_num_threads`.
+        Most folds at a time, in threads, as in `LassoCV`.
     verbose : bool or int
         Whether to show a progress bar (with tqdm).
     weights, class_weight, fit_intercept, standardize, tol, max_iter

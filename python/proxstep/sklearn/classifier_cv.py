@@ -10,12 +10,13 @@ import numpy as np
 
 from ..arrays import Array
 from ..checks import nearest
-from ..paths.grid import Grid
+from ..paths.grid import Grid, Names
 from ..problems import Problem
 from .classifier import LinearClassifier
-from .cross_validation import CrossValidated, falling
+from .cross_validation import CrossValidated, falling, listed
 from .penalties import inverse_strength
 
+_NAMES = Names(count="Cs", ratio="eps", given="Cs")
 _SCORES = ("neg_log_loss", "accuracy")
 
 
@@ -43,9 +44,12 @@ class ClassifierCV(CrossValidated, LinearClassifier):
         return self
 
     def _grid(self, unit: float) -> Grid:
-        if not isinstance(self.Cs, Iterable):
-            return Grid(self.Cs, self.eps)
-        return Grid(lambdas=falling([inverse_strength(C, self._total) for C in self.Cs], unit))
+        given = listed("Cs", self.Cs)
+        if given is None:
+            return Grid(self.Cs, self.eps, names=_NAMES)
+        total = self._total
+        strengths = [inverse_strength(C, total, f"Cs[{i}]") for i, C in enumerate(given)]
+        return Grid(lambdas=falling(strengths, unit))
 
     def _score(self, problem: Problem) -> Errors | None:
         if self.scoring in (None, "neg_log_loss"):

@@ -17,7 +17,8 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 
 from ..arrays import Array
-from ..checks import nearest
+from ..checks import integer, nearest
+from ..config import get_num_threads
 from ..groups import Group
 from ..paths import CrossValidation
 from ..paths.budget import Budget, OutOfTime
@@ -116,7 +117,7 @@ class CrossValidated(LinearEstimator):
             grid=Grid(),
             limits=limits,
             solver="auto",
-            workers=None if self.n_jobs in (None, -1) else self.n_jobs,
+            workers=_at_a_time(self.n_jobs),
             progress=bool(self.verbose),
         )
 
@@ -153,6 +154,24 @@ def path_strength(penalty: Any) -> float:
     return float(strength)
 
 
-def falling(strengths: Any, unit: float) -> Array:
+def falling(strengths: list[float], unit: float) -> Array:
     """Return a user's strengths in units of a path, each once, the largest first."""
-    return np.unique(np.asarray(strengths, np.float64))[::-1] * unit
+    return np.unique(strengths)[::-1] * unit
+
+
+def listed(name: str, given: Any) -> list[Any] | None:
+    """Return a user's strengths, or None for their number."""
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        return None
+    strengths = list(given)
+    if not strengths:
+        raise ValueError(f"{name} is empty; a number of strengths, or at least one, is needed")
+    return strengths
+
+
+def _at_a_time(n_jobs: Any) -> int:
+    """Return the most folds at a time; -1 are all threads, -2 all but one, as in joblib."""
+    number = -1 if n_jobs is None else integer("n_jobs", n_jobs)
+    if number == 0:
+        raise ValueError("n_jobs is 0; a positive number is needed, or -1 for all threads")
+    return number if number > 0 else max(1, get_num_threads() + 1 + number)

@@ -62,16 +62,16 @@ class NonNegativeElasticNet:
         return np.maximum(self.net.prox(z, step), 0)
 
 
-def strength(alpha: float) -> float:
+def strength(alpha: float, name: str = "alpha") -> float:
     """Return alpha, checked under its own name."""
-    checks.non_negative("alpha", alpha)
+    checks.non_negative(name, alpha)
     return float(alpha)
 
 
-def inverse_strength(C: float, total_weight: float) -> float:
+def inverse_strength(C: float, total_weight: float, name: str = "C") -> float:
     """Return the strength beside a mean loss for ``C * sum of losses``; C may be infinite."""
     if not np.isposinf(C):
-        checks.positive("C", C)
+        checks.positive(name, C)
     return float(1.0 / (C * total_weight))
 
 

@@ -30,8 +30,8 @@ class LassoCV(L1Form, Ignored, RegressorCV):
         The smallest mean score, or the largest strength within one standard error of it.
         Not in scikit-learn.
     n_jobs : int or None
-        Most folds at a time, in threads; None and -1 stand for `proxstep.get_num_threads`. No
-        result depends on it.
+        Most folds at a time, in threads; None and -1 stand for all of `proxstep.get_num_threads`,
+        -2 for all but one. No result depends on it.
     verbose : bool or int
         Whether to show a progress bar (with tqdm).
     weights, positive, fit_intercept, standardize, tol, max_iter

@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..paths.grid import Grid
-from .cross_validation import CrossValidated, Run, falling
+from ..paths.grid import Grid, Names
+from .cross_validation import CrossValidated, Run, falling, listed
+from .penalties import strength
 from .regressor import LinearRegressor
+
+_NAMES = Names(count="alphas", ratio="eps", given="alphas")
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -47,8 +50,8 @@ class RegressorCV(CrossValidated, LinearRegressor):
             self.mse_path_ = np.array([2.0 * run.validation.scores.T / targets for run in runs])
 
     def _grid(self, unit: float) -> Grid:
-        if self.alphas is None:
-            return Grid(100, self.eps)
-        if isinstance(self.alphas, Iterable):
-            return Grid(lambdas=falling(self.alphas, unit))
-        return Grid(self.alphas, self.eps)
+        given = listed("alphas", self.alphas)
+        if given is None:
+            return Grid(100 if self.alphas is None else self.alphas, self.eps, names=_NAMES)
+        checked = [strength(alpha, f"alphas[{i}]") for i, alpha in enumerate(given)]
+        return Grid(lambdas=falling(checked, unit))

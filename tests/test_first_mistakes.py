@@ -1,5 +1,6 @@
 """What people try first and get wrong: each mistake is named in the library's own words."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,26 @@ def test_an_optimizer_of_one_bare_array_asks_for_a_list() -> None:
 def test_a_schedule_is_an_object_that_can_be_called(schedule: Any) -> None:
     with pytest.raises(TypeError, match=r"schedule is .*schedules\.Cosine"):
         ps.train(line(), ps.SGD(lr=0.1), None, batch_size=2, epochs=1, schedule=schedule)
+
+
+class Frame:
+    """A table of some other library: all it has is a NumPy copy."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.eye(3, dtype=dtype)
+
+
+@pytest.mark.parametrize("X", [np.eye(3).tolist(), tuple(np.eye(3)), Frame()])
+def test_a_table_that_is_no_array_is_told_how_to_become_one(X: Any) -> None:
+    hint = re.escape("; pass np.asarray(X, dtype=float)")
+    with pytest.raises(TypeError, match=f"X must be an array .*, got {type(X).__name__}{hint}$"):
+        ps.LeastSquares(X, np.arange(3.0))
+    ps.LeastSquares(np.asarray(X, dtype=float), np.arange(3.0))
+
+
+def test_what_holds_no_numbers_gets_no_such_advice() -> None:
+    with pytest.raises(TypeError, match=r"X must be an array .*, got dict$"):
+        ps.LeastSquares({"age": [61.0]}, [1.0])
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,9 @@ def namespace(x: Array, name: str = "X") -> Namespace:
         return CuPy(sys.modules["cupy"], x)
     if hasattr(x, "__array_namespace__") and hasattr(x, "get"):
         return CuPy(x.__array_namespace__(), x)
+    can_be_one = isinstance(x, (list, tuple)) or hasattr(x, "__array__")
+    hint = f"; pass np.asarray({name}, dtype=float)" if can_be_one else ""
     raise TypeError(
         f"{name} must be an array of NumPy, CuPy or torch, or a CSR or CSC matrix, "
-        f"got {type(x).__name__}"
+        f"got {type(x).__name__}{hint}"
     )

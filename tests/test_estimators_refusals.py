@@ -13,7 +13,14 @@ from estimator_cases import data, each, estimators
         ({"alpha": -1.5}, "alpha is -1.5"),
         ({"alpha": "auto"}, "alpha is 'auto'"),
         ({"alpha": np.nan}, "alpha is nan"),
-        ({"weights": [1.0, 2.0]}, r"weights has shape \(2,\), X has 6 features"),
+        ({"weights": [1.0, 2.0]}, r"weights has shape \(2,\), there are 6 features of X"),
+        ({"weights": "adaptive"}, "weights is 'adaptive'; one number for each of the 6 features"),
+        ({"tol": "1e-4"}, "tol is '1e-4'; a number is needed"),
+        ({"max_time": b"9"}, "max_time is b'9'; a number is needed"),
+        ({"fit_intercept": "no"}, "fit_intercept is 'no'; True or False is needed"),
+        ({"standardize": "yes"}, "standardize is 'yes'; True or False"),
+        ({"positive": 1}, "positive is 1; True or False"),
+        ({"warm_start": None}, "warm_start is None; True or False"),
         ({"weights": [1, 1, -2, 1, 1, 1]}, "-2"),
         ({"tol": -1e-3}, "tol is -0.001"),
         ({"max_iter": -1}, "max_iter is -1"),
@@ -33,6 +40,8 @@ def test_settings_of_regressors(settings, words):
         ({"C": 0.0}, "C is 0"),
         ({"C": -2.0}, "C is -2"),
         ({"C": np.nan}, "C is nan"),
+        ({"C": "1"}, "C is '1'; a number is needed"),
+        ({"fit_intercept": "no"}, "fit_intercept is 'no'; True or False is needed"),
         ({"l1_ratio": 1.2}, "l1_ratio is 1.2"),
         ({"l1_ratio": None}, "l1_ratio is None"),
         ({"penalty": "l3"}, "penalty is 'l3'; did you mean 'l"),
@@ -54,7 +63,9 @@ def test_settings_of_classifiers(name, settings, words):
         (4, "groups is 4, which does not divide the 6 features"),
         (0, "groups is 0"),
         (1.5, "groups is 1.5"),
-        ("rows", "groups"),
+        ("rows", "groups is 'rows'; one size, sizes, or lists of columns"),
+        (["a", "a", "b"], "groups is .'a', 'a', 'b'.; one size"),
+        (np.repeat(np.arange(2), 3), "a number for each of the 6 features, as labels; sizes of"),
         ([2, 0, 4], "group 1 of groups is empty"),
         ([2, 3], "5 columns in all, X has 6"),
         ([2, [3, 4]], "either sizes or lists"),
@@ -72,7 +83,7 @@ def test_groups(name, groups, words):
         getattr(estimators, name)(groups).fit(X, y)
 
 
-@pytest.mark.parametrize("weights", [[1.0, 2.0], "root", [1.0, -2.0, 1.0]])
+@pytest.mark.parametrize("weights", [[1.0, 2.0], "root", ["sqrt"] * 3, [1.0, -2.0, 1.0]])
 def test_weights_of_groups(weights):
     X, y, _ = data("number")
     with pytest.raises((ValueError, TypeError), match="weights"):

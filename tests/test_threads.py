@@ -138,8 +138,8 @@ def test_affinity_is_the_default():
 def test_set_num_threads(threads):
     ps.set_num_threads(2)
     assert ps.get_num_threads() == 2
-    for bad in (-1, 1.5, "two"):
-        with pytest.raises((TypeError, ValueError)):
+    for bad in (-1, 1.5, "2", None):
+        with pytest.raises((TypeError, ValueError), match=f"^n is {bad!r}; "):
             ps.set_num_threads(bad)
     assert ps.get_num_threads() == 2
 

@@ -23,6 +23,13 @@ def positive(name: str, value: Any) -> None:
         raise ValueError(f"{name} is {value}; it must be finite and positive")
 
 
+def above_zero(name: str, value: Any) -> None:
+    """Raise unless value is a number > 0, infinity included."""
+    _number(name, value)
+    if not value > 0:
+        raise ValueError(f"{name} is {value}; it must be positive")
+
+
 def fraction(name: str, value: Any) -> None:
     """Raise unless 0 <= value < 1."""
     _number(name, value)
@@ -71,6 +78,9 @@ def nearest(given: str, known: Iterable[str]) -> str:
 
 def _number(name: str, value: Any) -> None:
     try:
-        float(value)
+        if not isinstance(value, (str, bytes)):  # which float reads
+            float(value)
+            return
     except (TypeError, ValueError):
-        raise TypeError(f"{name} is {value!r}; a number is needed") from None
+        pass
+    raise TypeError(f"{name} is {value!r}; a number is needed")

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import _core, cuda
 from ._version import __version__
+from .checks import integer
 
 __all__ = ["get_config", "get_num_threads", "set_num_threads", "show_config"]
 
@@ -25,10 +26,12 @@ def set_num_threads(n: int) -> None:
 
     Raises
     ------
+    TypeError
+        For what is no integer.
     ValueError
         For a negative n.
     """
-    _core.set_num_threads(n)
+    _core.set_num_threads(integer("n", n))
 
 
 def get_config() -> dict[str, Any]:

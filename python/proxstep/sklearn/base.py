@@ -26,6 +26,7 @@ from ..solvers.report import advice
 from ..solvers.result import ConvergenceWarning as SolverWarning
 from ..solvers.result import Result
 from .compat import validate_data
+from .settings import check_switches
 
 _X_CHECKS: dict[str, Any] = {
     "accept_sparse": ("csr", "csc"),
@@ -53,6 +54,11 @@ class LinearEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's ty
     tol: float = 1e-6
     max_iter: int = 10_000
     max_time: float | None = None
+
+    def _samples(self, X: Any, y: Any, **settings: Any) -> Any:
+        """Return what `fit` is given as `_checked` does, if the switches are switches."""
+        check_switches(self)
+        return self._checked(X, y, **settings)
 
     def _checked(self, X: Any, *y: Any, **settings: Any) -> Any:
         """Return X (and y) as arrays; X keeps its dtype, order and memory where it can."""

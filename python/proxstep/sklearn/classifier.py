@@ -44,7 +44,7 @@ class LinearClassifier(Ignored, ClassifierMixin, LinearEstimator):  # type: igno
     penalties: ClassVar[tuple[str, ...]] = _PENALTIES
 
     def _problem(self, X: Any, y: Any, sample_weight: Any) -> Problem:
-        X, y = self._checked(X, y)
+        X, y = self._samples(X, y)
         self.classes_, codes = self._encoded(y)
         given = sample_weights(sample_weight, X)
         weights = weighted(given, self.class_weight, self.classes_, codes)

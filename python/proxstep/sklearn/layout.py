@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..checks import integer
+from .settings import numbers
 
 
 @dataclass(frozen=True)
@@ -43,24 +44,33 @@ class Layout:
             if given != "sqrt":
                 raise ValueError(f'group_weights is {given!r}; an array, None or "sqrt" is needed')
             return np.sqrt(self.sizes)
-        array = np.asarray(given, np.float64)
-        if array.shape != (len(self.sizes),):
-            raise ValueError(
-                f"group_weights has shape {array.shape}, there are {len(self.sizes)} groups"
-            )
-        return array
+        return numbers("group_weights", given, len(self.sizes), "groups")
 
 
 def layout(groups: Any, features: int) -> Layout:
     """Return the layout of groups given as one size, as sizes, or as lists of columns."""
     if not isinstance(groups, Iterable):
         return _blocks(integer("groups", groups), features)
-    parts = list(groups)
+    parts = [groups] if isinstance(groups, str) else list(groups)
+    _refuse_labels(groups, parts, features)
     if not any(isinstance(part, Iterable) for part in parts):
         return _segments(tuple(integer("a size in groups", part) for part in parts), features)
     if not all(isinstance(part, Iterable) for part in parts):
         raise TypeError(f"groups is {groups!r}; either sizes or lists of columns are needed")
     return _listed([[integer("a column in groups", j) for j in part] for part in parts], features)
+
+
+def _refuse_labels(groups: Any, parts: list[Any], features: int) -> None:
+    """Refuse a label for each column: their sizes, or columns, cannot be told from them."""
+    if any(isinstance(part, str) for part in parts):
+        raise TypeError(f"groups is {groups!r}; one size, sizes, or lists of columns are needed")
+    whole = [part for part in parts if not isinstance(part, Iterable)]
+    if len(whole) == features and any(part != 1 for part in whole):
+        raise ValueError(
+            f"groups has a number for each of the {features} features, as labels; sizes of "
+            f"groups are needed, or the columns of each: "
+            f"[np.flatnonzero(labels == g) for g in np.unique(labels)]"
+        )
 
 
 def _blocks(size: int, features: int) -> Layout:

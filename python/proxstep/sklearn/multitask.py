@@ -23,7 +23,7 @@ class MultiTaskRegressor(TaskForm, LinearRegressor):
     selection: str = "cyclic"
 
     def _problem(self, X: Any, y: Any, sample_weight: Any) -> Problem:
-        X, y = self._checked(X, y, y_numeric=True, multi_output=True)
+        X, y = self._samples(X, y, y_numeric=True, multi_output=True)
         if y.ndim == 1:
             raise ValueError(f"For mono-task outputs, use Lasso: y has shape {y.shape}, not (n, k)")
         weights = sample_weights(sample_weight, X)

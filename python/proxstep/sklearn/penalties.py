@@ -14,6 +14,7 @@ from .. import checks
 from ..arrays import Array
 from ..groups import Group
 from ..penalties import L1, ElasticNet, NonNegativeL1
+from .settings import numbers
 
 
 def split(strength: float, l1_ratio: float) -> tuple[float, float]:
@@ -70,16 +71,10 @@ def strength(alpha: float, name: str = "alpha") -> float:
 
 def inverse_strength(C: float, total_weight: float, name: str = "C") -> float:
     """Return the strength beside a mean loss for ``C * sum of losses``; C may be infinite."""
-    if not np.isposinf(C):
-        checks.positive(name, C)
+    checks.above_zero(name, C)
     return float(1.0 / (C * total_weight))
 
 
 def per_feature(name: str, weights: Any, features: int) -> Array | None:
     """Return penalty weights as an array, one for each feature."""
-    if weights is None:
-        return None
-    array = np.asarray(weights, np.float64)
-    if array.shape != (features,):
-        raise ValueError(f"{name} has shape {array.shape}, X has {features} features")
-    return array
+    return None if weights is None else numbers(name, weights, features, "features of X")

@@ -30,7 +30,7 @@ class LinearRegressor(RegressorMixin, LinearEstimator):  # type: ignore[misc]
     """Least squares with the penalty of a form; one target."""
 
     def _problem(self, X: Any, y: Any, sample_weight: Any) -> Problem:
-        X, y = self._checked(X, y, y_numeric=True)
+        X, y = self._samples(X, y, y_numeric=True)
         weights = sample_weights(sample_weight, X)
         X = self._columns().arrange(X)
         return LeastSquares(X, y, weights, self.fit_intercept, standardize=self.standardize)

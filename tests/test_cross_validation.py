@@ -145,3 +145,25 @@ def test_a_plot_shows_the_scores_and_both_choices(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match="plots need matplotlib"):
         cv.plot()
+
+
+def test_a_strength_of_zero_has_no_line_and_no_name_in_a_plot():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    d = cases.data("LeastSquares")
+    exact = ps.LeastSquares(d.X, d.X @ np.arange(1.0, 7.0))  # nothing to shrink for
+    cv = ps.cross_validate(exact, ps.L1(1.0), lambdas=[2.0, 1.0, 0.0])
+    assert cv.best.lam == 0.0
+    axes = cv.plot()
+    assert axes.get_legend() is None
+    assert len(axes.lines) == len(axes.containers[0].lines[1]) + 1  # of the scores alone
+    matplotlib.pyplot.close("all")
+
+
+def test_a_path_of_one_strength_is_drawn_as_points():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    path = ps.path(cases.problem(cases.data("LeastSquares")), ps.L1(1.0), lambdas=[0.1, 0.0])
+    _, *lines = path.plot().lines
+    assert {(line.get_marker(), *line.get_xdata()) for line in lines} == {("o", 0.1)}
+    matplotlib.pyplot.close("all")

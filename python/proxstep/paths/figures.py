@@ -24,7 +24,8 @@ def draw_path(path: Path, ax: Any, labels: Any) -> Any:
     shown = path.lambdas > 0
     union, values = ever([point.nonzeros for point in path.points])
     ax.axhline(0.0, color="gray", linewidth=0.6)
-    lines = ax.plot(path.lambdas[shown], values[shown], linewidth=1.3)
+    marker = "o" if np.count_nonzero(shown) == 1 else None  # a line needs two points
+    lines = ax.plot(path.lambdas[shown], values[shown], linewidth=1.3, marker=marker)
     _strength_axis(ax, path)
     ax.set_ylabel("parameter")
     if labels is not None:
@@ -42,14 +43,20 @@ def draw_validation(validation: CrossValidation, ax: Any) -> Any:
         validation.lambdas[shown], mean, error, fmt="o", markersize=3, color="#0b5fa5",
         ecolor="#9aa5b1", elinewidth=0.9, capsize=1.5,
     )  # fmt: skip
-    ax.axvline(validation.best.lam, color="black", linestyle="--", label="best")
+    _mark_choice(ax, validation.best.lam, "best", color="black", linestyle="--")
     if len(validation.scores) > 1:
         one = validation.one_standard_error.lam
-        ax.axvline(one, color="#c2571a", linestyle=":", linewidth=1.8, label="one standard error")
-    ax.legend(frameon=False)
+        _mark_choice(ax, one, "one standard error", color="#c2571a", linestyle=":", linewidth=1.8)
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(frameon=False)
     _strength_axis(ax, validation.path)
     ax.set_ylabel("held-out mean loss" if validation.score is None else "held-out score")
     return ax
+
+
+def _mark_choice(ax: Any, strength: float, label: str, **style: Any) -> None:
+    if strength > 0:  # 0 has no place on a logarithmic axis
+        ax.axvline(strength, label=label, **style)
 
 
 def _axes(ax: Any) -> Any:

@@ -151,37 +151,6 @@ def test_one_warning(case):
     assert issubclass(caught[0].category, ps.ConvergenceWarning)
 
 
-@pytest.mark.parametrize(
-    ("name", "settings", "words"),
-    [
-        ("LassoCV", {"choice": "bset"}, "choice is 'bset'; did you mean 'best'"),
-        ("LassoCV", {"alphas": 0}, "^alphas is 0"),
-        ("LassoCV", {"alphas": [1.0, -0.5]}, r"^alphas\[1\] is -0.5"),
-        ("LassoCV", {"alphas": "auto"}, "^alphas is 'auto'; an integer is needed"),
-        ("LassoCV", {"alphas": []}, "^alphas is empty"),
-        ("LassoCV", {"eps": 1.5}, "^eps is 1.5"),
-        ("LassoCV", {"cv": []}, "^there are no folds"),
-        ("LassoCV", {"cv": 100}, "100"),
-        ("LassoCV", {"n_jobs": 0}, "^n_jobs is 0"),
-        ("LassoCV", {"n_jobs": 0.5}, "^n_jobs is 0.5; an integer"),
-        ("ElasticNetCV", {"l1_ratio": [0.5, 0.0]}, "l1_ratio is 0"),
-        ("ElasticNetCV", {"positive": True}, "positive=True needs l1_ratio=1"),
-        ("GroupLassoCV", {"groups": 4}, "does not divide"),
-        ("SparseLogisticRegressionCV", {"Cs": [1.0, -2.0]}, r"^Cs\[1\] is -2"),
-        ("SparseLogisticRegressionCV", {"Cs": 2.5}, "^Cs is 2.5"),
-        ("SparseLogisticRegressionCV", {"eps": -0.1}, "^eps is -0.1"),
-        ("SparseLogisticRegressionCV", {"scoring": "f1"}, "scoring is 'f1'"),
-        ("SparseLogisticRegressionCV", {"penalty": "rows"}, "penalty is 'rows'"),
-        ("SoftmaxRegressionCV", {"penalty": "l2"}, "l1_ratio is 0"),
-        ("SoftmaxRegressionCV", {"penalty": None}, "None has no path"),
-    ],
-)
-def test_what_is_refused(name, settings, words):
-    X, y, _ = data("two" if "Regression" in name else "number")
-    with pytest.raises((ValueError, TypeError), match=words):
-        getattr(estimators, name)(**settings).fit(X, y)
-
-
 def test_negative_n_jobs_count_from_all_threads(monkeypatch, threads):
     seen, run = [], cross_validation.run_all
     monkeypatch.setattr(cross_validation, "run_all", lambda *a: seen.append(a[1]) or run(*a))
@@ -190,3 +159,20 @@ def test_negative_n_jobs_count_from_all_threads(monkeypatch, threads):
     for n_jobs in (None, -1, -2, -9, 2):
         estimators.LassoCV(alphas=3, n_jobs=n_jobs).fit(X, y)
     assert seen == [3, 3, 2, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "factor"),
+    [
+        ("LassoCV", {}, 1.0),
+        ("ElasticNetCV", {"l1_ratio": 0.3}, 0.3),
+        ("GroupLassoCV", {"groups": 2}, 1.0),
+        ("SparseGroupLassoCV", {"groups": 2, "l1_ratio": 0.3}, 0.7),
+        ("SparseGroupLassoCV", {"groups": 2, "l1_ratio": 1.0}, 1.0),
+    ],
+)
+def test_strengths_of_the_validation_are_factors_of_its_penalty(name, settings, factor):
+    X, y, _ = data("number")
+    model = getattr(estimators, name)(**settings, alphas=[0.5, 0.2]).fit(X, y)
+    np.testing.assert_allclose(model.validation_.lambdas, factor * model.alphas_)
+    assert model.alphas_.tolist() == pytest.approx([0.5, 0.2])

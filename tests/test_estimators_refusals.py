@@ -126,6 +126,37 @@ def test_many_classes_are_sent_to_softmax():
         estimators.SparseLogisticRegression().fit(X, y)
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "words"),
+    [
+        ("LassoCV", {"choice": "bset"}, "choice is 'bset'; did you mean 'best'"),
+        ("LassoCV", {"alphas": 0}, "^alphas is 0"),
+        ("LassoCV", {"alphas": [1.0, -0.5]}, r"^alphas\[1\] is -0.5"),
+        ("LassoCV", {"alphas": "auto"}, "^alphas is 'auto'; an integer is needed"),
+        ("LassoCV", {"alphas": []}, "^alphas is empty"),
+        ("LassoCV", {"eps": 1.5}, "^eps is 1.5"),
+        ("LassoCV", {"cv": []}, "^there are no folds"),
+        ("LassoCV", {"cv": 100}, "100"),
+        ("LassoCV", {"n_jobs": 0}, "^n_jobs is 0"),
+        ("LassoCV", {"n_jobs": 0.5}, "^n_jobs is 0.5; an integer"),
+        ("ElasticNetCV", {"l1_ratio": [0.5, 0.0]}, "l1_ratio is 0"),
+        ("ElasticNetCV", {"positive": True}, "positive=True needs l1_ratio=1"),
+        ("GroupLassoCV", {"groups": 4}, "does not divide"),
+        ("SparseLogisticRegressionCV", {"Cs": [1.0, -2.0]}, r"^Cs\[1\] is -2"),
+        ("SparseLogisticRegressionCV", {"Cs": 2.5}, "^Cs is 2.5"),
+        ("SparseLogisticRegressionCV", {"eps": -0.1}, "^eps is -0.1"),
+        ("SparseLogisticRegressionCV", {"scoring": "f1"}, "scoring is 'f1'"),
+        ("SparseLogisticRegressionCV", {"penalty": "rows"}, "penalty is 'rows'"),
+        ("SoftmaxRegressionCV", {"penalty": "l2"}, "l1_ratio is 0"),
+        ("SoftmaxRegressionCV", {"penalty": None}, "None has no path"),
+    ],
+)
+def test_settings_of_cross_validations(name, settings, words):
+    X, y, _ = data("two" if "Regression" in name else "number")
+    with pytest.raises((ValueError, TypeError), match=words):
+        getattr(estimators, name)(**settings).fit(X, y)
+
+
 def test_an_empty_path_asks_for_the_strengths_by_their_name():
     X, y, _ = data("number")
     with pytest.raises(ValueError, match="zero at every strength; pass alphas"):

@@ -50,7 +50,8 @@ class SparseLogisticRegressionCV(TwoClasses, ClassifierCV):
     Cs_ : ndarray, shape (L,)
         All values of C, rising, for the ratio chosen.
     validation_ : proxstep.CrossValidation
-        Scores (smaller is better), standard errors, the path, and ``plot()``.
+        Scores (smaller is better), standard errors, the path, and ``plot()``; its strengths stand
+        beside the mean loss: ``l1_ratio_ / (C sum_i w_i)``.
     classes_, coef_, intercept_, dual_gap_, converged_, n_iter_
         As in `SparseLogisticRegression`, of the fit to all samples; so are ``n_features_in_`` and
         ``feature_names_in_``.

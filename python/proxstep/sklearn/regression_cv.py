@@ -50,7 +50,7 @@ class LassoCV(L1Form, Ignored, RegressorCV):
     mse_path_ : ndarray, shape (L, folds)
         Held-out mean squared errors.
     validation_ : proxstep.CrossValidation
-        Scores, standard errors, the path, and ``plot()``.
+        Scores, standard errors, the path, and ``plot()``; its strengths are ``alphas_``.
     coef_, intercept_, dual_gap_, converged_, n_iter_
         As in `Lasso`, of the fit to all samples; so are ``n_features_in_``, ``feature_names_in_``.
 
@@ -84,8 +84,10 @@ class ElasticNetCV(ElasticForm, Ignored, RegressorCV):
     ----------
     l1_ratio_ : float
         The ratio chosen.
-    alpha_, alphas_, mse_path_, validation_
+    alpha_, alphas_, mse_path_
         As in `LassoCV`; the arrays have a first axis for several ratios.
+    validation_ : proxstep.CrossValidation
+        As in `LassoCV`, for the ratio chosen; its strengths are ``alpha * l1_ratio_``.
     coef_, intercept_, dual_gap_, converged_, n_iter_
         As in `Lasso`, of the fit to all samples; so are ``n_features_in_``, ``feature_names_in_``.
 
@@ -146,8 +148,10 @@ class SparseGroupLassoCV(SparseGroupForm, RegressorCV):
 
     Attributes
     ----------
-    l1_ratio_, alpha_, alphas_, mse_path_, validation_
+    l1_ratio_, alpha_, alphas_, mse_path_
         As in `ElasticNetCV`.
+    validation_ : proxstep.CrossValidation
+        As in `LassoCV`, for the ratio chosen; its strengths are ``alpha * (1 - l1_ratio_)``.
     coef_, intercept_, dual_gap_, converged_, n_iter_
         As in `Lasso`, of the fit to all samples; so are ``n_features_in_``, ``feature_names_in_``.
 

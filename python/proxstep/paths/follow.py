@@ -15,7 +15,6 @@ from ..solvers.arguments import check, checked_limits
 from ..solvers.dispatch import chosen, solve_quietly
 from ..solvers.result import ConvergenceWarning, Result
 from ..solvers.strength import with_strength
-from ..solvers.warm import Warm, strong_penalty
 from .budget import Budget
 from .coefficients import Nonzeros
 from .criteria import Likelihood
@@ -148,15 +147,13 @@ def _with_gram(problem: Problem, plan: Plan) -> Problem:
 
 def _run(problem: Problem, plan: Plan, points: list[Point]) -> str:
     """Append a point for each strength; return why it ended."""
-    start: Any = problem.start(None)
-    following = [*plan.lambdas[1:], 0.0]
-    for lam, after in zip(plan.lambdas, following, strict=True):
+    start = problem.start(None)
+    for lam in plan.lambdas:
         if plan.budget.stop.is_set():
             return "interrupted"
         penalty = with_strength(plan.penalty, float(lam))
         limits = plan.budget.for_one()
-        result, at = solve_quietly(problem, penalty, limits, start, plan.solver)
-        start = Warm(at, strong_penalty(plan.penalty, float(lam), float(after)))
+        result, start = solve_quietly(problem, penalty, limits, start, plan.solver)
         if result.reason in ("interrupted", "max_time"):
             return result.reason
         points.append(_point(problem, penalty, float(lam), result))

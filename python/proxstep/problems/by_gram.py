@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _UNITS = 64.0  # of rounding, in a sum of products
 _MOST = 2048  # columns: 32 MB
-_RATE = 5e9  # multiplications a second that any machine has
-_COLUMNS = 40  # of a Gram matrix, that take as long as one product with X and one with X'
+_RATE = 5e9  # multiplications a second to count on: one core with AVX-512 had 5e10
+_COLUMNS = 40  # of a Gram matrix, that take as long as one product with X and one with X' there
 
 
 class GramEvaluation(Evaluation):

@@ -21,7 +21,6 @@ from .report import advice, make_result
 from .result import ConvergenceWarning, Result
 from .row_working_set import RowWorkingSet
 from .strength import null_model
-from .warm import Warm
 from .working_set import WorkingSet, serves
 
 
@@ -119,7 +118,7 @@ def solve(
 
 
 def solve_quietly(
-    problem: Problem, penalty: Any, limits: Limits, start: Array | Warm, solver: str
+    problem: Problem, penalty: Any, limits: Limits, start: Array | Evaluation, solver: str
 ) -> tuple[Result, Evaluation]:
     """Solve with checked arguments, leave warnings to the caller, and return where it ended, too.
 
@@ -143,13 +142,13 @@ def chosen(problem: Problem, penalty: Any, solver: str) -> str:
 
 
 def _solve(
-    problem: Problem, penalty: Any, limits: Limits, start: Array | Warm, solver: str
+    problem: Problem, penalty: Any, limits: Limits, start: Array | Evaluation, solver: str
 ) -> tuple[Result, Evaluation]:
     """Try zeros, then the solver; what it starts from need not be tried."""
     double = problem.double
     name = "fista" if solver == "fista" else "cd"
     monitor = Monitor(certificate_for(double, penalty), limits, rounding(double), solver=name)
-    best = None if isinstance(start, Warm) else _optimal_zero(double, penalty, monitor)
+    best = None if isinstance(start, Evaluation) else _optimal_zero(double, penalty, monitor)
     if best is None:
         if solver == "fista":
             best = _accelerate(problem, penalty, monitor, start)
@@ -162,17 +161,16 @@ def _descend(
     double: Problem,
     penalty: Any,
     monitor: Monitor,
-    start: Array | Warm,
+    start: Array | Evaluation,
     may_give_way: bool,
 ) -> Evaluation:
     """Run coordinate descent, in float64."""
     every = monitor.check_every
     monitor.check_every = 1
-    if not isinstance(start, Warm):
+    if not isinstance(start, Evaluation):
         x = double.xp.asarray(_inside(penalty, start), double.xp.float64)
-        start = Warm(double.evaluate(x) if double.xp.is_any(x != 0) else double.null)
-    run = _run_from(double, penalty, monitor, start.at)
-    run.strong = start.strong
+        start = double.evaluate(x) if double.xp.is_any(x != 0) else double.null
+    run = _run_from(double, penalty, monitor, start)
     run.may_give_way = may_give_way
     best = run.run()
     stuck = may_give_way and monitor.reason == "stalled"
@@ -192,11 +190,11 @@ def _run_from(double: Problem, penalty: Any, monitor: Monitor, start: Evaluation
 
 
 def _accelerate(
-    problem: Problem, penalty: Any, monitor: Monitor, start: Array | Warm
+    problem: Problem, penalty: Any, monitor: Monitor, start: Array | Evaluation
 ) -> Evaluation:
     """Run FISTA in float64, after most of the way in float32 where X is float32 (and it serves)."""
     double, certificate, size = problem.double, monitor.certificate, None
-    xp, x = problem.xp, start.at.x if isinstance(start, Warm) else start
+    xp, x = problem.xp, start.x if isinstance(start, Evaluation) else start
     if problem is not double and fits(problem):
         single = _run_single(problem, penalty, monitor, xp.asarray(x, problem.dtype))
         x, size = single.at.x, single.size

@@ -49,7 +49,6 @@ class WorkingSet:
     inner = _INNER  # part of the gap that a set may leave
     finer = 0.3  # of the tolerance after each check without progress: an estimate may be too good
     first_set = _FIRST_SET
-    strong: Any = None  # a penalty by whose asks the first set is chosen
 
     def __init__(
         self, problem: Problem, penalty: Penalty, monitor: Monitor, at: Evaluation
@@ -92,7 +91,6 @@ class WorkingSet:
             self._accept(x, 0.0)
             raise
         monitor.n_iter += max(1, epochs)
-        self.strong = None
         self._accept(x, change)
         self.idle = epochs <= 1 or not self.objective < before - monitor.rounding
 
@@ -152,7 +150,7 @@ class WorkingSet:
         x, gradient = self.at.x, self.at.gradient
         point = gradient * -self.step  # in place from here: x may be large
         point += x
-        moved = (self.strong or self.penalty).prox(point, self.step)
+        moved = self.penalty.prox(point, self.step)
         moved -= x
         asks = self._by_block(xp.to_host(moved))
         inside = self._by_block(xp.to_host(x)) > 0

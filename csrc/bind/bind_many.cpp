@@ -133,8 +133,7 @@ void bind_many(py::module_& m) {
            "Minimise some of the fits from x, in place, and write their gradients and reports: "
            "loss, x'gradient, objective, intercept, scale, largest mean square of a column, norm "
            "of the null model's gradient, epochs so far. stop, if given, is asked now and then: "
-           "what "
-           "was not run by then stays as it is.");
+           "what was not run by then stays as it is.");
 }
 
 }  // namespace proxstep::bind

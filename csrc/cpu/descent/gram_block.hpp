@@ -6,29 +6,12 @@
 namespace proxstep::cpu {
 namespace {
 
-// Some of the eight parts of 4 by kHeld sums, in registers; `to` has the sums row by row.
-inline void sum_parts(const double* a, const double* b, std::int64_t rows, double* to) {
-  Wide sum[kGramBlock][kHeld] = {};
-  for (std::int64_t i = 0; i < rows; i += kParts) {
-    Wide right[kHeld];
-    for (int c = 0; c < kHeld; ++c) right[c] = wide(b + c * rows + i);
-    for (int r = 0; r < kGramBlock; ++r) {
-      const Wide left = wide(a + r * rows + i);
-      for (int c = 0; c < kHeld; ++c) sum[r][c] += left * right[c];
-    }
-  }
-  for (int r = 0; r < kGramBlock; ++r) {
-    for (int c = 0; c < kHeld; ++c) wide(to + (r * kGramBlock + c) * kParts) = sum[r][c];
-  }
-}
-
 void gram_block(const double* a, const double* b, std::int64_t rows, double* g,
                 std::int64_t stride) {
-  double sums[kGramBlock * kGramBlock * kParts];
-  for (int c = 0; c < kGramBlock; c += kHeld) {
-    for (int part = 0; part < kParts; part += kWide) {
-      sum_parts(a + part, b + c * rows + part, rows, sums + c * kParts + part);
-    }
+  static_assert(kGramBlock == kQuad);
+  double sums[kQuad * kQuad * kParts] = {};
+  for (int c = 0; c < kQuad; c += kHeld) {
+    add_quad<kHeld>(a, b + c * rows, rows, sums + c * kParts, kQuad);
   }
   for (int r = 0; r < kGramBlock; ++r) {
     for (int c = 0; c < kGramBlock; ++c) {

@@ -9,34 +9,12 @@ namespace {
 
 using std::int64_t;
 
-constexpr int64_t kQuad = 4;  // columns whose sums stay in registers, by some outputs
-
-// sums[j][c] += x_j' r_c in eight parts each, for kQuad columns and C outputs.
-template <int C>
-void add_quad(const double* x, const double* r, double* sums, int64_t outputs) {
-  for (int64_t part = 0; part < kParts; part += kWide) {
-    double* const to = sums + part;
-    Wide sum[kQuad][C];
-    for (int64_t j = 0; j < kQuad; ++j) {
-      for (int c = 0; c < C; ++c) sum[j][c] = wide(to + (j * outputs + c) * kParts);
-    }
-    for (int64_t s = part; s < kTileSamples; s += kParts) {
-      Wide right[C];
-      for (int c = 0; c < C; ++c) right[c] = wide(r + c * kTileSamples + s);
-      for (int64_t j = 0; j < kQuad; ++j) {
-        const Wide left = wide(x + j * kTileSamples + s);
-        for (int c = 0; c < C; ++c) sum[j][c] += left * right[c];
-      }
-    }
-    for (int64_t j = 0; j < kQuad; ++j) {
-      for (int c = 0; c < C; ++c) wide(to + (j * outputs + c) * kParts) = sum[j][c];
-    }
-  }
-}
-
+// add_quad over a tile, for all outputs from c on.
 template <int C = kHeld>
 void add_products(const double* x, const double* r, double* sums, int64_t outputs, int64_t c = 0) {
-  for (; c + C <= outputs; c += C) add_quad<C>(x, r + c * kTileSamples, sums + c * kParts, outputs);
+  for (; c + C <= outputs; c += C) {
+    add_quad<C>(x, r + c * kTileSamples, kTileSamples, sums + c * kParts, outputs);
+  }
   if constexpr (C > 1) add_products<C - 1>(x, r, sums, outputs, c);
 }
 

@@ -204,6 +204,17 @@ def test_far_means_cost_mean_squares_no_digits(layout: str) -> None:
     np.testing.assert_allclose(means - 2.0**33, exact.mean(axis=0), atol=4e-6)
 
 
+@pytest.mark.parametrize("layout", ["C", "F"])
+def test_samples_without_a_share_cost_means_no_digits(layout: str) -> None:
+    X = np.array(values((700, 9), "float64"), order=layout)  # type: ignore[call-overload]
+    X[:2] = 1e13
+    w = np.r_[0.0, 0.0, np.full(698, 1 / 698)]
+    means, out = np.empty(9), np.empty(9)
+    _core.mean_squares(_core.Matrix(X), out, w, means)
+    np.testing.assert_allclose(means, X[2:].mean(axis=0), atol=1e-14)
+    np.testing.assert_allclose(out, X[2:].var(axis=0), rtol=1e-12)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("layout", ["C", "F"])
 def test_moments_tell_of_numbers_that_are_not_finite(layout: str, bad: float) -> None:

@@ -36,7 +36,9 @@ template <class T>
 class Squares {
  public:
   Squares(const Matrix& X, const SquareJob& job, double* out)
-      : X_(X), job_(job), equal_(1.0 / double(X.n)), out_(out) {}
+      : X_(X), job_(job), equal_(1.0 / double(X.n)), out_(out) {
+    while (job.shares && origin_ + 1 < X.n && job.shares[origin_] == 0.0) ++origin_;
+  }
 
   void columns() const {
     parallel_for(X_.p, kColumnsAtOnce, [&](int64_t begin, int64_t end, int64_t) {
@@ -44,13 +46,13 @@ class Squares {
     });
   }
 
-  // Sums are those of distances from the first row: far means cost no digits.
+  // Sums are those of distances from a row: far means cost no digits.
   void rows() const {
     parallel_for(X_.p, kStripe, [&](int64_t begin, int64_t end, int64_t) {
       const int64_t count = end - begin;
       Part all, tile;
       std::vector<double> origin(count);
-      if (job_.means) std::copy_n(row(0) + begin, count, origin.begin());
+      if (job_.means) std::copy_n(row(origin_) + begin, count, origin.begin());
       for (int64_t i = 0; i < X_.n; i += kTileRows) {
         look(i, begin, origin.data(), count, &tile);
         all.merge(tile, count);
@@ -110,11 +112,11 @@ class Squares {
     return count == X_.n ? 0.0 : std::max(1.0 - present, 0.0) * mean(j) * mean(j);
   }
 
-  // From the first sample on: a constant column is exactly so.
+  // By distances from a sample: a constant column is exactly so.
   double column(int64_t j) const {
     const T* x = static_cast<const T*>(X_.values) + j * X_.n;
     const double* w = job_.shares;
-    const double origin = x[0];
+    const double origin = x[origin_];
     if (job_.means && w) {
       job_.means[j] = origin + lane_sum(X_.n, [=](int64_t i) { return w[i] * (x[i] - origin); });
     } else if (job_.means) {
@@ -155,6 +157,7 @@ class Squares {
   const Matrix& X_;
   const SquareJob& job_;
   double equal_;
+  int64_t origin_ = 0;  // the first sample that has a share
   double* out_;
 };
 

@@ -145,14 +145,14 @@ def test_ratios_that_are_whole_outlive_an_interruption(patience):
     patience(27, lose)
     model = ratios()
     assert (model.l1_ratio_, model.alphas_.shape, model.mse_path_.shape) == (0.4, (1, 5), (1, 5, 3))
-    assert model.validation_.reason == "finished"
+    assert (model.validation_.reason, model.converged_) == ("finished", True)
 
 
 def test_a_first_ratio_that_is_cut_short_gives_what_it_has(patience):
     patience(17, lose)
     model = ratios()
     assert (model.l1_ratio_, model.validation_.reason) == (0.4, "interrupted")
-    assert model.alphas_.shape == (1, 5)
+    assert (model.alphas_.shape, model.converged_) == ((1, 5), False)
     assert model.validation_.folds.tolist() == [0, 1]
 
 

@@ -17,6 +17,7 @@ REFUSED = [
     ([np.array([3, 4]), np.array([4, 5])], ValueError, r"element (np.int64\()?4\)? is in 2 of"),
     ([{0, 5}, {5}, {5}], ValueError, "element 5 is in 3 of them"),
     ([[0, 1], [2, 3], [4, 5]], TypeError, r"over has \[0, 1\]; groups are segments of consecutive"),
+    ([[0, 0], [1]], TypeError, r"over has \[0, 0\]; groups are segments"),
     ([2, [2, 3], 2], TypeError, r"over has \[2, 3\]; groups are segments"),
     ([2, "4"], TypeError, r"over\[1\] is '4'"),
     (np.array([[2, 4]]), TypeError, r"over has array\(\[2, 4\]\)"),
@@ -52,6 +53,11 @@ def test_what_does_not_cover_x_is_refused_by_whatever_meets_x(over: Any, words: 
     for meet in (h.value, lambda x: ps.solve(problem, h, x0=x), lambda _: ps.path(problem, h, 3)):
         with refused(ValueError, words):
             meet(np.zeros(6))
+
+
+def test_sizes_may_be_arrays_without_axes() -> None:
+    sizes = [np.array(3), np.array(4)]
+    assert ps.Group(ps.L1(0.1), sizes).over == (3, 4)
 
 
 def test_empty_groups_take_no_part() -> None:

@@ -141,3 +141,20 @@ def test_warm_starts_save_iterations():
     path = ps.path(problem, ps.L1(1.0), 40, tol=1e-6)
     cold = [ps.solve(problem, ps.L1(float(lam)), tol=1e-6).n_iter for lam in path.lambdas]
     assert path.n_iter.sum() < 0.8 * sum(cold)
+
+
+@pytest.mark.parametrize("last", [0, 3])
+def test_a_path_ends_where_its_caller_has_seen_enough(last):
+    problem = cases.problem(cases.data("Logistic"))
+    whole = ps.path(problem, ps.L1(1.0), 7, tol=1e-7)
+    seen = []
+
+    def enough(point):
+        seen.append(point)
+        return len(seen) > last
+
+    path = ps.path(problem, ps.L1(1.0), 7, tol=1e-7, until=enough)
+    assert path.reason == "stopped"
+    assert list(path) == seen
+    np.testing.assert_array_equal(path.x, whole.x[: last + 1])
+    np.testing.assert_array_equal(path.lambdas, whole.lambdas[: last + 1])

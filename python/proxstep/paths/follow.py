@@ -27,13 +27,14 @@ from .shortfall import shortfall
 
 @dataclass(frozen=True)
 class Plan:
-    """Strengths to follow, the limits, and what to call after each fit."""
+    """Strengths to follow, the limits, what to call after each fit, and what may end it there."""
 
     penalty: Penalty
     lambdas: Array
     solver: str
     budget: Budget
     tick: Callable[[], None]
+    until: Callable[[Point], bool] | None = None
 
 
 def path(
@@ -47,6 +48,7 @@ def path(
     max_iter: int = 10_000,
     max_time: float | None = None,
     solver: str = "auto",
+    until: Callable[[Point], bool] | None = None,
     progress: bool = False,
 ) -> Path:
     """Solve at falling strengths of a penalty, each from the solution of the one before.
@@ -74,6 +76,9 @@ def path(
         As in `solve`, for each strength.
     max_time : float or None
         Most seconds for the whole path.
+    until : callable or None
+        Called with each `Point` as it is solved; the path ends there, with the reason "stopped",
+        when it returns true: early stopping by held-out samples.
     progress : bool
         Show a bar, if tqdm is installed.
 
@@ -115,7 +120,7 @@ def path(
     budget = Budget(checked_limits(tol, max_iter, max_time))
     grid = strengths(problem, penalty, Grid(n_lambdas, lambda_ratio, lambdas))
     with bar(progress, len(grid)) as tick:
-        result = follow(problem, Plan(penalty, grid, solver, budget, tick))
+        result = follow(problem, Plan(penalty, grid, solver, budget, tick, until))
     message = shortfall("ps.path", [result], len(grid))
     if message:
         warnings.warn(message, ConvergenceWarning, stacklevel=2)
@@ -158,6 +163,8 @@ def _run(problem: Problem, plan: Plan, points: list[Point]) -> str:
             return result.reason
         points.append(_point(problem, penalty, float(lam), result))
         plan.tick()
+        if plan.until is not None and plan.until(points[-1]):
+            return "stopped"
     return "finished"
 
 

@@ -29,7 +29,8 @@ class Path:
     points : tuple of Point
         The solutions; ``path[i]`` is ``path.points[i]``.
     reason : str
-        "finished", "interrupted" or "max_time"; later strengths are missing in the last two.
+        "finished", "stopped" (by ``until``), "interrupted" or "max_time"; later strengths are
+        missing in the last three.
     tol : float
         The tolerance asked for.
     shape : tuple of int

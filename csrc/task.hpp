@@ -67,6 +67,7 @@ struct RuleStep {
   bool extrapolates = false;
   bool rule_steps = false;  // the prox takes the rule's step of each element
   bool euclidean = false;   // the rule has one, and the prox takes the learning rate
+  bool directed = false;    // g is a direction, no gradient: not scaled, and no part of their norm
   double step = 1.0;        // the prox's step where it is one number
   double constants[op::kMaxConstants] = {};
 };

@@ -51,7 +51,7 @@ def group_weights(shape: tuple[int, ...], over: Any, dtype: str) -> Any:
     return w.astype(compute_dtype(dtype))
 
 
-def assert_close(got: Any, want: Any, what: str) -> None:
+def assert_close(got: Any, want: Any, what: str, units: int = UNITS) -> None:
     """Within a few units of rounding of the largest element."""
     assert (got.dtype, got.shape) == (want.dtype, want.shape)
     unit = EPS[str(want.dtype)]
@@ -60,7 +60,7 @@ def assert_close(got: Any, want: Any, what: str) -> None:
     size = np.nanmax(np.abs(b), initial=0.0)
     with np.errstate(invalid="ignore"):
         worst = np.nanmax(np.abs(a - b), initial=0.0)
-    assert worst <= UNITS * unit * size, f"{what}: {worst / unit / size} units"
+    assert worst <= units * unit * size, f"{what}: {worst / unit / size} units"
     assert np.array_equal(a == 0, b == 0), what
 
 

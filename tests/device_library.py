@@ -101,6 +101,15 @@ class Operators:
     def mean(self) -> Any:
         return _new(self.host.mean())
 
+    def sum(self) -> Any:
+        return _new(self.host.sum())
+
+    def clip(self, low: Any, high: Any) -> Any:
+        return _new(self.host.clip(low, high))
+
+    def __pow__(self, power: float) -> Any:
+        return _new(self.host**power)
+
     @property
     def T(self) -> Any:
         return _new(self.host.T)
@@ -177,6 +186,14 @@ mean, any = _function("mean"), _function("any")
 sum = _function("sum")
 ascontiguousarray = _function("ascontiguousarray")
 empty_like, zeros_like = _function("empty_like"), _function("zeros_like")
+
+
+def multiply(a: Any, b: Any, *, out: Any) -> None:
+    out[...] = a * b
+
+
+def matmul(a: Any, b: Any, *, out: Any) -> None:
+    out[...] = a @ b
 
 
 class linalg:

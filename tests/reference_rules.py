@@ -92,6 +92,14 @@ def _ftrl(x: Array, g: Array, m: Moments, t: int, p: Settings) -> Point:
     return -s * m["accumulator"], s
 
 
+def _lion(x: Array, g: Array, m: Moments, t: int, p: Settings) -> Point:
+    """Chen et al. (2023), Algorithm 2."""
+    b1, b2 = p["betas"]
+    update = np.sign(b1 * m["exp_avg"] + (1 - b1) * g)
+    m["exp_avg"][...] = b2 * m["exp_avg"] + (1 - b2) * g
+    return x - p["lr"] * (update + p["weight_decay"] * x), p["lr"]
+
+
 _BETAS = (0.83, 0.957)
 
 RULES: dict[str, Rule] = {
@@ -125,6 +133,7 @@ RULES: dict[str, Rule] = {
     ),
     "RDA": Rule(_rda, ({"lr": 0.09},), ("sum", "origin")),
     "FTRL": Rule(_ftrl, ({"lr": 0.27, "beta": 1.7},), ("accumulator", "sum_sq"), True),
+    "Lion": Rule(_lion, ({"lr": 0.07, "betas": _BETAS, "weight_decay": 0.37},), ("exp_avg",)),
 }
 
 

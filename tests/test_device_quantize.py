@@ -59,7 +59,7 @@ def penalties(shape: tuple[int, ...], over: Any, rho: float) -> list[Any]:
 
 def check_same(got: Any, want: Any, h: Any, what: str = "") -> None:
     if isinstance(h.scale, str) and h.scale == "mean":
-        assert_close(got, want, what)
+        assert_close(got, want, what, units=16)  # a mean of many, whose terms Lion makes alike
     else:
         assert_same_bits(got, want, what)
 

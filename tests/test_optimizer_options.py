@@ -71,3 +71,48 @@ def test_another_view_of_an_array_is_not_taken_for_it(alias):
     x = normal((4, 6), seed=180)
     with refused(ValueError, "overlap", keep=[x]):
         ps.Optimizer([x, alias(x)], ps.AdamW(0.11), ps.L1(0.37)).step([np.ones((4, 6))] * 2)
+
+
+EXCHANGED = {
+    "strength": (ps.L1(0.31), ps.L1(0.067)),
+    "groups": (ps.Group(ps.L1(0.31), over="rows"), ps.L1(0.067)),
+    "pattern": (ps.NM(1, 2), ps.Group(ps.L1(0.31), over="rows")),
+    "levels": (ps.Quantize(2), ps.MCP(0.23, 3.7)),
+    "none": (ps.SCAD(0.23, 3.9), None),
+    "weights": (None, ps.L1(0.31, weights=np.arange(18.0).reshape(3, 6))),
+}
+
+
+@pytest.mark.parametrize(("first", "second"), EXCHANGED.values(), ids=list(EXCHANGED))
+def test_an_exchanged_penalty_is_that_of_a_new_optimizer(first, second):
+    x, y = normal((3, 6), seed=180), normal((3, 6), seed=180)
+    g, h = normal((3, 6), seed=181), normal((3, 6), seed=182)
+    one = ps.Optimizer([x], ps.AdamW(0.029), first)
+    one.step([g])
+    one.set_penalty(0, second)
+    one.step([h])
+    before = ps.Optimizer([y], ps.AdamW(0.029), first)
+    before.step([g])
+    after = ps.Optimizer([y], ps.AdamW(0.029), second)
+    after.load_state_dict(before.state_dict())
+    after.step([h])
+    assert_same_bits(x, y)
+    assert one.groups[0]["penalty"] is second
+
+
+def test_a_penalty_that_fits_one_array_only_is_exchanged_for_none():
+    x, y, g = pair(190), pair(190), pair(200)
+    opt = ps.Optimizer(x, ps.SGD(0.17), ps.L1(0.31))
+    with refused(ValueError, r"params\[1\]", r"\(7,\)"):
+        opt.set_penalty(0, ps.L1(0.1, weights=np.ones((3, 5))))
+    opt.step(g)
+    ps.Optimizer(y, ps.SGD(0.17), ps.L1(0.31)).step(g)
+    for a, b in zip(x, y, strict=True):
+        assert_same_bits(a, b)
+
+
+@pytest.mark.parametrize(("first", "second"), [(ps.TopK(3), None), (None, ps.TopK(3))])
+def test_what_follows_a_schedule_is_not_exchanged(first, second):
+    opt = ps.Optimizer([normal(9, seed=210)], ps.SGD(0.17), first)
+    with refused(ValueError, "TopK", "schedule"):
+        opt.set_penalty(0, second)

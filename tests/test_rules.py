@@ -139,3 +139,14 @@ def test_momentum_does_not_bring_a_pinned_weight_back():
         ps.step(x, np.array([-1.3, -1.3]), r, pin, state)
         assert x[0] == 0.0
     assert x[1] > 1.0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_lion_moves_an_element_by_the_rate_or_not_at_all(dtype):
+    x, g, r = normal(40, dtype, seed=41), normal(40, dtype, seed=42), ps.Lion(0.25)
+    g[::3] = 0
+    before = x.astype(float)
+    ps.step(x, g, r, None, r.init(x))
+    want = (before - 0.25 * np.sign(g.astype(float))).astype(x.dtype)
+    np.testing.assert_allclose(x.astype(float), want.astype(float), rtol=1e-6)
+    assert np.all(x[::3].astype(float) == before[::3])

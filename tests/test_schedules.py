@@ -9,7 +9,16 @@ import pickle
 
 import numpy as np
 import pytest
-from proxstep.schedules import Anneal, Constant, Cosine, CubicRamp, InverseTime, Step, WarmUp
+from proxstep.schedules import (
+    Anneal,
+    Constant,
+    Cosine,
+    CubicRamp,
+    InverseTime,
+    Linear,
+    Step,
+    WarmUp,
+)
 
 SCHEDULES = [
     Constant(0.3),
@@ -18,6 +27,7 @@ SCHEDULES = [
     Cosine(0.3, steps=40, floor=0.02),
     WarmUp(Cosine(0.3, steps=40), steps=9),
     Anneal(10, 60, steepness=7.0, center=0.4),
+    Linear(0.3, steps=40, floor=0.02),
 ]
 each = pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: type(s).__name__)
 
@@ -36,6 +46,8 @@ def test_rates_are_those_of_the_formulas():
     mirror = 1 / (1 + np.exp(7.0 * (np.clip((t - 10) / 50, 0, 1) - 0.4)))
     mirror = (mirror - mirror[-1]) / (mirror[0] - mirror[-1])
     np.testing.assert_allclose(rates(SCHEDULES[5]), mirror, atol=1e-15)
+    line = 0.3 - 0.28 * np.minimum(t, 40) / 40
+    np.testing.assert_allclose(rates(SCHEDULES[6]), line, rtol=1e-14)
 
 
 @pytest.mark.parametrize("steepness", [1e-3, 1.0, 10.0, 300.0, 1e6])
@@ -82,6 +94,8 @@ def test_a_warm_up_takes_any_callable():
         (lambda: InverseTime(0.1, decay=math.inf), "decay is inf"),
         (lambda: Cosine(0.1, steps=-2), "steps is -2"),
         (lambda: Cosine(0.1, steps=5, floor=0.2), "floor 0.2 exceeds lr 0.1"),
+        (lambda: Linear(0.1, steps=0), "steps is 0"),
+        (lambda: Linear(0.1, steps=5, floor=0.2), "floor 0.2 exceeds lr 0.1"),
         (lambda: WarmUp(Constant(0.1), steps=-1), "steps is -1"),
         (lambda: Anneal(10, 10), "end is 10, start is 10; it must come later"),
         (lambda: Anneal(-1, 10), "start is -1"),

@@ -30,6 +30,14 @@ BAD_RULES = [
     (lambda v: ps.AdamW(0.1, weight_decay=v), "weight_decay", [-0.1, NAN, INF]),
     (ps.RDA, "lr", [-0.1, NAN]),
     (lambda v: ps.FTRL(0.1, beta=v), "beta", [-0.1, NAN]),
+    (lambda v: ps.Lion(0.1, betas=(0.9, v)), "betas", [-0.1, 1.0, NAN]),
+    (lambda v: ps.Lion(0.1, weight_decay=v), "weight_decay", [-0.1, NAN, INF]),
+    (lambda v: ps.Muon(0.1, momentum=v), "momentum", [-0.1, 1.0, NAN]),
+    (lambda v: ps.Muon(0.1, weight_decay=v), "weight_decay", [-0.1, NAN, INF]),
+    (lambda v: ps.Muon(0.1, iterations=v), "iterations", [-1, 0]),
+    (lambda v: ps.Muon(0.1, parts=v), "parts", [-3, 0]),
+    (lambda v: ps.Muon(0.1, eps=v), "eps", [-1e-7, 0.0, 1e-16, NAN, INF]),
+    (lambda v: ps.Muon(0.1, scale=v), "scale", ["spectrum", "RMS"]),
 ]
 
 BAD_PENALTIES = [

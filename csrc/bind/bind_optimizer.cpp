@@ -15,6 +15,7 @@ void bind_optimizer(py::module_& m) {
       .def("add", &Plan::add, py::arg("group"), py::arg("x"), py::arg("moments"),
            py::arg("penalty"), py::arg("count") = py::none(), py::arg("master") = py::none(),
            py::arg("selection") = kNoSelection, py::arg("place") = py::none())
+      .def("set_penalty", &Plan::set_penalty, py::arg("entry"), py::arg("penalty"))
       .def("set_rho", &Plan::set_rho, py::arg("entry"), py::arg("rho"))
       .def("taken", &Plan::taken, py::arg("entry"), py::arg("count"))
       .def("set_taken", &Plan::set_taken, py::arg("entry"), py::arg("taken"))
@@ -24,7 +25,8 @@ void bind_optimizer(py::module_& m) {
            py::arg("grad_scale"), py::arg("max_norm"), py::arg("statistics"),
            py::arg("rates") = py::none(), py::arg("count") = py::none(),
            py::arg("keep") = py::list())
-      .def("check", &Plan::check, py::arg("grads"), py::arg("grad_scale"), py::arg("keep"));
+      .def("check", &Plan::check, py::arg("grads"), py::arg("grad_scale"), py::arg("keep"),
+           py::arg("lrs") = std::vector<double>());
 }
 
 }  // namespace proxstep::bind

@@ -49,6 +49,13 @@ void Plan::add(std::size_t group, const py::object& x, const py::tuple& moments,
   keep_.append(py::make_tuple(x, moments, penalty, count, master));
 }
 
+void Plan::set_penalty(std::size_t entry, const py::object& penalty) {
+  naming("params", entry,
+         [&] { entries_.at(entry).arrays.set_penalty(penalty.cast<const PenaltySpec*>()); });
+  const py::tuple kept = keep_[entry];
+  keep_[entry] = py::make_tuple(kept[0], kept[1], penalty, kept[3], kept[4]);
+}
+
 // The newest entry takes part in a selection, whose scores must be of one kind.
 void Plan::take_part(int selection) {
   StepArguments& newest = entries_.back().arrays;

@@ -27,6 +27,9 @@ class Plan {
   void add(std::size_t group, const py::object& x, const py::tuple& moments,
            const py::object& penalty, const py::object& count, const py::object& master,
            int selection, std::optional<std::size_t> place);
+  // Another penalty of an array, or None, from the next step on. What takes part in a selection
+  // keeps to it.
+  void set_penalty(std::size_t entry, const py::object& penalty);
   // Of an array that is drawn to levels, from the next step on.
   void set_rho(std::size_t entry, double rho) { entries_.at(entry).arrays.set_rho(rho); }
   // Steps of an array whose count says `count`, which may be a rounded one: for the plan that takes
@@ -46,7 +49,8 @@ class Plan {
                  const py::list& keep);
 
   // Raises what a step with these would, and changes nothing.
-  void check(const py::list& grads, double grad_scale, const py::list& keep);
+  void check(const py::list& grads, double grad_scale, const py::list& keep,
+             const std::vector<double>& lrs);
 
  private:
   struct Group {

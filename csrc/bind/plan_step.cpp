@@ -95,10 +95,11 @@ py::tuple Plan::step(const py::list& grads, double t, const std::vector<double>&
                         statistics ? py::object(statistics_tuple(sums)) : py::none());
 }
 
-void Plan::check(const py::list& grads, double grad_scale, const py::list& keep) {
+void Plan::check(const py::list& grads, double grad_scale, const py::list& keep,
+                 const std::vector<double>& lrs) {
   begin(grad_scale);
   if (on_device()) backend();
-  kept_in(prepared(gradients(grads), 1.0, {}), keep);
+  kept_in(prepared(gradients(grads), 1.0, lrs), keep);
 }
 
 void Plan::begin(double grad_scale) {
@@ -165,7 +166,9 @@ void Plan::run_on_cpu(const std::vector<Gradient>& grads, const cuda::StepCall& 
   double grad_scale = call.grad_scale;
   if (call.max_norm > 0.0) {
     std::vector<Array> plain;
-    for (const Gradient& g : grads) plain.push_back(g.lent.array);
+    for (std::size_t k = 0; k < grads.size(); ++k) {
+      if (!(*tasks)[k].directed) plain.push_back(grads[k].lent.array);
+    }
     const double norm = std::fabs(grad_scale) * cpu::global_norm(plain);
     if (norm > call.max_norm) grad_scale *= call.max_norm / norm;
     if (call.norm) *call.norm = norm;

@@ -100,8 +100,8 @@ Weights::Weights(py::handle array_or_none) {
   }
 }
 
-RuleSpec::RuleSpec(const std::string& name, const std::vector<double>& given)
-    : kind(cpu::find_rule(name.c_str())) {
+RuleSpec::RuleSpec(const std::string& name, const std::vector<double>& given, bool is_directed)
+    : kind(cpu::find_rule(name.c_str())), directed(is_directed) {
   if (kind < 0) refuse("the core has no rule '" + name + "'");
   copy_settings(name, given, cpu::rule_info(kind).settings, settings);
 }
@@ -125,6 +125,7 @@ void RuleSpec::apply(double t, double lr, bool euclidean, Task* task) const {
   task->step = task->constants[0];
   task->euclidean = euclidean && !info.scalar_step;
   task->rule_steps = !euclidean && !info.scalar_step;
+  task->directed = directed;
 }
 
 PenaltySpec::PenaltySpec(const std::string& name, const std::vector<double>& settings,
@@ -259,8 +260,8 @@ void PenaltySpec::apply_axis(const Borrowed& x, GroupPenalty* groups) const {
 
 void bind_specs(py::module_& m) {
   py::class_<RuleSpec>(m, "RuleSpec", "A rule's name and settings.")
-      .def(py::init<const std::string&, const std::vector<double>&>(), py::arg("name"),
-           py::arg("settings"))
+      .def(py::init<const std::string&, const std::vector<double>&, bool>(), py::arg("name"),
+           py::arg("settings"), py::arg("directed") = false)
       .def_property_readonly("slots", &RuleSpec::slots);
   py::class_<PenaltySpec>(m, "PenaltySpec", "A penalty's name, settings, weights and groups.")
       .def(py::init<const std::string&, const std::vector<double>&, py::handle>(), py::arg("name"),

@@ -45,9 +45,10 @@ class Weights {
 };
 
 struct RuleSpec {
-  RuleSpec(const std::string& name, const std::vector<double>& settings);
+  RuleSpec(const std::string& name, const std::vector<double>& settings, bool directed);
   int kind;
   double settings[op::kMaxConstants] = {};
+  bool directed;  // takes directions for gradients
   int slots() const;
   // lr NaN: the rule's own.
   void apply(double t, double lr, bool euclidean, Task* task) const;

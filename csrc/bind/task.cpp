@@ -56,6 +56,13 @@ StepArguments::StepArguments(py::handle x, const py::tuple& moments, const RuleS
   if (penalty) penalty->apply(x_, &task_);
 }
 
+void StepArguments::set_penalty(const PenaltySpec* penalty) {
+  Task changed = task_;
+  changed.element = {}, changed.groups = {}, changed.nm = {}, changed.levels = {};
+  if (penalty) penalty->apply(x_, &changed);
+  task_ = changed;
+}
+
 // The moments that a rule stores may be bfloat16, all of them or none.
 void StepArguments::check_moment(std::size_t k, bool stored) {
   const Borrowed& m = kept_[k];

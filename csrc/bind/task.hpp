@@ -30,6 +30,7 @@ class StepArguments {
   void take_part(int selection) { task_.selection = selection; }
   void work_on(cuda::Stream stream) { x_.stream = stream; }
   void set_rho(double rho) { task_.levels.rho = rho; }  // of levels, from the next step on
+  void set_penalty(const PenaltySpec* penalty);  // or null; nothing has changed where it raises
 
  private:
   void check_moment(std::size_t k, bool stored);

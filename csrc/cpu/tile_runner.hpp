@@ -21,7 +21,7 @@ class TileRunner {
       : t_(task),
         k_(kernels<C>()),
         narrow_(task),
-        grad_scale_(static_cast<C>(grad_scale)),
+        grad_scale_(task.directed ? C(1) : static_cast<C>(grad_scale)),
         statistics_(statistics),
         in_place_(kWide && !statistics && !task.extrapolates && !task.narrowing.copy) {}
 

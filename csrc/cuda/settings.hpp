@@ -30,6 +30,7 @@ void set_step(const Task& t, StepSettings<C>* to) {
   set_penalty(t.element.kind, t.element.settings, &to->penalty);
   to->step = static_cast<C>(t.step);
   to->own_step = !t.euclidean;
+  to->directed = t.directed;
 }
 
 template <class C>

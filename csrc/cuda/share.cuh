@@ -21,9 +21,9 @@ __device__ __forceinline__ Share<C, Array, Settings> share_of(
   const int k = array_of_block(table.first_block, table.count, block);
   const Array& array = table.arrays[k];
   const Settings& settings = table.settings[array.settings];
+  const C grad_scale = table.device_scale ? *table.device_scale : table.grad_scale;
   return {array, settings, table.computed ? table.computed[array.settings] : step_of(settings),
-          table.device_scale ? *table.device_scale : table.grad_scale,
-          block - table.first_block[k]};
+          step_of(settings).directed ? C(1) : grad_scale, block - table.first_block[k]};
 }
 
 }  // namespace proxstep::cuda

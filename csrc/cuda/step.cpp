@@ -138,6 +138,7 @@ class Norm {
 std::vector<Array> gradients(const std::vector<Task>& tasks) {
   std::vector<Array> all;
   for (const Task& t : tasks) {
+    if (t.directed) continue;
     Array g;
     g.data = const_cast<void*>(t.g);
     g.dtype = t.g_dtype;

@@ -46,6 +46,7 @@ struct StepSettings {
   AnyPenalty<C> penalty;
   C step;  // of the prox, where it is not the rule's
   bool own_step;
+  bool directed;  // gradients are directions, which have no scale
 };
 
 // The same where the rule is chosen at run time, with what a mixed layout needs.

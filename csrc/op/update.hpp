@@ -138,6 +138,34 @@ struct Adam {
   PROXSTEP_FN T step(T average) const { return lr / (square_root(average * unbias2) + eps); }
 };
 
+// Chen et al., Symbolic discovery of optimization algorithms, NeurIPS 2023, with decoupled weight
+// decay. m[0] = average of gradients.
+template <class T>
+struct Lion {
+  static constexpr const char* name = "lion";
+  static constexpr int settings = 4, slots = 1, stored = 1;
+  static constexpr bool scalar_step = true, extrapolates = false;
+  T lr, beta1, rest1, beta2, rest2, keep;
+  static PROXSTEP_FN void constants(const double* h, double, double* c) {
+    const double lr = h[0], beta1 = h[1], beta2 = h[2], weight_decay = h[3];
+    c[0] = lr, c[1] = beta1, c[2] = 1 - beta1, c[3] = beta2, c[4] = 1 - beta2;
+    c[5] = 1 - lr * weight_decay;
+  }
+  PROXSTEP_FN explicit Lion(const double* c)
+      : lr(T(c[0])),
+        beta1(T(c[1])),
+        rest1(T(c[2])),
+        beta2(T(c[3])),
+        rest2(T(c[4])),
+        keep(T(c[5])) {}
+  PROXSTEP_FN Point<T> operator()(T x, T g, T* m) const {
+    const T mixed = beta1 * m[0] + rest1 * g;
+    m[0] = beta2 * m[0] + rest2 * g;
+    return {keep * x - lr * sign(mixed), lr};
+  }
+  static PROXSTEP_FN T sign(T v) { return v > 0 ? T(1) : v < 0 ? T(-1) : v; }  // NaN stays
+};
+
 // Xiao, Dual averaging methods for regularized stochastic learning, JMLR 11 (2010), around the
 // starting point: m[0] = sum of gradients, m[1] = x at the start.
 template <class T>
@@ -178,6 +206,6 @@ struct FTRL {
   PROXSTEP_FN T step(T sum) const { return lr / (beta + square_root(sum)); }
 };
 
-using Rules = List<SGD, Momentum, Nesterov, FISTA, Adagrad, Adam, RDA, FTRL>;
+using Rules = List<SGD, Momentum, Nesterov, FISTA, Adagrad, Adam, RDA, FTRL, Lion>;
 
 }  // namespace proxstep::op

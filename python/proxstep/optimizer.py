@@ -12,9 +12,10 @@ from . import _core
 from .annealing import Annealed
 from .arrays import Array, beside, gather_small, is_torch, on_host, refuse_masked
 from .checks import count, nearest, positive
+from .directions import Directions
 from .penalties import Penalty
 from .precision import Precision, Rounding
-from .rules import Moments, Rule
+from .rules import Moments, Muon, Rule
 from .selections import Selections
 from .step import Metric, StepInfo, check_steppable, is_euclidean, rate
 from .top_k import TopK
@@ -136,9 +137,11 @@ class Optimizer:
         for group in self.groups:
             self._plan.add_group(group["rule"].spec, is_euclidean(group["metric"]))
         self._annealed = Annealed()
+        self._directions = Directions(dtype, precision.seed)
         for k, entry in enumerate(self._entries):
             self._add(k, entry, self.groups[entry.group]["penalty"])
         self._plan.check_overlaps()
+        self._directions.check_overlaps()
         self._steps = 0
         self.rates: Array = None
         self._count: Array = None  # of the steps, in device memory
@@ -149,15 +152,19 @@ class Optimizer:
         self._plan.add(
             entry.group,
             entry.param,
-            tuple(entry.kept[name] for name in entry.rule.moments),
+            tuple(entry.kept[name] for name in entry.rule.stepped),
             self._annealed.spec(k, penalty),
             master=entry.kept.get("master"),
             selection=self._selections.number(penalty),
         )
+        if isinstance(entry.rule, Muon):
+            self._directions.add(k, entry.param, entry.rule, entry.kept["velocity"])
 
     def _move_settings(self) -> None:
         if not self._plan.on_device():
             raise ValueError("capturable is for arrays in CUDA memory; these are in CPU memory")
+        if self._directions:
+            raise ValueError("Muon is not capturable: its matrix products allocate memory")
         if self._selections.scheduled:
             raise ValueError("capturable fixes what a TopK keeps; its schedule needs the host")
         first = self._entries[0].param
@@ -207,7 +214,7 @@ class Optimizer:
             Factor of the gradients.
         max_norm : float, optional
             Positive. Scaled gradients whose global norm is larger are scaled down to it, in the
-            pass of the step.
+            pass of the step. Those of arrays that `Muon` steps neither count nor are scaled.
         stats : bool
             Whether to return what the pass can tell, over all arrays.
 
@@ -227,20 +234,69 @@ class Optimizer:
             raise ValueError("lr is for optimizers that are not capturable; write into rates")
         if self._annealed:
             self._annealed.set(self._plan, lambda _: self._steps)
+        rates = self._rates(lr)
+        keep = self._selections.kept(lambda _: self._steps) if self._selections else []
+        grads = list(grads)
+        if self._directions:
+            self._plan.check(grads, grad_scale, keep, rates)
+            grads = self._directions.replace(grads, self._steps + 1, grad_scale)
         norm, found = self._plan.step(
-            list(grads),
+            grads,
             self._steps + 1,
-            self._rates(lr),
+            rates,
             grad_scale,
             0.0 if max_norm is None else max_norm,
             stats,
             self.rates,
             self._count,
-            self._selections.kept(lambda _: self._steps) if self._selections else [],
+            keep,
         )
         if self._count is None:
             self._steps += 1
         return None if found is None else StepInfo(*found, norm)
+
+    def set_penalty(self, group: int, penalty: Penalty | None) -> None:
+        """Give the arrays of a group another penalty, or another strength, from the next step on.
+
+        Parameters
+        ----------
+        group : int
+            Its index in `groups`.
+        penalty : Penalty or None
+            Neither it nor the one before may be a `TopK` or have a schedule: these go their way.
+
+        Raises
+        ------
+        IndexError, TypeError, ValueError
+            Where there is no such group, or the penalty does not fit an array; nothing has changed
+            then.
+
+        Examples
+        --------
+        >>> import numpy as np, proxstep as ps
+        >>> x = np.array([3.0, 0.3])
+        >>> opt = ps.Optimizer([x], ps.SGD(lr=1.0), ps.L1(1.0))
+        >>> opt.set_penalty(0, ps.L1(0.1))
+        >>> opt.step([np.zeros(2)])
+        >>> x
+        array([2.9, 0.2])
+        """
+        own = self.groups[group]
+        for each in (own["penalty"], penalty):
+            if isinstance(each, TopK) or callable(getattr(each, "rho", None)):
+                raise ValueError(f"{each!r} follows a schedule of its own; it cannot be exchanged")
+        check_steppable(own["rule"], penalty)
+        members = [k for k, entry in enumerate(self._entries) if self.groups[entry.group] is own]
+        try:
+            self._exchange(members, penalty)
+        except (TypeError, ValueError):
+            self._exchange(members, own["penalty"])
+            raise
+        own["penalty"] = penalty
+
+    def _exchange(self, members: list[int], penalty: Penalty | None) -> None:
+        for k in members:
+            self._plan.set_penalty(k, getattr(penalty, "spec", None))
 
     def _rates(self, lr: float | Sequence[float] | None) -> list[float]:
         if lr is None:

@@ -14,7 +14,17 @@ from dataclasses import dataclass
 
 from .checks import count, integer, positive, share
 
-__all__ = ["Anneal", "Constant", "Cosine", "CubicRamp", "InverseTime", "Schedule", "Step", "WarmUp"]
+__all__ = [
+    "Anneal",
+    "Constant",
+    "Cosine",
+    "CubicRamp",
+    "InverseTime",
+    "Linear",
+    "Schedule",
+    "Step",
+    "WarmUp",
+]
 
 #: Anything callable on the update number; a user's own function serves as well.
 Schedule = Callable[[int], float]
@@ -211,14 +221,45 @@ class Cosine(_Clipped):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("lr", "steps"):
-            positive(name, getattr(self, name))
-        if self.floor > self.lr:
-            raise ValueError(f"floor {self.floor} exceeds lr {self.lr}")
+        _check_fall(self.lr, self.steps, self.floor)
 
     def _rate(self, step: int) -> float:
         share = 0.5 + 0.5 * math.cos(math.pi * min(step / self.steps, 1.0))
         return self.floor + (self.lr - self.floor) * share
+
+
+@dataclass(frozen=True)
+class Linear(_Clipped):
+    """A line from ``lr`` down to ``floor`` over ``steps`` updates, then ``floor``.
+
+    ``rate(t) = lr - (lr - floor) * t / steps``; down to 0 it is what the last iterate of
+    (sub)gradient methods wants (Defazio, Cutkosky, Mehta, Mishchenko, *Optimal linear decay
+    learning rate schedules and further refinements*, 2023).
+
+    Parameters
+    ----------
+    lr : float
+        Rate of the first update.
+    steps : int
+        Updates until the floor is reached.
+
+    Examples
+    --------
+    >>> from proxstep.schedules import Linear
+    >>> [round(Linear(0.5, steps=100, floor=0.1)(t), 6) for t in (0, 50, 100, 900)]
+    [0.5, 0.3, 0.1, 0.1]
+    """
+
+    lr: float
+    steps: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_fall(self.lr, self.steps, self.floor)
+
+    def _rate(self, step: int) -> float:
+        left = 1.0 - min(step / self.steps, 1.0)
+        return self.floor + (self.lr - self.floor) * left
 
 
 @dataclass(frozen=True)
@@ -255,6 +296,13 @@ class WarmUp(_Clipped):
         if step < self.steps:
             return self.then(0) * (step + 1) / self.steps
         return self.then(step - self.steps)
+
+
+def _check_fall(lr: float, steps: int, floor: float) -> None:
+    positive("lr", lr)
+    positive("steps", steps)
+    if floor > lr:
+        raise ValueError(f"floor {floor} exceeds lr {lr}")
 
 
 @dataclass(frozen=True)

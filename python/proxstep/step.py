@@ -9,10 +9,11 @@ from typing import Literal
 from . import _core
 from .arrays import Array, empty_like, frozen_weights
 from .checks import count, nearest, non_negative, not_negative
+from .directions import SingleStep, direction
 from .penalties import Penalty
 from .projections import Projection
 from .quantize import Quantize
-from .rules import Rule, State
+from .rules import Muon, Rule, State
 from .top_k import TopK
 
 __all__ = ["Metric", "StepInfo", "global_norm", "prox", "soft_threshold", "step"]
@@ -37,7 +38,8 @@ class StepInfo:
     finite : bool
         Whether all of x is finite after the step.
     grad_norm : float or None
-        Global norm of the scaled gradients before clipping, where clipping was asked for.
+        Global norm of the scaled gradients before clipping, where clipping was asked for; without
+        those that `Muon` turns into directions.
     """
 
     nonzeros: int
@@ -196,7 +198,7 @@ def _moments(rule: Rule, state: State | None) -> tuple[Array, ...]:
             f"{type(rule).__name__} keeps the moments {rule.moments}, "
             f"the state has {tuple(state.moments)}"
         )
-    return tuple(state.moments.values())
+    return tuple(state.moments[name] for name in rule.stepped)
 
 
 def _kept(penalty: TopK, state: State | None) -> int | float:
@@ -271,14 +273,20 @@ def step(
     t = 1 if state is None else count("state.step", state.step) + 1
     if isinstance(penalty, Quantize) and state is not None:
         penalty = penalty.at(t - 1)
+    moments = _moments(rule, state)
+    spec = None if penalty is None else penalty.spec
+    lr = _OWN_LR if lr is None else rate(lr)
+    if isinstance(rule, Muon) and state is not None:
+        call = SingleStep(x, g, spec, t, lr, grad_scale, dtype)
+        g = direction(call, rule, state.moments["velocity"])
     found = _core.step(
         x,
         g,
         rule.spec,
-        None if penalty is None else penalty.spec,
-        _moments(rule, state),
+        spec,
+        moments,
         t,
-        _OWN_LR if lr is None else rate(lr),
+        lr,
         grad_scale,
         _EUCLIDEAN[metric] if metric in _EUCLIDEAN else is_euclidean(metric),
         stats,

@@ -16,5 +16,7 @@ void bind_margin_loss(pybind11::module_& m);
 void bind_matrix(pybind11::module_& m);
 void bind_product(pybind11::module_& m);
 void bind_rows_descent(pybind11::module_& m);
+void bind_layers(pybind11::module_& m);
+void bind_decode(pybind11::module_& m);
 
 }  // namespace proxstep::bind

@@ -27,4 +27,6 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   proxstep::bind::bind_many(m);
   proxstep::bind::bind_product(m);
   proxstep::bind::bind_rows_descent(m);
+  proxstep::bind::bind_layers(m);
+  proxstep::bind::bind_decode(m);
 }

@@ -13,6 +13,8 @@ extern const DescentTable table_descent_baseline;
 extern const ManyTable table_many_baseline;
 extern const LineTable table_line_baseline;
 extern const RowTable table_row_baseline;
+extern const LayerTable table_layer_baseline;
+extern const DecodeTable table_decode_baseline;
 #ifdef PROXSTEP_X86
 extern const StepTable table_step_v3, table_step_v4;
 extern const LossTable table_loss_v3, table_loss_v4;
@@ -20,6 +22,8 @@ extern const DescentTable table_descent_v3, table_descent_v4;
 extern const ManyTable table_many_v3, table_many_v4;
 extern const LineTable table_line_v3, table_line_v4;
 extern const RowTable table_row_v3, table_row_v4;
+extern const LayerTable table_layer_v3, table_layer_v4;
+extern const DecodeTable table_decode_v3, table_decode_v4;
 #endif
 
 namespace {
@@ -36,13 +40,13 @@ struct Choices {
     const Features features = detect_features();
     if (features.v4)
       add({&table_step_v4, &table_loss_v4, &table_descent_v4, &table_many_v4, &table_line_v4,
-           &table_row_v4});
+           &table_row_v4, &table_layer_v4, &table_decode_v4});
     if (features.v3)
       add({&table_step_v3, &table_loss_v3, &table_descent_v3, &table_many_v3, &table_line_v3,
-           &table_row_v3});
+           &table_row_v3, &table_layer_v3, &table_decode_v3});
 #endif
     add({&table_step_baseline, &table_loss_baseline, &table_descent_baseline, &table_many_baseline,
-         &table_line_baseline, &table_row_baseline});
+         &table_line_baseline, &table_row_baseline, &table_layer_baseline, &table_decode_baseline});
   }
   void add(Tables t) {
     names[count] = t.step->isa;

@@ -235,6 +235,8 @@ struct DescentTable;
 struct ManyTable;
 struct LineTable;
 struct RowTable;
+struct LayerTable;
+struct DecodeTable;
 struct Tables {
   const StepTable* step;
   const LossTable* loss;
@@ -242,6 +244,8 @@ struct Tables {
   const ManyTable* many;
   const LineTable* line;
   const RowTable* row;
+  const LayerTable* layer;
+  const DecodeTable* decode;
 };
 
 const Tables& tables();                  // in use

@@ -20,10 +20,10 @@ inline __attribute__((always_inline)) T fold_lanes(const T (&a)[kLanes]) {
 }
 
 // Where more terms come after these, n is a multiple of kLanes.
-template <class Term>
-inline __attribute__((always_inline)) void add_to_lanes(double (&to)[kLanes], std::int64_t n,
+template <class T, class Term>
+inline __attribute__((always_inline)) void add_to_lanes(T (&to)[kLanes], std::int64_t n,
                                                         const Term& term) {
-  double sum[kLanes];
+  T sum[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) sum[lane] = to[lane];
   std::int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
@@ -33,9 +33,9 @@ inline __attribute__((always_inline)) void add_to_lanes(double (&to)[kLanes], st
   for (int lane = 0; lane < kLanes; ++lane) to[lane] = sum[lane];
 }
 
-template <class Term>
-inline __attribute__((always_inline)) double lane_sum(std::int64_t n, const Term& term) {
-  double sum[kLanes] = {};
+template <class T = double, class Term>
+inline __attribute__((always_inline)) T lane_sum(std::int64_t n, const Term& term) {
+  T sum[kLanes] = {};
   add_to_lanes(sum, n, term);
   return fold_lanes(sum);
 }

@@ -74,9 +74,32 @@ class ndarray:
 
 
 ATTRIBUTES = ("dtype", "flags", "itemsize", "nbytes", "ndim", "shape", "size", "strides")
-METHODS = ("astype", "copy", "fill", "max", "ravel", "reshape", "sum", "swapaxes", "transpose")
+METHODS = (
+    "all",
+    "astype",
+    "clip",
+    "copy",
+    "fill",
+    "max",
+    "ravel",
+    "reshape",
+    "sum",
+    "swapaxes",
+    "transpose",
+)
 FUNCTIONS = (
-    *("arange", "divide", "empty_like", "exp", "matmul", "max", "multiply", "ones", "reciprocal"),
+    *(
+        "arange",
+        "divide",
+        "empty_like",
+        "exp",
+        "isfinite",
+        "matmul",
+        "max",
+        "multiply",
+        "ones",
+        "reciprocal",
+    ),
     *("sqrt", "subtract", "sum", "take", "tanh", "where", "zeros", "zeros_like"),
 )
 STREAM = 4713  # what get_current_stream names
@@ -123,7 +146,7 @@ def _reader(kind: type) -> Callable[[ndarray], Any]:
 
 
 def _operators() -> None:
-    for name in ("add", "sub", "mul", "truediv", "eq", "ne", "lt", "gt", "le", "ge"):
+    for name in ("add", "sub", "mul", "truediv", "pow", "eq", "ne", "lt", "gt", "le", "ge"):
         setattr(ndarray, f"__{name}__", _lifted(getattr(operator, name)))
     for name in ("add", "sub", "mul", "truediv"):
         function = getattr(operator, name)

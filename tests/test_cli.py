@@ -94,12 +94,12 @@ def test_a_terminal_shows_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal())
     with Progress(3, 8, lines.append, quiet=False) as progress:
         for step in range(4, 8):
-            progress.show(Record(step, 1.25, None, 0.5))
+            progress.show(Record(step, 1.25, 1.75 if step == 5 else None, 0.5, 9e3))
             progress.say(f"line {step}")
         progress.show(None)  # of a step that is not read
     screen = sys.stderr.getvalue()  # type: ignore[attr-defined]
     assert "8/8" in screen
-    assert "loss 1.250, zeros 50.0 %" in screen
+    assert "loss 1.250, validation 1.750, zeros 50.0 %, 9,000 tokens/s" in screen
     assert lines == [f"line {step}" for step in range(4, 8)]
 
 

@@ -29,7 +29,6 @@ WRONG: list[tuple[str, str]] = [
     ("train text.txt --lr -1", "lr=-1.0 is below 0"),
     ("train text.txt --context 900", "the validation text has"),
     ("train nowhere.txt", "nowhere.txt: No such file or directory"),
-    ("train .", ".: Is a directory"),
     ("train text.txt --out text.txt", "text.txt is not a folder"),
     ("train --resume", "--resume needs --out DIR"),
     ("train --resume --out empty", "empty holds no checkpoint to resume"),
@@ -86,6 +85,34 @@ def test_a_broken_checkpoint_is_refused(
     assert "has 100 bytes" in refused(capsys, *command, "run")
 
 
+def test_what_is_left_of_a_run_is_not_lost(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(text, "--out", "run")
+    with Path("run/metrics.jsonl").open("a") as log:
+        log.write("[]\n")
+    message = refused(capsys, "train", "--resume", "--out", "run")
+    assert "run/metrics.jsonl, line 14 is not a record of a run" in message
+    Path("run/last.json").unlink()
+    assert "run holds a model without the state" in refused(capsys, "train", text, "--out", "run")
+    record = Path("run/best.json")
+    record.write_text(record.read_text().replace('"vocabulary": 25', '"vocabulary": 24'))
+    for command in ("sample", "eval"):
+        message = refused(capsys, command, "run")
+        assert "model has a vocabulary of 24, its tokenizer one of 25" in message
+
+
+def test_too_little_memory_is_said(
+    text: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise MemoryError("Unable to allocate 43 TiB")
+
+    monkeypatch.setattr("proxstep.lm.run.Trainer", full)
+    assert train(text, "--out", "run") == 1
+    assert capsys.readouterr().err == (
+        "proxstep train: error: out of memory: Unable to allocate 43 TiB\n"
+    )
+
+
 def test_an_unknown_prompt_is_refused(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train(text, "--out", "run")
     assert "character '€' is not among the" in refused(capsys, "sample", "run", "--prompt", "€")
@@ -99,7 +126,7 @@ def test_missing_extras_are_named(
         monkeypatch.setitem(sys.modules, name, None)
     assert train(text, "--out", "run") == 0
     report = capsys.readouterr().out
-    assert "no curve.png: it needs matplotlib: pip install 'proxstep[lm]'" in report
+    assert "no curve.png, no zeros.png: they need matplotlib: pip install 'proxstep[lm]'" in report
     assert "slower without threadpoolctl: pip install 'proxstep[lm]'" in report
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     for command in (("train", text), ("sample", "run")):

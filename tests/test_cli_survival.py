@@ -120,6 +120,11 @@ def test_divergence_fails_and_keeps_the_checkpoint(
     before = final_bits(Path("run"))
     arguments = ("--lr", 1e30, "--warmup", 0, "--penalty", "none", "--overwrite", "--steps", 9)
     assert train(text, "--out", "other", *arguments) == 1
-    assert "step 2: a weight is no longer finite; lr=" in capsys.readouterr().err
+    (message,) = capsys.readouterr().err.splitlines()
+    assert "error: step 2: the gradient's norm is nan: the gradient of 'token_emb" in message
+    assert message.endswith(
+        "begin a new run with --lr below 1e+30 and --muon-lr below 0.02; "
+        "--resume would only repeat these steps"
+    )
     assert not list(Path("other").glob("*.safetensors"))
     assert final_bits(Path("run")) == before

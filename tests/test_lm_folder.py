@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lm_cases import make_trainer
+from lm_cases import TEXT, make_trainer
 from proxstep.lm.checkpoint import CheckpointError, has_checkpoint, save_checkpoint
-from proxstep.lm.folder import About, choose_folder, merge_settings
+from proxstep.lm.folder import About, choose_folder, claim_folder, merge_settings
+from proxstep.lm.tokenizer import CharacterTokenizer
 
 
 def about(**settings: Any) -> About:
     trainer = make_trainer(**settings)
-    tokenizer = type("Fixed", (), {"state": lambda self: {"kind": "bytes"}})()
-    return About(trainer.model, trainer.config, tokenizer, ("a.txt",), "0123")
+    return About(trainer.model, trainer.config, CharacterTokenizer.from_text(TEXT), ("a",), "01")
 
 
 def test_a_run_is_described_by_its_checkpoint() -> None:
@@ -37,6 +37,8 @@ def test_only_free_settings_may_change_on_resume() -> None:
 def test_folders_are_not_taken_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     first = choose_folder(None, resume=False, overwrite=False)
+    assert not first.exists()
+    claim_folder(first, overwrite=False)
     second = choose_folder(None, resume=False, overwrite=False)
     assert (first.name, second.name) == ("proxstep-run", "proxstep-run-2")
     assert choose_folder(first, resume=False, overwrite=False) == first  # empty: free to use
@@ -47,6 +49,8 @@ def test_folders_are_not_taken_twice(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert choose_folder(first, resume=True, overwrite=False) == first
     assert path.exists()
     choose_folder(first, resume=False, overwrite=True)
+    assert path.exists()
+    claim_folder(first, overwrite=True)
     assert not has_checkpoint(first)
     assert not path.exists()
 
@@ -59,3 +63,10 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
         choose_folder(tmp_path / "new", resume=True, overwrite=False)
     with pytest.raises(CheckpointError, match="--resume needs --out"):
         choose_folder(None, resume=True, overwrite=False)
+
+
+def test_a_checkpoint_whose_tokenizer_has_another_size_is_refused() -> None:
+    run = about().as_json()
+    run["model"]["vocabulary"] += 3
+    with pytest.raises(CheckpointError, match=r"model has a vocabulary of \d+, its tokenizer one"):
+        About.from_checkpoint({"run": run})

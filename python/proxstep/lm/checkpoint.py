@@ -6,11 +6,14 @@ is the one moment at which the new checkpoint takes over from the old one.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .extras import require
 
@@ -51,6 +54,9 @@ def save_checkpoint(
     for old in directory.glob(f"{slot}-*.safetensors"):
         if old.name != name:
             old.unlink()
+    for part in directory.glob("*.part"):  # of writers that were killed; tokens may be another's
+        if not part.name.startswith("tokens-"):
+            part.unlink(missing_ok=True)
 
 
 def load_checkpoint(directory: Path, slot: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -81,15 +87,39 @@ def has_checkpoint(directory: Path, slot: str = "last") -> bool:
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace a file so that a reader, or a crash, sees all of it or all of the old one."""
-    part = path.with_name(path.name + ".part")
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    with replacing(path, path.with_name(f"{path.name}.{os.getpid()}.part")) as file:
+        file.write(data)
+
+
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Give the name of a file to errors that lack it: those of writing, not of opening."""
     try:
-        with part.open("wb") as file:
-            file.write(data)
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextmanager
+def replacing(path: Path, part: Path) -> Iterator[BinaryIO]:
+    """Give a file that takes the place of `path` when it is whole and on the disk.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, with the name of `path`; neither file has changed then.
+    """
+    try:
+        with naming(path), part.open("wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
         raise
     _sync_folder(path.parent)
 

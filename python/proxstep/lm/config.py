@@ -5,18 +5,16 @@ The command line is made from the fields, so a setting is described once, here.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass
 
+from .bpe import VOCABULARY
 from .device import DEVICES
-from .names import check_name
-from .penalty import PENALTIES, SCOPES
+from .fields import check_fields, check_widths, setting, widths
+from .penalty import PATTERNS, PENALTIES, SCOPES, STRENGTHS
+from .tokenizer import KINDS
 
-
-def setting(default: Any, text: str, *, known: tuple[str, ...] = (), least: float = 0.0) -> Any:
-    """Return a field with its help text and either the names it may take or its least value."""
-    return field(default=default, metadata={"help": text, "known": known, "least": least})
+OPTIMIZERS = ("muon", "adamw", "lion")
+SCHEDULES = ("linear", "cosine")
 
 
 @dataclass(frozen=True)
@@ -37,17 +35,44 @@ class ModelConfig:
     ValueError: channels=100 is not a multiple of heads=3
     """
 
-    vocabulary: int = setting(256, "number of different tokens", least=1)
+    vocabulary: int = setting(
+        VOCABULARY, "different tokens; only bpe can choose, others have their own number", least=1
+    )
     layers: int = setting(4, "transformer blocks", least=1)
     heads: int = setting(4, "attention heads a block", least=1)
     channels: int = setting(128, "width of the residual stream, a multiple of heads", least=1)
     context: int = setting(64, "tokens that the model sees at once", least=1)
     tied: bool = setting(True, "the output head shares the token embedding")
+    gelu: str = setting("tanh", "GELU by tanh, or exactly by erf (cpu)", known=("tanh", "erf"))
+    block_heads: tuple[int, ...] = widths("heads of each block, if not all have `heads`")
+    block_hidden: tuple[int, ...] = widths("rows of each up, if not all have 4 channels")
 
     def __post_init__(self) -> None:
         check_fields(self)
         if self.channels % self.heads:
             raise ValueError(f"channels={self.channels} is not a multiple of heads={self.heads}")
+        for name in ("block_heads", "block_hidden"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # a list, from JSON
+            check_widths(name, getattr(self, name), self.layers)
+
+    def heads_of(self, block: int) -> int:
+        """Return the attention heads of a block."""
+        return self.block_heads[block] if self.block_heads else self.heads
+
+    def width_of(self, block: int) -> int:
+        """Return the channels of all heads of a block: each has channels / heads.
+
+        Examples
+        --------
+        >>> config = ModelConfig(layers=2, channels=24, heads=3, block_heads=(3, 1))
+        >>> config.width_of(0), config.width_of(1)
+        (24, 8)
+        """
+        return self.heads_of(block) * (self.channels // self.heads)
+
+    def hidden_of(self, block: int) -> int:
+        """Return the width of a block's hidden layer."""
+        return self.block_hidden[block] if self.block_hidden else 4 * self.channels
 
 
 @dataclass(frozen=True)
@@ -70,22 +95,47 @@ class TrainConfig:
 
     steps: int = setting(2000, "optimizer steps; the learning rate falls over all of them")
     batch: int = setting(12, "sequences a step", least=1)
-    lr: float = setting(6e-3, "peak learning rate")
-    lr_floor: float = setting(0.1, "last learning rate, as a share of the peak")
+    accumulate: int = setting(
+        1, "batches whose mean gradient makes a step: memory of one, steps as of all", least=1
+    )
+    optimizer: str = setting(
+        "muon", "rule: muon for the matrices of blocks and adamw for the rest, or one for all",
+        known=OPTIMIZERS,
+    )  # fmt: skip
+    lr: float = setting(6e-3, "peak learning rate; with muon, of what adamw steps")
+    muon_lr: float = setting(0.02, "muon: peak learning rate of the matrices of blocks")
+    momentum: float = setting(0.95, "muon: share of the velocity kept each step")
+    schedule: str = setting("linear", "fall of the learning rate after the peak", known=SCHEDULES)
+    lr_floor: float = setting(0.0, "last learning rate, as a share of the peak")
     warmup: int = setting(100, "steps of rising learning rate")
-    beta1: float = setting(0.9, "AdamW: share of the mean gradient kept each step")
-    beta2: float = setting(0.99, "AdamW: share of the mean squared gradient kept each step")
-    weight_decay: float = setting(0.1, "decay of 2-D weights, times the learning rate each step")
+    beta1: float = setting(0.9, "adamw, lion: share of the mean gradient kept each step")
+    beta2: float = setting(0.99, "adamw, lion: the same of the squared (lion: slow mean) gradient")
+    weight_decay: float = setting(
+        0.1, "adamw, lion: decay of 2-D weights, times the learning rate each step"
+    )
+    muon_decay: float = setting(0.0, "muon: decay of its matrices, times muon_lr each step")
     max_norm: float = setting(1.0, "clip the gradient to this Euclidean norm; 0: never")
-    penalty: str = setting("l0", "penalty on the weights", known=tuple(PENALTIES))
+    penalty: str = setting("l0", "penalty on the weights", known=PENALTIES)
+    sparsity: float = setting(
+        0.5, "share of zeros to reach among the weights under the penalty, where lam is not given"
+    )
     lam: float = setting(
-        1e-3, "strength of the penalty; l0 wants about 1e-3, l1 and group-rows about 3e-2"
+        0.0, "constant strength of the penalty (l0 about 1e-3, l1 and groups about 3e-2); "
+        "0: it follows --sparsity",
+    )  # fmt: skip
+    ramp_begin: float = setting(0.25, "share of the steps after which zeros are made")
+    ramp_end: float = setting(0.75, "share of the steps after which --sparsity is reached")
+    debias: float = setting(
+        0.1, "last share of the steps, with the zeros pinned and no penalty; not for top-k, nm-..."
     )
     metric: str = setting("euclidean", "step seen by the prox", known=("diagonal", "euclidean"))
     penalize: str = setting(
         "matrices", "its scope: all 2-D weights, or those of blocks", known=SCOPES
     )
-    tokenizer: str = setting("characters", "what a token is", known=("characters", "bytes"))
+    tokenizer: str = setting(
+        "characters", "what a token is: bpe learns byte pairs from the text, a file of the "
+        "tokenizers library holds what was learned", known=KINDS, file=".json",
+    )  # fmt: skip
     validation: float = setting(0.1, "last share of the text, held out")
     eval_every: int = setting(250, "steps between losses over the whole validation split", least=1)
     save_every: int = setting(250, "steps between checkpoints", least=1)
@@ -101,12 +151,54 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        for name in ("beta1", "beta2", "validation"):
+        for name in ("beta1", "beta2", "momentum", "validation", "sparsity", "debias"):
             value = getattr(self, name)
             if value >= 1:
                 raise ValueError(f"{name}={value} is not below 1")
-        if self.lr_floor > 1:
-            raise ValueError(f"lr_floor={self.lr_floor} is above 1")
+        for name in ("lr_floor", "ramp_end"):
+            value = getattr(self, name)
+            if value > 1:
+                raise ValueError(f"{name}={value} is above 1")
+        self._check_sparsity()
+
+    def _check_sparsity(self) -> None:
+        if self.lam > 0 and self.penalty not in (*STRENGTHS, "none"):
+            raise ValueError(f"lam={self.lam:g} is no setting of the penalty {self.penalty}")
+        if (self.penalty, self.optimizer, self.metric) == ("top-k", "muon", "diagonal"):
+            raise ValueError("metric='diagonal' ranks adamw's weights by steps that muon's lack")
+        if self.ramp_begin > self.ramp_end:
+            raise ValueError(f"ramp_begin={self.ramp_begin} is above ramp_end={self.ramp_end}")
+        if self.follows_target and self.ramp_end > 1 - self.debias:
+            raise ValueError(
+                f"ramp_end={self.ramp_end} is in the last share debias={self.debias} of the steps: "
+                "the zeros would be pinned before they are made"
+            )
+
+    @property
+    def follows_target(self) -> bool:
+        """Whether the strength of the penalty is found while the run goes on."""
+        makes_zeros = self.penalty in STRENGTHS and self.penalty != "squared-l2"
+        return makes_zeros and self.lam == 0 and self.sparsity > 0
+
+    @property
+    def debias_from(self) -> int:
+        """The step from which the zeros are pinned and nothing is penalised."""
+        return self.steps - int(self.debias * self.steps)
+
+    def counts(self, step: int) -> bool:
+        """Tell whether a loss after `step` steps is one of a model as sparse as it shall be.
+
+        Examples
+        --------
+        >>> config = TrainConfig(steps=100, sparsity=0.9, ramp_end=0.6)
+        >>> [config.counts(step) for step in (50, 60, 61)]
+        [False, False, True]
+        """
+        if self.penalty in PATTERNS:
+            return step > int(self.ramp_begin * self.steps)
+        ramps = self.follows_target or (self.penalty == "top-k" and self.sparsity > 0)
+        end = max(int(self.ramp_begin * self.steps) + 1, int(self.ramp_end * self.steps))
+        return not ramps or step > end or step >= self.steps
 
     def reads_numbers(self, step: int) -> bool:
         """Tell whether the numbers of a step, counted from 1, are read: a device is waited for.
@@ -122,21 +214,3 @@ class TrainConfig:
         log_every = self.log_every or (1 if self.device == "cpu" else 10)
         periods = (log_every, self.eval_every, self.save_every)
         return step == self.steps or any(step % period == 0 for period in periods)
-
-
-def check_fields(config: Any) -> None:
-    """Check type, range and name of every field against its metadata."""
-    for item in fields(config):
-        value, known = getattr(config, item.name), item.metadata["known"]
-        if known:
-            check_name(item.name, value, known)
-        elif item.type != "bool":
-            _check_number(item.name, value, whole=item.type == "int", least=item.metadata["least"])
-
-
-def _check_number(name: str, value: Any, *, whole: bool, least: float) -> None:
-    kinds = (int,) if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
-        raise ValueError(f"{name}={value!r} is not a {'whole' if whole else 'finite'} number")
-    if value < least:
-        raise ValueError(f"{name}={value} is below {least:g}")

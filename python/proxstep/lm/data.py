@@ -1,16 +1,27 @@
-"""The text of a run: read, split, cut into batches and windows."""
+"""The tokens of a run: split, cut into batches and windows."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from .text import Text
 from .tokenizer import Tokenizer
+
+
+class Tokens(Protocol):
+    """An array of integers, or what can be read like one: a `TokenFile`."""
+
+    @property
+    def size(self) -> int:
+        """Number of tokens."""
+
+    def __getitem__(self, index: Any, /) -> Any:
+        """Return the tokens at an index, or a slice."""
 
 
 def read_text(files: Sequence[str | Path]) -> str:
@@ -23,21 +34,28 @@ def read_text(files: Sequence[str | Path]) -> str:
     OSError
         If a file cannot be read.
     ValueError
-        If there is no text in the files.
+        If there is no text in a file.
     """
-    if files:
-        text = "".join(Path(file).read_bytes().decode("utf-8", "surrogateescape") for file in files)
-        if not text:
-            raise ValueError(f"{', '.join(map(str, files))}: no text to train on")
-        return text
-    from pydoc_data.topics import topics
-
-    return "\n\n".join(topics[name] for name in topics)
+    text = Text.from_names(files)
+    return "".join(text.pieces()) if text.scan.size else ""
 
 
-def fingerprint(text: str) -> str:
-    """Return the SHA-256 of the text, to tell a changed file at resume."""
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+def encode_pieces(text: Text, tokenizer: Tokenizer) -> Iterator[Any]:
+    """Yield the tokens of a text piece by piece, in the smallest type that holds them."""
+    kind = token_type(tokenizer.size)
+    for piece in text.pieces():
+        yield tokenizer.encode(piece).astype(kind)
+
+
+def token_type(vocabulary: int) -> str:
+    """Return the type of stored tokens.
+
+    Examples
+    --------
+    >>> token_type(65_536), token_type(65_537)
+    ('<u2', '<u4')
+    """
+    return "<u2" if vocabulary <= 1 << 16 else "<u4"
 
 
 @dataclass(frozen=True)
@@ -46,7 +64,7 @@ class Corpus:
 
     Attributes
     ----------
-    train, validation : array of int64
+    train, validation : array of int, or TokenFile
         The first part and the held-out rest.
     """
 
@@ -64,7 +82,11 @@ class Corpus:
         >>> corpus.train.size, corpus.validation.size
         (8, 2)
         """
-        tokens = tokenizer.encode(text)
+        return cls.split(tokenizer.encode(text), held_out)
+
+    @classmethod
+    def split(cls, tokens: Tokens, held_out: float) -> Corpus:
+        """Hold the last share `held_out` of the tokens out."""
         cut = int(tokens.size * (1 - held_out))
         return cls(tokens[:cut], tokens[cut:])
 
@@ -80,7 +102,7 @@ class Corpus:
                 )
 
 
-def draw_batch(tokens: Any, rng: np.random.Generator, batch: int, context: int) -> tuple[Any, Any]:
+def draw_batch(tokens: Tokens, rng: np.random.Generator, batch: int, context: int) -> Any:
     """Return inputs and targets (the next tokens), each (batch, context), from random places.
 
     Examples
@@ -90,18 +112,25 @@ def draw_batch(tokens: Any, rng: np.random.Generator, batch: int, context: int) 
     ((2, 3), True)
     """
     starts = rng.integers(tokens.size - context, size=(batch, 1))
-    return tokens[starts + np.arange(context)], tokens[starts + np.arange(1, context + 1)]
+    return _pairs(tokens[starts + np.arange(context + 1)])
 
 
-def windows(tokens: Any, context: int) -> tuple[Any, Any]:
-    """Return all whole windows that do not overlap, as inputs and targets, each (n, context).
+def windows(tokens: Tokens, context: int, batch: int) -> Iterator[tuple[Any, Any]]:
+    """Yield all whole windows that do not overlap, `batch` at once, as inputs and targets.
 
     Examples
     --------
-    >>> x, y = windows(np.arange(8), context=3)
-    >>> x.tolist(), y.tolist()
-    ([[0, 1, 2], [3, 4, 5]], [[1, 2, 3], [4, 5, 6]])
+    >>> for x, y in windows(np.arange(12), context=3, batch=2):
+    ...     print(x.tolist(), y.tolist())
+    [[0, 1, 2], [3, 4, 5]] [[1, 2, 3], [4, 5, 6]]
+    [[6, 7, 8]] [[7, 8, 9]]
     """
     count = (tokens.size - 1) // context
-    size = count * context
-    return tokens[:size].reshape(count, context), tokens[1 : size + 1].reshape(count, context)
+    for first in range(0, count, batch):
+        starts = np.arange(first, min(first + batch, count))[:, None] * context
+        yield _pairs(tokens[starts + np.arange(context + 1)])
+
+
+def _pairs(rows: Any) -> tuple[Any, Any]:
+    """Part rows of context + 1 tokens into inputs and targets, as int64 arrays."""
+    return rows[:, :-1].astype(np.int64, order="C"), rows[:, 1:].astype(np.int64, order="C")

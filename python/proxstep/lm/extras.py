@@ -1,19 +1,20 @@
-"""Packages of the extra ``proxstep[lm]``, imported where they are used."""
+"""Packages of the extras ``proxstep[lm]`` and others, imported where they are used."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
 
-INSTALL = "pip install 'proxstep[lm]'"
+COMMAND = "pip install 'proxstep[{}]'"
+INSTALL = COMMAND.format("lm")
 
 
 class MissingExtraError(ImportError):
     """A command needs a package that is not installed."""
 
 
-def require(module: str, purpose: str) -> Any:
-    """Import and return a module of the extra.
+def require(module: str, purpose: str, extra: str = "lm") -> Any:
+    """Import and return a module of an extra.
 
     Raises
     ------
@@ -30,7 +31,7 @@ def require(module: str, purpose: str) -> Any:
         return import_module(module)
     except ModuleNotFoundError as error:
         package = module.partition(".")[0]
-        raise MissingExtraError(f"{purpose} needs {package}: {INSTALL}") from error
+        raise MissingExtraError(f"{purpose} needs {package}: {COMMAND.format(extra)}") from error
 
 
 def available(module: str) -> bool:

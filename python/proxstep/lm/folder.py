@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from .checkpoint import CheckpointError, has_checkpoint, load_checkpoint
 from .config import ModelConfig, TrainConfig
-from .data import fingerprint
 from .device import namespace
 from .model import GPT
 from .parameters import Parameters
+from .sources import STDIN
+from .text import Text
 from .tokenizer import Tokenizer, restore_tokenizer
 
 #: Settings that may differ when a run goes on; every other one would make it another run.
@@ -49,7 +51,7 @@ class About:
         """
         try:
             run = info["run"]
-            return cls(
+            about = cls(
                 ModelConfig(**run["model"]),
                 TrainConfig(**run["config"]),
                 restore_tokenizer(run["tokenizer"]),
@@ -58,10 +60,16 @@ class About:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint does not describe its run: {error}") from error
+        if about.tokenizer.size != about.model.vocabulary:
+            raise CheckpointError(
+                f"the checkpoint's model has a vocabulary of {about.model.vocabulary}, "
+                f"its tokenizer one of {about.tokenizer.size}"
+            )
+        return about
 
 
 def choose_folder(out: Path | None, *, resume: bool, overwrite: bool) -> Path:
-    """Return the folder of a run, made if need be.
+    """Return the folder that a run may use; nothing is made or changed.
 
     Without `out` it is the first free one of proxstep-run, proxstep-run-2, ...
 
@@ -82,15 +90,24 @@ def choose_folder(out: Path | None, *, resume: bool, overwrite: bool) -> Path:
         raise NotADirectoryError(f"{out} is not a folder")
     if resume and not has_checkpoint(out):
         raise CheckpointError(f"{out} holds no checkpoint to resume")
+    if has_checkpoint(out, "best") and not (has_checkpoint(out) or overwrite):
+        raise FileExistsError(
+            f"{out} holds a model without the state to go on with: add --overwrite to lose it, "
+            "or choose another --out"
+        )
     if has_checkpoint(out) and not (resume or overwrite):
         raise FileExistsError(
             f"{out} already holds a run: add --resume to go on with it, --overwrite to lose it, "
             "or choose another --out"
         )
-    out.mkdir(parents=True, exist_ok=True)
-    if overwrite and not resume:
-        _clear(out)
     return out
+
+
+def claim_folder(folder: Path, *, overwrite: bool) -> None:
+    """Make the folder of a run; `overwrite` removes the checkpoints in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if overwrite:
+        _clear(folder)
 
 
 def merge_settings(saved: About, given: dict[str, Any]) -> About:
@@ -114,10 +131,25 @@ def merge_settings(saved: About, given: dict[str, Any]) -> About:
     return About(saved.model, config, saved.tokenizer, saved.files, saved.text)
 
 
-def check_text(about: About, text: str) -> None:
-    """Raise ValueError if the text is not the one that the run began with."""
-    if fingerprint(text) != about.text:
+def saved_text(about: About, files: Sequence[str]) -> Text:
+    """Return the text of a run, from its own files unless others are given.
+
+    Raises
+    ------
+    OSError
+        If a file is gone.
+    ValueError
+        If the text is not the one that the run began with, or has to be given again.
+    """
+    if not files and STDIN in about.files:
+        raise ValueError(
+            "the text of this run came from standard input: give the same text again, as in "
+            "`proxstep train - --resume --out DIR < TEXT`"
+        )
+    text = Text.from_names(files or about.files)
+    if text.scan.fingerprint != about.text:
         raise ValueError("the text differs from the one that the run began with")
+    return text
 
 
 def load_model(

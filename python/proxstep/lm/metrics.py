@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from .checkpoint import naming, write_atomic
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Record:
         Euclidean norm of the gradient before clipping.
     lr : float or None
         Learning rate of the step.
+    bits_per_byte : float or None
+        `val_loss` in bits, over the UTF-8 bytes of the validation text.
 
     Examples
     --------
@@ -43,6 +48,7 @@ class Record:
     tokens_per_s: float | None = None
     grad_norm: float | None = None
     lr: float | None = None
+    bits_per_byte: float | None = None
 
     def as_json(self) -> str:
         """Return one line of JSON, without its end."""
@@ -84,10 +90,20 @@ class Speed:
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """Yield the records of a file; a last line that was cut short is left out."""
-    for line in path.read_text().splitlines(keepends=True):
-        if line.endswith("}\n"):
+    """Yield the records of a file; a last line that was cut short is left out.
+
+    Raises
+    ------
+    ValueError
+        If another line is no record.
+    """
+    for number, line in enumerate(path.read_text().splitlines(keepends=True), 1):
+        if not line.endswith("\n"):
+            continue
+        try:
             yield Record(**json.loads(line))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path}, line {number} is not a record of a run: {error}") from error
 
 
 class RecordLog:
@@ -107,19 +123,23 @@ class RecordLog:
         kept = []
         if step is not None and path.exists():
             kept = [record for record in read_records(path) if record.step <= step]
-        paths = [path] if copy is None else [path, copy]
-        self._files = [item.open("w", buffering=1) for item in paths]
-        for record in kept:
-            self.write(record)
+        lines = "".join(record.as_json() + "\n" for record in kept)
+        write_atomic(path, lines.encode())  # at no moment it lacks what it shall keep
+        self._files = [path.open("a", buffering=1)]
+        if copy is not None:  # which may be a pipe
+            self._files.append(copy.open("w", buffering=1))
+            self._files[1].write(lines)
 
     def write(self, record: Record) -> None:
         """Append one record; it is in the file when this returns."""
         for file in self._files:
-            file.write(record.as_json() + "\n")
+            with naming(file.name):
+                file.write(record.as_json() + "\n")
 
     def __enter__(self) -> RecordLog:
         return self
 
     def __exit__(self, *_: object) -> None:
         for file in self._files:
-            file.close()
+            with suppress(OSError):  # each line was flushed, or its error raised, by `write`
+                file.close()

@@ -6,43 +6,80 @@ Weights are views of one buffer (`Parameters`) and so are gradients; nothing els
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from proxstep import _core
 
-from .attention import Attention
+from . import device_attention, device_layers, native
 from .buffers import Buffers
 from .config import ModelConfig
-from .layers import Embedding, Gelu, LayerNorm, Linear
+from .gelu import ErfGelu
+from .layers import Embedding, Linear
 from .parameters import Parameters
 
 
+class Kinds(NamedTuple):
+    """Those layers of which there are two kinds."""
+
+    norm: Any
+    gelu: Any
+    attention: Any
+
+
+NATIVE = Kinds(native.LayerNorm, native.Gelu, native.Attention)
+DEVICE = Kinds(device_layers.LayerNorm, device_layers.Gelu, device_attention.Attention)
+
+
+def layer_kinds(xp: Any) -> Kinds:
+    """Return native layers for NumPy's arrays, and those of a namespace for any other."""
+    return NATIVE if xp is np else DEVICE
+
+
 class Block:
-    """x += projection(attention(qkv(norm1(x)))); x += down(gelu(up(norm2(x))))."""
+    """x += projection(attention(qkv(norm1(x)))); x += down(gelu(up(norm2(x)))).
 
-    def __init__(self, w: Parameters, dw: Parameters, buffers: Buffers, name: str) -> None:
-        def own(kind: type, part: str) -> Any:
+    The second branch is left to the norm that comes next, which adds it on the way.
+    """
+
+    def __init__(self, w: Parameters, dw: Parameters, buffers: Buffers, index: int) -> None:
+        name = f"blocks.{index}"
+
+        def own(kind: type, part: str, result: str = "") -> Any:
             path = f"{name}.{part}"
-            return kind(w[path], dw[path], buffers, path)
+            return kind(w[path], dw[path], buffers, result or path)
 
-        config = w.config
-        self.norm1, self.norm2 = own(LayerNorm, "norm1"), own(LayerNorm, "norm2")
-        self.qkv, self.projection = own(Linear, "qkv"), own(Linear, "projection")
-        self.up, self.down = own(Linear, "up"), own(Linear, "down")
-        self.attention = Attention(config.heads, config.context, buffers, name + ".attention")
-        self.gelu = Gelu(buffers, name + ".gelu")
+        config, kinds = w.config, layer_kinds(w.xp)
+        self.norm1, self.norm2 = own(kinds.norm, "norm1"), own(kinds.norm, "norm2")
+        self.qkv, self.projection = own(Linear, "qkv"), own(Linear, "projection", "branch")
+        self.up, self.down = own(Linear, "up"), own(Linear, "down", "branch")
+        heads = config.heads_of(index)
+        self.attention = kinds.attention(heads, config.context, buffers, name + ".attention")
+        gelu = ErfGelu if config.gelu == "erf" else kinds.gelu
+        self.gelu = gelu(buffers, name + ".gelu")
 
-    def forward(self, x: Any, batch: int) -> None:
-        """Add the two residual branches to x, shape (N, C)."""
-        qkv = self.qkv.forward(self.norm1.forward(x))
-        x += self.projection.forward(self.attention.forward(qkv, batch))
-        x += self.down.forward(self.gelu.forward(self.up.forward(self.norm2.forward(x))))
+    def stages(self, x: Any, branch: Any, batch: int) -> Iterator[tuple[str, Any]]:
+        """Add a branch, or None, and the first one to x, shape (N, C); the second one comes last.
+
+        Yields the name of each layer and its output, which the next layers may overwrite.
+        """
+        yield "norm1", (y := self.norm1.forward(x, branch))
+        yield "qkv", (y := self.qkv.forward(y))
+        yield "attention", (y := self.attention.forward(y, batch))
+        yield "projection", (branch := self.projection.forward(y))
+        yield "norm2", (y := self.norm2.forward(x, branch))
+        yield "up", (y := self.up.forward(y))
+        yield "gelu", (y := self.gelu.forward(y))
+        yield "down", self.down.forward(y)
 
     def backward(self, dx: Any) -> None:
         """Turn the gradient of the output, shape (N, C), into that of the input, in place."""
-        dx += self.norm2.backward(self.up.backward(self.gelu.backward(self.down.backward(dx))))
+        hidden = self.gelu.backward(self.down.backward(dx))
+        self.norm2.backward(self.up.backward(hidden), dx)
         dqkv = self.attention.backward(self.projection.backward(dx))
-        dx += self.norm1.backward(self.qkv.backward(dqkv))
+        self.norm1.backward(self.qkv.backward(dqkv), dx)
 
 
 class GPT:
@@ -75,8 +112,8 @@ class GPT:
         self.buffers = Buffers(w.xp, w.flat.dtype)
         head = "token_embedding" if self.config.tied else "head"
         self.embedding = Embedding(w["token_embedding"], dw["token_embedding"], self.buffers)
-        self.blocks = [Block(w, dw, self.buffers, f"blocks.{i}") for i in range(self.config.layers)]
-        self.norm = LayerNorm(w["norm"], dw["norm"], self.buffers, "norm")
+        self.blocks = [Block(w, dw, self.buffers, i) for i in range(self.config.layers)]
+        self.norm = layer_kinds(w.xp).norm(w["norm"], dw["norm"], self.buffers, "norm")
         self.head = Linear(w[head], dw[head], self.buffers, "logits")
 
     def forward(self, tokens: Any) -> Any:
@@ -84,19 +121,35 @@ class GPT:
 
         Tokens on the host are moved to where the weights are; nothing waits for that.
         """
+        for _, output in self.stages(tokens):
+            logits = output
+        return logits
+
+    def stages(self, tokens: Any) -> Iterator[tuple[str, Any]]:
+        """Run forward; yield the name of each layer and its output, of which logits are the last.
+
+        An output holds until the next one is asked for.
+        """
         batch, time = tokens.shape
         x = self.embedding.forward(self.weights.xp.asarray(tokens))
+        yield "token_embedding", x
         sequences = x.reshape(batch, time, -1)
         sequences += self.weights["position_embedding"][:time]
-        for block in self.blocks:
-            block.forward(x, batch)
+        yield "position_embedding", x
+        branch = None
+        for index, block in enumerate(self.blocks):
+            layers = block.stages(x, branch, batch)
+            for name, branch in layers:
+                yield f"blocks.{index}.{name}", branch
         self.shape = sequences.shape
-        return self.head.forward(self.norm.forward(x))
+        yield "norm", (y := self.norm.forward(x, branch))
+        yield "head", self.head.forward(y)
 
     def backward(self, dlogits: Any) -> None:
         """Write the gradient of every weight, given that of the logits of the last forward."""
         dx = self.buffers("dresidual", dlogits.shape[0], self.shape[-1])
-        dx[...] = self.norm.backward(self.head.backward(dlogits))
+        dx.fill(0)
+        self.norm.backward(self.head.backward(dlogits), dx)
         for block in reversed(self.blocks):
             block.backward(dx)
         positions = self.gradients["position_embedding"]

@@ -26,7 +26,9 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     matrices["position_embedding"] = (config.context, c)
     gains: dict[str, tuple[int, ...]] = {}
     for i in range(config.layers):
-        block = {"qkv": (3 * c, c), "projection": (c, c), "up": (4 * c, c), "down": (c, 4 * c)}
+        width, hidden = config.width_of(i), config.hidden_of(i)
+        block = {"qkv": (3 * width, c), "projection": (c, width)}
+        block |= {"up": (hidden, c), "down": (c, hidden)}
         matrices |= {f"blocks.{i}.{name}": shape for name, shape in block.items()}
         gains |= {f"blocks.{i}.norm1": (c,), f"blocks.{i}.norm2": (c,)}
     if not config.tied:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .checkpoint import write_atomic
 from .extras import require
 from .metrics import Record
 
@@ -15,15 +17,25 @@ TRAIN, VALIDATION, ZEROS = "#9aa5b1", "#0b5fa5", "#c2571a"
 
 
 def smooth(values: Any, width: int) -> Any:
-    """Return the running mean over up to `width` neighbours, of the same length.
+    """Return the mean over up to `width` neighbours, as many on either side: lines stay lines.
 
     Examples
     --------
-    >>> smooth(np.array([0.0, 3.0, 6.0]), 3).tolist()
-    [1.5, 3.0, 4.5]
+    >>> smooth(np.array([0.0, 3.0, 6.0, 0.0]), 3).tolist()
+    [0.0, 3.0, 3.0, 0.0]
     """
-    kernel = np.ones(min(width, values.size))
-    return np.convolve(values, kernel, "same") / np.convolve(np.ones(values.size), kernel, "same")
+    place = np.arange(values.size)
+    reach = np.minimum(width // 2, np.minimum(place, place[::-1]))
+    sums = np.append(0.0, np.cumsum(values))
+    return (sums[place + reach + 1] - sums[place - reach]) / (2 * reach + 1)
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write an image, whole or not at all, and close the figure."""
+    image = io.BytesIO()
+    figure.savefig(image, format=path.suffix[1:] or "png", dpi=150)
+    require("matplotlib.pyplot", "plotting").close(figure)
+    write_atomic(path, image.getvalue())
 
 
 def draw_curve(records: Sequence[Record], path: Path, title: str) -> None:
@@ -54,8 +66,7 @@ def draw_curve(records: Sequence[Record], path: Path, title: str) -> None:
     for axes in (loss, zeros):
         axes.grid(alpha=0.25, linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
+    save_figure(figure, path)
 
 
 def _draw_loss(axes: Any, records: Sequence[Record]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
@@ -27,7 +28,8 @@ class Progress:
     """
 
     def __init__(self, done: int, total: int, say: Callable[[str], None], quiet: bool) -> None:
-        self._say = say
+        self._say, self._done, self._total = say, done, total
+        self._began, self._validation = time.perf_counter(), ""
         self._bar: Any = None
         if quiet or not sys.stderr.isatty():
             return
@@ -49,10 +51,24 @@ class Progress:
         if self._bar is None:
             return
         if record is not None:
-            self._bar.set_postfix_str(
-                f"loss {record.train_loss:.3f}, zeros {100 * record.zeros:.1f} %", refresh=False
-            )
+            self._bar.set_postfix_str(self._numbers(record), refresh=False)
         self._bar.update()
+
+    def _numbers(self, record: Record) -> str:
+        """Return the loss, the last validation loss, zeros and speed, for the bar."""
+        if record.val_loss is not None:
+            self._validation = f", validation {record.val_loss:.3f}"
+        text = f"loss {record.train_loss:.3f}{self._validation}, zeros {100 * record.zeros:.1f} %"
+        return f"{text}, {record.tokens_per_s or 0:,.0f} tokens/s"
+
+    def left(self, step: int) -> str:
+        """Return the time to the last step at the mean pace so far, as in ``"01:05 left"``."""
+        if step <= self._done:
+            return "unknown time left"
+        pace = (time.perf_counter() - self._began) / (step - self._done)
+        seconds = round(pace * (self._total - step))
+        hours, minutes = f"{seconds // 3600}:" if seconds >= 3600 else "", seconds // 60 % 60
+        return f"{hours}{minutes:02d}:{seconds % 60:02d} left"
 
     def say(self, line: str) -> None:
         """Pass a line on without breaking the bar."""

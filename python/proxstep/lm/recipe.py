@@ -2,43 +2,91 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import proxstep as ps
-from proxstep.schedules import Cosine, Schedule, WarmUp
+from proxstep.schedules import Cosine, Linear, Schedule, WarmUp
 
 from .config import TrainConfig
 from .parameters import Parameters
-from .penalty import is_penalized, make_penalty
+from .penalty import PATTERNS, Weight, is_penalized
+from .sparsity import Penalized, first_penalty, make_ramp
+
+QKV = 3  # queries, keys and values are matrices of their own to Muon
 
 
 def make_schedule(config: TrainConfig) -> Schedule:
-    """Return warm-up to lr, then half a cosine down to lr_floor · lr at the last step.
+    """Return the share of the peak rates at each step: it rises over `warmup`, then falls.
 
     Examples
     --------
-    >>> rate = make_schedule(TrainConfig(lr=0.5, lr_floor=0.1, warmup=2, steps=12))
-    >>> [round(rate(step), 4) for step in (0, 1, 2, 12)]
-    [0.25, 0.5, 0.5, 0.05]
+    >>> share = make_schedule(TrainConfig(schedule="cosine", lr_floor=0.1, warmup=2, steps=12))
+    >>> [round(share(step), 4) for step in (0, 1, 2, 12)]
+    [0.5, 1.0, 1.0, 0.1]
     """
+    fall = {"linear": Linear, "cosine": Cosine}[config.schedule]
     falling = max(1, config.steps - config.warmup)
-    return WarmUp(Cosine(config.lr, falling, floor=config.lr_floor * config.lr), config.warmup)
+    return WarmUp(fall(1.0, falling, floor=config.lr_floor), config.warmup)
+
+
+def make_rule(config: TrainConfig, weight: Weight) -> ps.Rule:
+    """Return the rule of a weight; decay falls on 2-D weights alone.
+
+    Examples
+    --------
+    >>> make_rule(TrainConfig(optimizer="adamw", lr=0.01), Weight("norm", (8,), heads=2))
+    AdamW(lr=0.01, betas=(0.9, 0.99), eps=1e-08, weight_decay=0.0)
+    """
+    if config.optimizer == "muon" and weight.name.startswith("blocks.") and len(weight.shape) == 2:
+        parts = QKV if weight.name.endswith(".qkv") else 1
+        return ps.Muon(config.muon_lr, config.momentum, weight_decay=config.muon_decay, parts=parts)
+    kind = ps.Lion if config.optimizer == "lion" else ps.AdamW
+    decay = config.weight_decay if len(weight.shape) == 2 else 0.0
+    return kind(config.lr, betas=(config.beta1, config.beta2), weight_decay=decay)
+
+
+def describe_recipe(config: TrainConfig) -> str:
+    """Return rule and penalty in a few words.
+
+    Examples
+    --------
+    >>> describe_recipe(TrainConfig(penalty="l1", lam=0.03))
+    'muon 0.02, adamw 0.006, l1 0.03'
+    >>> describe_recipe(TrainConfig(optimizer="lion", lr=1e-3, sparsity=0.8))
+    'lion 0.001, top-k to 80 % zeros'
+    """
+    rate = f"{config.optimizer} {config.lr:g}"
+    if config.optimizer == "muon":
+        rate = f"muon {config.muon_lr:g}, adamw {config.lr:g}"
+    if config.lam > 0 and config.penalty != "none":
+        return f"{rate}, {config.penalty} {config.lam:g}"
+    if config.penalty in PATTERNS:
+        return f"{rate}, {config.penalty}"
+    aims = config.follows_target or (config.penalty == "top-k" and config.sparsity > 0)
+    target = f"{config.penalty} to {100 * config.sparsity:.4g} % zeros"
+    return f"{rate}, {target if aims else 'no penalty'}"
 
 
 def make_groups(weights: Parameters, config: TrainConfig) -> list[dict[str, Any]]:
-    """Return the optimizer's groups, one a weight, in the order of the buffer.
-
-    Decay falls on 2-D weights, the penalty on those in scope; a tied head is one weight.
-    """
-    decayed = ps.AdamW(
-        config.lr, betas=(config.beta1, config.beta2), weight_decay=config.weight_decay
-    )
-    free = replace(decayed, weight_decay=0.0)
+    """Return the optimizer's groups, one a weight, in the order of the buffer."""
+    ramp = make_ramp(config)
+    shared = ps.TopK(1.0 - config.sparsity, scope="global", schedule=ramp)
     groups: list[dict[str, Any]] = []
     for name, view in weights.items():
-        penalized = is_penalized(name, view.ndim, config.penalize)
-        penalty = make_penalty(config.penalty, config.lam, view.shape) if penalized else None
-        rule = decayed if view.ndim == 2 else free
+        weight = Weight(name, view.shape, weights.config.heads)
+        penalized = is_penalized(weight, config.penalty, config.penalize)
+        penalty = first_penalty(config, weight, shared) if penalized else None
+        rule = make_rule(config, weight)
         groups.append({"params": [view], "rule": rule, "penalty": penalty, "metric": config.metric})
     return groups
+
+
+def find_penalized(weights: Parameters, config: TrainConfig) -> list[Penalized]:
+    """Return the weights under the penalty, with the groups of `make_groups`."""
+    heads = weights.config.heads
+    named = [(Weight(name, view.shape, heads), view) for name, view in weights.items()]
+    return [
+        Penalized(group, weight, view)
+        for group, (weight, view) in enumerate(named)
+        if is_penalized(weight, config.penalty, config.penalize)
+    ]

@@ -1,21 +1,33 @@
-"""Text to integers and back: by character or by byte."""
+"""Text to integers and back: by character, by byte, or by byte pairs (`bpe`)."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from .bpe import TRAINED_ON, VOCABULARY, BPETokenizer
 from .names import check_name
+from .numbers import NumberTokenizer
+from .text import Text, code_points
+
+KINDS = ("characters", "bytes", "bpe")
 
 
 class Tokenizer(Protocol):
     """What data, sampling and checkpoints need of a tokenizer."""
 
     size: int
+    unit: str
 
     def encode(self, text: str) -> Any:
         """Return int64 tokens."""
+
+    def byte_lengths(self) -> Any:
+        """Return the UTF-8 bytes that each token stands for, or None where that is not known."""
 
     def decode(self, tokens: Any) -> str:
         """Return the text of the tokens."""
@@ -42,44 +54,37 @@ class CharacterTokenizer:
     ValueError: character 'i' is not among the 4 that the model was trained on
     """
 
+    unit = "characters"
+
     def __init__(self, symbols: str) -> None:
         self.symbols = symbols
         self.size = len(symbols)
-        self._codes = _code_points(symbols)
+        codes = code_points(symbols)
+        self._tokens = np.full(int(codes.max()) + 2, self.size, np.int64)  # the last: all beyond
+        self._tokens[codes] = np.arange(self.size)
 
     @classmethod
     def from_text(cls, text: str) -> CharacterTokenizer:
-        """Collect the characters of a text.
-
-        Raises
-        ------
-        ValueError
-            If bytes that are not UTF-8 are among them, as `read_text` keeps them.
-        """
-        symbols = "".join(sorted(set(text)))
-        strange = next((symbol for symbol in symbols if "\udc80" <= symbol <= "\udcff"), None)
-        if strange is not None:
-            raise ValueError(
-                f"the text is not UTF-8: byte {ord(strange) - 0xDC00:#x} at character "
-                f"{text.index(strange)}; the tokenizer 'bytes' takes any file"
-            )
-        return cls(symbols)
+        """Collect the characters of a text."""
+        return cls("".join(sorted(set(text))))
 
     def encode(self, text: str) -> Any:
         """Return int64 tokens."""
-        codes = _code_points(text)
-        tokens = np.searchsorted(self._codes, codes)
-        known = self._codes[np.minimum(tokens, self.size - 1)] == codes
-        if not known.all():
-            strange = text[int(np.argmin(known))]
+        tokens = np.take(self._tokens, code_points(text), mode="clip")
+        if tokens.size and tokens.max() == self.size:
+            strange = text[int(np.argmax(tokens))]
             raise ValueError(
                 f"character {strange!r} is not among the {self.size} that the model was trained on"
             )
-        return tokens.astype(np.int64)
+        return tokens
 
     def decode(self, tokens: Any) -> str:
         """Return the text of the tokens."""
         return "".join(self.symbols[int(token)] for token in tokens)
+
+    def byte_lengths(self) -> Any:
+        """Return the UTF-8 bytes of each character."""
+        return np.array([len(symbol.encode()) for symbol in self.symbols])
 
     def state(self) -> dict[str, str]:
         """Return the characters."""
@@ -97,7 +102,7 @@ class ByteTokenizer:
     'né'
     """
 
-    size = 256
+    size, unit = 256, "bytes"
 
     def encode(self, text: str) -> Any:
         """Return int64 tokens."""
@@ -107,22 +112,79 @@ class ByteTokenizer:
         """Return the text of the tokens; bytes that are not UTF-8 become U+FFFD."""
         return bytes(int(token) for token in tokens).decode("utf-8", "replace")
 
+    def byte_lengths(self) -> Any:
+        """Return ones."""
+        return np.ones(256, np.int64)
+
     def state(self) -> dict[str, str]:
         """Return the kind."""
         return {"kind": "bytes"}
 
 
-def make_tokenizer(kind: str, text: str) -> Tokenizer:
-    """Return the tokenizer of that kind for a text."""
-    check_name("tokenizer", kind, ("characters", "bytes"))
-    return CharacterTokenizer.from_text(text) if kind == "characters" else ByteTokenizer()
+def make_tokenizer(kind: str, text: Text, size: int | None = None, share: float = 1) -> Tokenizer:
+    """Return a tokenizer for a text.
+
+    Parameters
+    ----------
+    kind : str
+        "characters", "bytes", "bpe", or the path of a ``.json`` file of the tokenizers library.
+    text : Text
+        Whose characters are collected, or from which byte pairs are learned.
+    size : int, optional
+        Tokens that are wanted; only "bpe" can choose.
+    share : float
+        The first share of the text, from which byte pairs are learned.
+
+    Raises
+    ------
+    ValueError
+        If the kind is unknown, the text does not suit it, or it cannot have that size.
+    """
+    if not kind.endswith(".json"):
+        check_name("tokenizer", kind, KINDS)
+    tokenizer = _make(kind, text, size, share)
+    if kind != "bpe" and size not in (None, tokenizer.size):
+        raise ValueError(
+            f"vocabulary={size}, but the tokenizer {kind!r} has {tokenizer.size} tokens here; "
+            "only bpe takes a size"
+        )
+    return tokenizer
+
+
+def _make(kind: str, text: Text, size: int | None, share: float) -> Tokenizer:
+    if kind == "bytes":
+        return ByteTokenizer()
+    loaded = BPETokenizer.from_file(Path(kind)) if kind.endswith(".json") else None
+    text.check_decodes(kind)
+    if kind == "characters":
+        return CharacterTokenizer(text.scan.symbols)
+    return loaded or BPETokenizer.train(text.some(share, TRAINED_ON), size or VOCABULARY)
 
 
 def restore_tokenizer(state: dict[str, str]) -> Tokenizer:
-    """Return the tokenizer whose `state` this is."""
-    check_name("tokenizer", state["kind"], ("characters", "bytes"))
+    """Return the tokenizer whose `state` this is.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is a BPE and ``tokenizers`` is not installed.
+    """
+    if state["kind"] == "numbers":  # of a model that came without a tokenizer
+        return NumberTokenizer(int(state["size"]))
+    check_name("tokenizer", state["kind"], KINDS)
+    if state["kind"] == "bpe":
+        return BPETokenizer(state["model"])
     return CharacterTokenizer(state["symbols"]) if "symbols" in state else ByteTokenizer()
 
 
-def _code_points(text: str) -> Any:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+def identify(tokenizer: Tokenizer) -> str:
+    """Return the SHA-256 of a tokenizer's state.
+
+    Examples
+    --------
+    >>> identify(ByteTokenizer()) == identify(ByteTokenizer())
+    True
+    >>> identify(CharacterTokenizer("ab")) == identify(CharacterTokenizer("abc"))
+    False
+    """
+    return hashlib.sha256(json.dumps(tokenizer.state(), sort_keys=True).encode()).hexdigest()

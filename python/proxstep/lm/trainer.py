@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,17 +15,17 @@ import numpy as np
 import proxstep as ps
 from proxstep.arrays import on_host
 
+from .accumulate import Accumulation
 from .config import ModelConfig, TrainConfig
-from .data import Corpus, draw_batch, windows
+from .data import Corpus, draw_batch
 from .device import namespace
+from .diverged import DivergedError, describe_cure, find_cause
+from .evaluate import mean_loss
 from .metrics import Record, Speed
 from .parallel import Replicas
 from .parameters import Parameters, initialize
-from .recipe import make_groups, make_schedule
-
-
-class DivergedError(ArithmeticError):
-    """The loss or a weight is no longer finite; the last checkpoint is the last good state."""
+from .recipe import find_penalized, make_groups, make_schedule
+from .sparsity import Sparsifier
 
 
 class Trainer:
@@ -67,10 +66,15 @@ class Trainer:
         self.replicas = Replicas(self.weights, config.replicas if config.device == "cpu" else 1)
         groups = make_groups(self.weights, config)
         self.optimizer = ps.Optimizer(groups, groups[0]["rule"])
+        self.peaks = [group["rule"].lr for group in groups]
+        penalized = find_penalized(self.weights, config)
+        self.sparsifier = Sparsifier(self.optimizer, penalized, config, self.weights.xp)
         self.gradients = [view for _, view in self.replicas.gradients.items()]
+        self.accumulate = Accumulation(self.replicas.gradients, config.accumulate)
         self.schedule = make_schedule(config)
         self.limit = config.max_norm or None
         self.step, self.best, self.waited, self.speed = 0, math.inf, 0, Speed()
+        self.drawn: list[Any] = []  # inputs of the step
 
     @property
     def finished(self) -> bool:
@@ -96,25 +100,33 @@ class Trainer:
         Raises
         ------
         DivergedError
-            If the loss, or a weight after the step, is not finite.
+            If the loss, its gradient, or a weight after the step is not finite; what is saved of
+            the run until then stays.
         """
-        lr = self.schedule(self.step)
-        loss = self.replicas.loss_and_gradient(*self._draw())
-        if not math.isfinite(loss):
-            raise DivergedError(f"step {self.step + 1}: the loss is {loss}; lr={lr:g} is too large")
-        info = self._update(lr)
-        self.step += 1
+        lr, self.drawn = self.config.lr * self.schedule(self.step), []
+        loss = self.accumulate(self.replicas.loss_and_gradient, self._draw)
+        self._check(math.isfinite(loss), f"the training loss is {loss}", self.step + 1)
+        norm = ps.global_norm(self.gradients)
+        self._check(math.isfinite(norm), f"the gradient's norm is {norm}", self.step + 1)
+        info = self._update(stats=True)
+        assert info is not None
+        self._check(info.finite, "the update has failed", self.step)
         rate, zeros = self.speed.read(), self._zero_share(info.nonzeros)
-        return Record(self.step, loss, self._look(), zeros, rate, info.grad_norm, lr)
+        return Record(self.step, loss, self._look(), zeros, rate, norm, lr)
+
+    def _check(self, finite: bool, what: str, step: int) -> None:
+        if not finite:
+            cause = find_cause(self.replicas.models[0], self.replicas.gradients, self.drawn)
+            raise DivergedError(f"step {step}: {what}: {cause}; {describe_cure(self.config)}")
 
     def advance_unread(self) -> None:
         """Do one step and read no number of it: nothing waits for a device.
 
         The next step that is read tells whether the run has diverged.
         """
-        self.replicas.gradient(*self._draw())
-        self.optimizer.step(self.gradients, lr=self.schedule(self.step), max_norm=self.limit)
-        self.step += 1
+        self.drawn = []
+        self.accumulate(self.replicas.gradient, self._draw)
+        self._update(stats=False)
 
     def validate(self) -> float | None:
         """Return the mean loss over the whole validation split in windows that do not overlap.
@@ -123,11 +135,8 @@ class Trainer:
         """
         if self.corpus.validation.size == 0:
             return None
-        x, y = windows(self.corpus.validation, self.model.context)
-        batch = self.config.batch
-        starts = range(0, len(x), batch)
-        parts = [(x[i : i + batch], y[i : i + batch]) for i in starts]
-        return float(sum(self.replicas.loss(a, b) * a.size for a, b in parts) / x.size)
+        context, batch = self.model.context, self.config.batch
+        return mean_loss(self.replicas, self.corpus.validation, context, batch)
 
     def zeros(self) -> float:
         """Return the share of exact zeros among the 2-D weights."""
@@ -144,26 +153,25 @@ class Trainer:
         self.speed.start()
         x, y = draw_batch(self.corpus.train, self.rng, self.config.batch, self.model.context)
         self.speed.add(x.size)
+        self.drawn.append(x)
         return x, y
 
-    def _update(self, lr: float) -> ps.StepInfo:
-        """Take the native step; what it tells of the gradient's norm is from before clipping."""
-        info = self.optimizer.step(self.gradients, lr=lr, max_norm=self.limit, stats=True)
-        assert info is not None
-        if not info.finite:
-            raise DivergedError(
-                f"step {self.step + 1}: a weight is no longer finite; lr={lr:g} is too large"
-            )
-        if info.grad_norm is None:
-            return replace(info, grad_norm=ps.global_norm(self.gradients))
-        return info
+    def _update(self, *, stats: bool) -> ps.StepInfo | None:
+        """Take the native step, with the penalties and the rates that it shall have."""
+        self.sparsifier.prepare(self.step)
+        share = self.schedule(self.step)
+        rates = [share * peak for peak in self.peaks]
+        self.step += 1
+        return self.optimizer.step(self.gradients, lr=rates, max_norm=self.limit, stats=stats)
 
     def _look(self) -> float | None:
         """Validate if it is due, and count the looks since the best one."""
         if self.step % self.config.eval_every and self.step < self.config.steps:
             return None
         loss = self.validate()
-        if loss is not None:
+        finite = loss is None or math.isfinite(loss)
+        self._check(finite, f"the validation loss is {loss}", self.step)
+        if loss is not None and self.config.counts(self.step):
             self.waited = 0 if loss < self.best else self.waited + 1
             self.best = min(loss, self.best)
         return loss
@@ -177,8 +185,10 @@ class Trainer:
         numbers = {"steps": moments.pop("steps")}
         arrays = self.saved_weights()
         arrays |= {f"optimizer/{key}": on_host(moment) for key, moment in moments.items()}
+        pinned, sparsity = self.sparsifier.state()
+        arrays |= {f"pinned/{name}": bits for name, bits in pinned.items()}
         best = self.best if math.isfinite(self.best) else None
-        info = {"step": self.step, "best": best, "waited": self.waited}
+        info = {"step": self.step, "best": best, "waited": self.waited, "sparsity": sparsity}
         return arrays, {**info, "optimizer": numbers, "rng": self.rng.bit_generator.state}
 
     def saved_weights(self) -> dict[str, Any]:
@@ -193,6 +203,7 @@ class Trainer:
         self.optimizer.load_state_dict({**moments, **info["optimizer"]})
         self.rng.bit_generator.state = info["rng"]
         self.step, self.waited = info["step"], info["waited"]
+        self.sparsifier.restore(self.step, _under("pinned/", arrays), info["sparsity"])
         self.best = math.inf if info["best"] is None else info["best"]
 
 

@@ -1,4 +1,4 @@
-"""Causal softmax attention, forward and backward, arranged for BLAS.
+"""Causal softmax attention for any array namespace, forward and backward, arranged for BLAS.
 
 B sequences, H heads, T positions, D channels a head. The scores lie as (T keys, B, H, T queries):
 a reduction over keys then adds whole rows, and every product still reads and writes in place.

@@ -1,0 +1,69 @@
+"""The parser of every command: unknown names are answered with the nearest known one."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import Field
+from typing import Any, NoReturn
+
+from proxstep.checks import nearest
+from proxstep.lm.fields import check_choice
+from proxstep.lm.names import check_name
+
+USAGE_ERROR = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """Names the nearest known command or option after an unknown one."""
+
+    commands: Iterable[str] = ()
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and exit with 2."""
+        if option := re.match(r"unrecognized arguments: (--[\w-]+)", message):
+            known = self._option_string_actions
+            begun = [name for name in known if name.startswith(option[1])]
+            message += f"; {nearest(option[1], begun or known)}"
+        if command := re.match(r"argument command: invalid choice: '([^']*)'", message):
+            message = f"unknown command {command[1]!r}: {nearest(command[1], self.commands)}"
+        self.exit(USAGE_ERROR, f"{self.prog}: error: {message}\n")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; unknown options are reported by the command that they were given to.
+
+        Files may stand after options too, where argparse itself does not look for them.
+        """
+        found, unknown = self.parse_known_args(args, namespace)
+        if hasattr(found, "files") and all(not word.startswith("--") for word in unknown):
+            found.files, unknown = [*found.files, *unknown], []
+        if unknown:
+            found.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found
+
+
+def checked(item: Field[Any]) -> Callable[[str], str]:
+    """Return an argparse type that takes what a setting of names takes."""
+
+    def parse(text: str) -> str:
+        try:
+            check_choice(item, text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return text
+
+    return parse
+
+
+def known(kind: str, names: Iterable[str]) -> Callable[[str], str]:
+    """Return an argparse type that takes only these names."""
+
+    def parse(text: str) -> str:
+        try:
+            check_name(kind, text, names)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return text
+
+    return parse

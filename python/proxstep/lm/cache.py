@@ -1,0 +1,145 @@
+"""A file of tokens for texts larger than memory: written once, verified, read in place.
+
+The tokens are written first; replacing the JSON beside them, which names their text, their
+tokenizer and their CRC-32, is the moment from which they count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .checkpoint import replacing, write_atomic
+from .data import Tokens, encode_pieces, token_type
+from .text import Text
+from .tokenizer import Tokenizer, identify
+
+Say = Callable[[str], None]
+LARGE = 1 << 26  # bytes of text from which tokens are kept in a file
+CHUNK = 1 << 22  # bytes
+
+
+@dataclass(frozen=True)
+class TokenFile:
+    """Part of a file of tokens that is read like an array of integers.
+
+    The file is mapped for the time of one read, so that the pages of earlier reads do not count
+    as memory of the process.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "tokens"
+    >>> _ = path.write_bytes(np.arange(9, dtype="<u2").tobytes())
+    >>> part = TokenFile(path, "<u2", 0, 9)[4:]
+    >>> part.size, part[np.array([0, 2])].tolist(), part[1:3].size
+    (5, [4, 6], 2)
+    """
+
+    path: Path
+    kind: str
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """Number of tokens."""
+        return self.stop - self.start
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return an array of the tokens at an index array, or the part that a slice names."""
+        if isinstance(index, slice):
+            start, stop, _ = index.indices(self.size)
+            return replace(self, start=self.start + start, stop=self.start + max(start, stop))
+        shape, offset = (self.size,), self.start * np.dtype(self.kind).itemsize
+        return np.array(np.memmap(self.path, self.kind, "r", offset, shape)[index])
+
+
+@dataclass(frozen=True)
+class Label:
+    """What the JSON beside a file of tokens says."""
+
+    text: str
+    tokenizer: str
+    kind: str
+    count: int
+    crc32: int
+
+
+def load_tokens(text: Text, tokenizer: Tokenizer, folder: Path, say: Say, *, file: bool) -> Tokens:
+    """Return the tokens of a text: in memory, or (if large, or `file`) in a file of the folder.
+
+    The arguments are those of `cached_tokens`; the folder is made where it is needed.
+    """
+    if text.scan.size < LARGE and not file:
+        return np.concatenate(list(encode_pieces(text, tokenizer)))
+    folder.mkdir(parents=True, exist_ok=True)
+    return cached_tokens(text, tokenizer, folder, say)
+
+
+def cached_tokens(text: Text, tokenizer: Tokenizer, folder: Path, say: Say) -> TokenFile:
+    """Return the tokens of a text from a file in a folder, which is written unless it is there.
+
+    Parameters
+    ----------
+    text, tokenizer
+        What is encoded; both name the file.
+    folder : Path
+        Existing folder.
+    say : callable
+        Takes a line about what was done.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the folder cannot be written; nothing is left behind.
+    """
+    names = (text.scan.fingerprint, identify(tokenizer))
+    path = folder / f"tokens-{hashlib.sha256(''.join(names).encode()).hexdigest()[:16]}.bin"
+    label = _read_label(path)
+    if label is not None and (label.text, label.tokenizer) == names and _intact(path, label):
+        say(f"tokens: {label.count:,} in {path}")
+    else:
+        label = Label(*names, token_type(tokenizer.size), *_write(path, text, tokenizer))
+        write_atomic(path.with_suffix(".json"), json.dumps(asdict(label)).encode())
+        say(f"tokens: {label.count:,} written to {path}")
+    return TokenFile(path, label.kind, 0, label.count)
+
+
+def _read_label(path: Path) -> Label | None:
+    try:
+        return Label(**json.loads(path.with_suffix(".json").read_bytes()))
+    except (OSError, ValueError, TypeError):  # absent, or not what was written: encode again
+        return None
+
+
+def _intact(path: Path, label: Label) -> bool:
+    try:
+        if path.stat().st_size != label.count * np.dtype(label.kind).itemsize:
+            return False
+        with path.open("rb") as file:
+            checksum = 0
+            while data := file.read(CHUNK):
+                checksum = zlib.crc32(data, checksum)
+    except OSError:
+        return False
+    return checksum == label.crc32
+
+
+def _write(path: Path, text: Text, tokenizer: Tokenizer) -> tuple[int, int]:
+    """Write the tokens and return their number and their CRC-32."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # other processes may write it too
+    count = checksum = 0
+    with replacing(path, part) as file:
+        for tokens in encode_pieces(text, tokenizer):
+            file.write(tokens)
+            count, checksum = count + tokens.size, zlib.crc32(tokens, checksum)
+    return count, checksum

@@ -1,0 +1,115 @@
+"""Settings in a TOML file: read for ``--config``, written as ``config.toml`` beside a run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import Field, asdict, fields
+from pathlib import Path
+from typing import Any
+
+from .config import ModelConfig, TrainConfig
+from .extras import require
+from .fields import check_value
+from .folder import About
+from .names import check_name
+
+SECTIONS: dict[str, Any] = {"model": ModelConfig, "training": TrainConfig}
+FILES = "files"
+
+
+def read_settings(path: Path) -> tuple[tuple[str, ...], dict[str, Any]]:
+    r"""Return the files and the settings that a TOML file names.
+
+    Settings stand in sections ``[model]`` and ``[training]`` or before any section, where
+    ``files`` may stand too; a dash in a name counts as ``_``.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is no TOML, or a name or a value is wrong; the message names the nearest known name.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "small.toml"
+    >>> _ = path.write_text("lr = 0.01\n[model]\nlayers = 2\n")
+    >>> read_settings(path)
+    ((), {'lr': 0.01, 'layers': 2})
+    """
+    reader = require("tomllib" if sys.version_info >= (3, 11) else "tomli", "--config")
+    with path.open("rb") as file:
+        try:
+            content = reader.load(file)
+            return _files(content.pop(FILES, [])), _flatten(content)
+        except ValueError as error:  # what is no TOML included
+            raise ValueError(f"{path}: {error}") from error
+
+
+def settings_toml(about: About) -> str:
+    """Return the settings of a run as TOML that repeats it, each line with its meaning.
+
+    Examples
+    --------
+    >>> from proxstep.lm.tokenizer import ByteTokenizer
+    >>> model = ModelConfig(vocabulary=256)
+    >>> text = settings_toml(About(model, TrainConfig(), ByteTokenizer(), ("/a.txt",), ""))
+    >>> print(text[:text.index("heads")])
+    files = ["/a.txt"]
+    <BLANKLINE>
+    [model]
+    layers = 4  # transformer blocks
+    """
+    lines = [f"{FILES} = {json.dumps(about.files, ensure_ascii=False)}"]
+    chosen = about.config.tokenizer == "bpe"  # other tokenizers have a size of their own
+    for section, values in (("model", asdict(about.model)), ("training", asdict(about.config))):
+        lines += ["", f"[{section}]"]
+        lines += [
+            f"{item.name} = {_literal(values[item.name])}  # {item.metadata['help']}"
+            for item in _fields(SECTIONS[section]).values()
+            if item.name != "vocabulary" or chosen
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _literal(value: Any) -> str:
+    """Return a TOML literal: JSON's, which numbers, strings and truth values share with it."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _files(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"{FILES}={value!r} is not a list of paths")
+    return tuple(value)
+
+
+def _flatten(content: dict[str, Any]) -> dict[str, Any]:
+    """Return name -> value; sections hold only their own settings."""
+    flat: dict[str, Any] = {}
+    everything = {name: item for kind in SECTIONS.values() for name, item in _fields(kind).items()}
+    for key, value in content.items():
+        if isinstance(value, dict):
+            check_name("section", key, SECTIONS)
+            _take(flat, value, _fields(SECTIONS[key]), f"setting of [{key}]")
+        else:
+            _take(flat, {key: value}, everything, "setting")
+    return flat
+
+
+def _fields(kind: Any) -> dict[str, Field[Any]]:
+    """Return the settings that a user gives; widths of single blocks come from compaction."""
+    return {item.name: item for item in fields(kind) if not item.metadata.get("per_block")}
+
+
+def _take(
+    flat: dict[str, Any], values: dict[str, Any], known: dict[str, Field[Any]], kind: str
+) -> None:
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        check_name(kind, name, known)
+        check_value(known[name], value)
+        if name in flat:
+            raise ValueError(f"{name} is set twice")
+        flat[name] = value

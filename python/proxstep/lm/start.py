@@ -1,0 +1,91 @@
+"""From what was asked to what a run needs: folder, settings, tokenizer, tokens, saved state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from .cache import load_tokens
+from .checkpoint import load_checkpoint
+from .config import ModelConfig, TrainConfig
+from .data import Corpus
+from .folder import About, choose_folder, merge_settings, saved_text
+from .text import Text
+from .tokenizer import make_tokenizer
+
+Say = Callable[[str], None]
+State = tuple[dict[str, Any], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked on the command line; `given` holds only the settings that were named.
+
+    `cache` is a folder for the tokens; None: in memory, or (large texts) in the run's folder.
+    """
+
+    files: tuple[str, ...]
+    given: dict[str, Any]
+    out: Path | None = None
+    json: Path | None = None
+    cache: Path | None = None
+    resume: bool = False
+    overwrite: bool = False
+    quiet: bool = False
+    tensorboard: bool = False
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a run begins with; nothing of an older run in its folder has been touched yet."""
+
+    folder: Path
+    about: About
+    text: Text
+    corpus: Corpus
+    saved: State | None
+
+
+def set_up(request: Request, say: Say) -> Setup:
+    """Return the setup of a new run, or of one that goes on.
+
+    Raises
+    ------
+    OSError, ValueError, CheckpointError
+        If the folder, a setting, the text or the saved state cannot be used.
+    """
+    folder = choose_folder(request.out, resume=request.resume, overwrite=request.overwrite)
+    given = _absolute(request.given)
+    if request.resume:
+        saved = load_checkpoint(folder, "last")
+        about = merge_settings(About.from_checkpoint(saved[1]), given)
+        text = saved_text(about, request.files)
+    else:
+        saved, (about, text) = None, _begin(request.files, given)
+    place, kept = request.cache or folder, request.cache is not None
+    tokens = load_tokens(text, about.tokenizer, place, say, file=kept)
+    corpus = Corpus.split(tokens, about.config.validation)
+    return Setup(folder, about, text, corpus, saved)
+
+
+def _absolute(given: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with a tokenizer's file by its whole path, to resume from elsewhere."""
+    name = given.get("tokenizer")
+    if isinstance(name, str) and name.endswith(".json"):
+        return {**given, "tokenizer": str(Path(name).absolute())}
+    return given
+
+
+def _begin(files: tuple[str, ...], given: dict[str, Any]) -> tuple[About, Text]:
+    """Return a new run from the settings given and the defaults."""
+    names = {item.name for item in fields(ModelConfig)}
+    config = TrainConfig(**{k: v for k, v in given.items() if k not in names})
+    sizes = {k: v for k, v in given.items() if k in names}
+    ModelConfig(**sizes)  # what is wrong with them is told before the text is read
+    text = Text.from_names(files)
+    share = 1 - config.validation
+    tokenizer = make_tokenizer(config.tokenizer, text, sizes.get("vocabulary"), share)
+    model = ModelConfig(**{**sizes, "vocabulary": tokenizer.size})
+    return About(model, config, tokenizer, text.names, text.scan.fingerprint), text

@@ -1,0 +1,138 @@
+"""``proxstep sweep``: a grid of runs, gone on with, refused, and drawn."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_cases import make_text
+from proxstep.cli import main
+from proxstep.lm.checkpoint import load_checkpoint
+from proxstep.lm.frontier import make_marks
+from proxstep.lm.sweep import Outcome, Point
+
+SMALL = [
+    *("--layers", "1", "--heads", "2", "--channels", "8", "--context", "6", "--batch", "5"),
+    *("--steps", "12", "--warmup", "3", "--eval-every", "4", "--save-every", "4"),
+    *("--penalty", "top-k"),  # exact however short a run is
+]
+
+
+@pytest.fixture(autouse=True)
+def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return make_text(tmp_path)
+
+
+def sweep(*arguments: Any, out: str = "sweep") -> int:
+    return main(["sweep", *SMALL, "--out", out, *map(str, arguments)])
+
+
+def test_every_point_is_the_run_of_its_settings(text: Path) -> None:
+    grid = ("--grid", "sparsity=0.5,0.75", "--grid", "seed=1,2")
+    assert sweep(text, *grid, "--jobs", 2) == 0
+    found = json.loads(Path("sweep/frontier.json").read_text())
+    assert [(item["sparsity"], item["seed"]) for item in found] == [
+        ("0.5", "1"), ("0.5", "2"), ("0.75", "1"), ("0.75", "2"),
+    ]  # fmt: skip
+    assert [item["zeros"] for item in found] == pytest.approx([0.5, 0.5, 0.75, 0.75], abs=1e-3)
+    alone = [*SMALL, "--replicas", 1, "--sparsity", 0.75, "--seed", 2, "--quiet"]
+    assert main(["train", *map(str, alone), "--out", "alone", str(text)]) == 0
+    last = json.loads(Path("alone/metrics.jsonl").read_text().splitlines()[-1])
+    assert found[-1]["val_loss"] == last["val_loss"]
+    assert Path("sweep/frontier.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_sweep_goes_on_where_it_was(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep(text, "--grid", "sparsity=0.5") == 0
+    before = Path("sweep/sparsity=0.5/metrics.jsonl").read_bytes()
+    capsys.readouterr()
+    assert sweep(text, "--grid", "sparsity=0.5,0.75") == 0
+    assert "sparsity=0.5: done already\n" in capsys.readouterr().out
+    assert Path("sweep/sparsity=0.5/metrics.jsonl").read_bytes() == before
+    assert len(json.loads(Path("sweep/frontier.json").read_text())) == 2
+
+
+def test_a_run_that_fails_is_told_and_the_others_go_on(
+    text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sweep(text, "--grid", "sparsity=2,0.5") == 2
+    out = capsys.readouterr().out
+    assert "sparsity=2: failed with exit code 2, see sweep/sparsity=2.log" in out
+    assert "sparsity=2.0 is not below 1" in Path("sweep/sparsity=2.log").read_text()
+    assert "sparsity 0.5: zeros 50.0 %, validation loss" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--grid", "sparsit=0.5"], "unknown setting 'sparsit': did you mean 'sparsity'"),
+        (["--grid", "sparsity="], "'sparsity=' names no values: write sparsity=V,V,..."),
+        (["--grid", "sparsity=0.5,0.5"], "names a value twice"),
+        (["--grid", "seed=1", "--grid", "seed=2"], "--grid names seed twice"),
+        (["--grid", "seed=1", "--seed", "2"], "--seed is given and in --grid as well"),
+        (["--grid", "seed=1", "--jobs", "0"], "'0' is not a whole number of at least 1"),
+        ([], "the following arguments are required: --grid"),
+    ],
+)
+def test_bad_arguments_are_refused(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = sweep(*arguments)
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    assert code == 2
+    assert message in capsys.readouterr().err
+    assert not Path("sweep").exists()
+
+
+def test_another_sweep_is_not_mixed_in(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep(text, "--grid", "sparsity=0.5") == 0
+    assert sweep(text, "--grid", "sparsity=0.5", "--lr", 0.1) == 2
+    assert "the sweep in sweep was begun with" in capsys.readouterr().err
+
+
+def test_ctrl_c_stops_every_run_where_it_can_go_on(text: Path) -> None:
+    grid = ["--grid", "seed=1,2,3", "--grid", "steps=100000", "--jobs", "2"]
+    shared = [*SMALL[:10], "--warmup", "3", "--out", "sweep"]
+    command = [sys.executable, "-m", "proxstep", "sweep", str(text), *shared, *grid]
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    logs = [Path(f"sweep/seed={seed},steps=100000/metrics.jsonl") for seed in (1, 2)]
+    deadline = time.monotonic() + 60
+    while not all(log.exists() and log.read_text().count("\n") > 3 for log in logs):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert (child.returncode, err) == (130, "proxstep sweep: error: interrupted\n")
+    for log in logs:
+        saved = load_checkpoint(log.parent, "last")[1]["step"]
+        assert saved == len(log.read_text().splitlines()) - 1
+    assert not Path("sweep/seed=3,steps=100000").exists()
+
+
+def test_marks_are_means_over_the_seeds() -> None:
+    def outcome(penalty: str, seed: int, loss: float, zeros: float) -> Outcome:
+        settings = (("penalty", penalty), ("sparsity", "0.8"), ("seed", str(seed)))
+        return Outcome(Point(settings), 9, loss, zeros)
+
+    marks = make_marks([outcome("l1", 1, 2.0, 0.79), outcome("l1", 2, 2.5, 0.83),
+                        outcome("l0", 1, 3.0, 0.8)])  # fmt: skip
+    assert [(mark.line, mark.runs) for mark in marks] == [("penalty l0", 1), ("penalty l1", 2)]
+    assert (marks[1].loss, marks[1].low, marks[1].high) == (2.25, 2.0, 2.5)
+    assert marks[1].zeros == pytest.approx(0.81)
+
+
+def test_a_run_that_diverged_is_no_mark(text: Path) -> None:
+    assert sweep(text, "--penalty", "none", "--grid", "lr=1e30,0.01") == 1
+    assert [item["lr"] for item in json.loads(Path("sweep/frontier.json").read_text())] == ["0.01"]
+    assert "the gradient of 'token_embedding'" in Path("sweep/lr=1e30.log").read_text()
+    Path("sweep/sweep.json").write_text("{")
+    assert sweep(text, "--penalty", "none", "--grid", "lr=0.01") == 2

@@ -1,0 +1,99 @@
+"""Settings in a TOML file: what is read, what is refused, what is written repeats a run."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from cli_cases import SMALL, final_bits, make_text, train
+from proxstep.cli import main
+from proxstep.lm.config import ModelConfig, TrainConfig
+from proxstep.lm.folder import About
+from proxstep.lm.settings import read_settings, settings_toml
+from proxstep.lm.tokenizer import ByteTokenizer
+
+
+@pytest.fixture
+def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return make_text(tmp_path)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    config = TrainConfig(lr=1.5e-7, seed=11, penalty="mcp", tokenizer="bpe", device="cuda")
+    model = ModelConfig(vocabulary=700, layers=3, tied=False)
+    files = ('/a "b"\\é.txt', "-")
+    path = tmp_path / "config.toml"
+    path.write_text(settings_toml(About(model, config, ByteTokenizer(), files, "")))
+    found, settings = read_settings(path)
+    names = {item.name for item in fields(ModelConfig)}
+    assert found == files
+    assert ModelConfig(**{k: v for k, v in settings.items() if k in names}) == model
+    assert TrainConfig(**{k: v for k, v in settings.items() if k not in names}) == config
+    other = About(model, replace(config, tokenizer="bytes"), ByteTokenizer(), files, "")
+    path.write_text(settings_toml(other))
+    assert "vocabulary" not in read_settings(path)[1]
+
+
+def test_sections_may_be_left_out_and_dashes_used(tmp_path: Path) -> None:
+    path = tmp_path / "flat.toml"
+    path.write_text('files = ["a"]\neval-every = 7\nlayers = 2\n[training]\nlr = 1\n')
+    assert read_settings(path) == (("a",), {"eval_every": 7, "layers": 2, "lr": 1})
+
+
+WRONG = [
+    ("lerning_rate = 1", "unknown setting 'lerning_rate': "),
+    ("[training]\nstpes = 1", r"unknown setting of \[training\] 'stpes': did you mean 'steps'"),
+    ("[model]\nsteps = 1", r"unknown setting of \[model\] 'steps'"),
+    ("[trainin]\nsteps = 1", "unknown section 'trainin': did you mean 'training'"),
+    ("steps = 2.5", "steps=2.5 is not a whole number"),
+    ('steps = "many"', "steps='many' is not a whole number"),
+    ("lr = true", "lr=True is not a finite number"),
+    ("lr = nan", "lr=nan is not a finite number"),
+    ("tied = 1", "tied=1 is neither true nor false"),
+    ('penalty = "l11"', "unknown penalty 'l11': did you mean 'l1'"),
+    ("penalty = 3", "penalty=3 is not a string"),
+    ("batch = 0", "batch=0 is below 1"),
+    ("steps = 3\n[training]\nsteps = 3", "steps is set twice"),
+    ('files = "a.txt"', "files='a.txt' is not a list of paths"),
+    ("steps 3", "at line 1"),
+    ('penalty = "\udcff"', "utf-8"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), WRONG)
+def test_what_is_wrong_is_named_with_its_file(content: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ValueError, match=rf"bad.toml: .*{message}"):
+        read_settings(path)
+
+
+def test_the_settings_of_a_run_repeat_it(text: Path) -> None:
+    assert train(text, "--out", "first", "--seed", 4) == 0
+    assert main(["train", "--quiet", "--config", "first/config.toml", "--out", "again"]) == 0
+    assert final_bits(Path("again")) == final_bits(Path("first"))
+    assert Path("again/config.toml").read_text() == Path("first/config.toml").read_text()
+
+
+def test_the_command_line_wins(text: Path) -> None:
+    Path("c.toml").write_text('files = ["nowhere.txt"]\nsteps = 3\nseed = 9\n')
+    assert train(text, "--config", "c.toml", "--out", "run") == 0  # SMALL asks for 12 steps
+    files, settings = read_settings(Path("run/config.toml"))
+    steps = int(SMALL[SMALL.index("--steps") + 1])
+    assert (files, settings["steps"], settings["seed"]) == ((str(text),), steps, 9)
+
+
+def test_a_run_goes_on_under_its_own_settings(
+    text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(text, "--out", "run")
+    again = ["train", "--quiet", "--out", "run", "--resume", "--config"]
+    assert main([*again, "run/config.toml", "--steps", "16"]) == 0
+    assert read_settings(Path("run/config.toml"))[1]["steps"] == 16
+    Path("other.toml").write_text("lr = 0.5")
+    assert main([*again, "other.toml"]) == 2
+    assert "--lr 0.5 differs from 0.02, with which the run began" in capsys.readouterr().err
+    assert main([*again, "none.toml"]) == 2
+    assert "none.toml: No such file" in capsys.readouterr().err

@@ -1,0 +1,138 @@
+"""How a run comes to its zeros: ramps, strengths that follow a target, patterns, pins."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from lm_cases import make_trainer
+from proxstep.lm import TrainConfig
+from proxstep.lm.penalty import GROUPED, PATTERNS, PENALTIES, STRENGTHS
+from proxstep.lm.sparsity import make_ramp
+from proxstep.lm.trainer import Trainer
+
+SPARSE = {"steps": 80, "sparsity": 0.6, "eval_every": 20, "lr": 0.02, "ramp_begin": 0.2}
+FOLLOWING = sorted(set(STRENGTHS) - {"squared-l2", "group-heads"})  # eight heads go at once here
+
+
+def sparse_trainer(penalty: str, **settings: Any) -> Trainer:
+    sizes = {"channels": 16, "heads": 4}
+    return make_trainer(sizes=sizes, **{**SPARSE, "penalty": penalty, **settings})
+
+
+@pytest.mark.parametrize("penalty", FOLLOWING)
+def test_the_strength_follows_the_zeros_that_are_asked(penalty: str) -> None:
+    trainer = sparse_trainer(penalty)
+    list(trainer.records())
+    zeros = trainer.sparsifier.zeros()
+    if penalty in GROUPED:  # few groups: coarse shares
+        assert zeros == pytest.approx(0.6, abs=0.26)
+    else:
+        assert 0.6 - 1e-3 < zeros < 0.65
+
+
+@pytest.mark.parametrize("penalty", FOLLOWING)
+@pytest.mark.parametrize("lam", [0.0, 0.7])
+def test_pinned_zeros_stay_and_nothing_else_is_shrunk(penalty: str, lam: float) -> None:
+    trainer = sparse_trainer(penalty, lam=lam, debias=0.2)
+    while trainer.step <= trainer.config.debias_from:
+        trainer.advance()
+    pinned = [view == 0 for _, view in trainer.weights.items()]
+    list(trainer.records())
+    assert any(zeros.any() for zeros in pinned)
+    for zeros, (_, view) in zip(pinned, trainer.weights.items(), strict=True):
+        np.testing.assert_array_equal(view == 0, zeros)
+
+
+def test_top_k_is_on_the_ramp_at_every_step() -> None:
+    trainer = sparse_trainer("top-k")
+    ramp, size = make_ramp(trainer.config), trainer.weights.matrices.size
+    while not trainer.finished:
+        kept = ramp(trainer.step) * size
+        trainer.advance()
+        assert np.count_nonzero(trainer.weights.matrices) == pytest.approx(kept, abs=0.51)
+
+
+@pytest.mark.parametrize("penalty", PATTERNS)
+def test_a_pattern_holds_from_the_begin_of_the_ramp(penalty: str) -> None:
+    n, m = PATTERNS[penalty]
+    trainer = sparse_trainer(penalty)
+    for _ in range(16):
+        assert trainer.advance().zeros == 0
+    for _ in range(3):
+        trainer.advance()
+        blocks = trainer.weights["blocks.1.down"].reshape(-1, m)
+        assert (np.count_nonzero(blocks, axis=1) == n).all()
+
+
+def test_heads_go_as_a_whole_and_by_their_values_alone() -> None:
+    trainer = sparse_trainer("group-heads", lam=0.011)
+    list(trainer.records())
+    for block in range(2):
+        qkv = trainer.weights[f"blocks.{block}.qkv"]
+        assert (qkv[:32] != 0).all()
+        heads = qkv[32:].reshape(4, -1) == 0
+        np.testing.assert_array_equal(heads.any(axis=1), heads.all(axis=1))
+    assert (trainer.weights["blocks.0.up"] != 0).all()
+
+
+@pytest.mark.parametrize("penalty", ["top-k", "l1", "group-rows", "nm-2-4", "l0"])
+@pytest.mark.parametrize("cut", [16, 17, 45, 64, 71])
+def test_a_resumed_run_makes_the_same_zeros(penalty: str, cut: int) -> None:
+    settings = {"debias": 0.2, "lam": 0.4 if penalty == "l0" else 0.0}
+    whole = sparse_trainer(penalty, **settings)
+    list(whole.records())
+    first, second = sparse_trainer(penalty, **settings), sparse_trainer(penalty, **settings)
+    for _ in range(cut):
+        first.advance()
+    arrays, info = first.state()
+    second.restore({k: v.copy() for k, v in arrays.items()}, json.loads(json.dumps(info)))
+    list(second.records())
+    np.testing.assert_array_equal(second.weights.flat, whole.weights.flat)
+
+
+def test_more_steps_free_the_pinned_again() -> None:
+    first, second = sparse_trainer("l1", debias=0.2), sparse_trainer("l1", debias=0.2, steps=200)
+    list(first.records())
+    second.restore(*first.state())
+    pinned = second.weights["blocks.0.up"] == 0
+    for _ in range(20):
+        second.advance()
+    assert (second.weights["blocks.0.up"][pinned] != 0).any()
+
+
+@pytest.mark.parametrize("penalty", ["top-k", "l1", "nm-2-4"])
+def test_the_best_model_is_one_that_is_sparse(penalty: str) -> None:
+    trainer = sparse_trainer(penalty, sparsity=0.97, eval_every=5)
+    looks = {r.step: r.val_loss for r in trainer.records() if r.val_loss is not None}
+    begin = 16 if penalty in PATTERNS else 60
+    assert trainer.best == min(loss for step, loss in looks.items() if step > begin)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_no_sparsity_no_zeros(penalty: str) -> None:
+    trainer = sparse_trainer(penalty, sparsity=0.0)
+    *_, last = trainer.records()
+    assert (last.zeros > 0) == (penalty in PATTERNS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"sparsity": 1.0}, "sparsity=1.0 is not below 1"),
+        ({"sparsity": -0.1}, "sparsity=-0.1 is below 0"),
+        ({"penalty": "top-k", "lam": 0.1}, "lam=0.1 is no setting of the penalty top-k"),
+        ({"penalty": "nm-2-4", "lam": 0.1}, "lam=0.1 is no setting of the penalty nm-2-4"),
+        ({"ramp_begin": 0.8}, "ramp_begin=0.8 is above ramp_end=0.75"),
+        ({"ramp_end": 1.2}, "ramp_end=1.2 is above 1"),
+        ({"penalty": "l1", "ramp_end": 0.95}, "ramp_end=0.95 is in the last share debias=0.1"),
+        ({"penalty": "top-k", "metric": "diagonal"}, "metric='diagonal' ranks adamw's weights"),
+        ({"penalty": "nm-2-5"}, "unknown penalty 'nm-2-5': did you mean 'nm-2-4'"),
+        ({"optimizer": "muno"}, "unknown optimizer 'muno': did you mean 'muon'"),
+    ],
+)
+def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainConfig(**settings)

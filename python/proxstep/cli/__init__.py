@@ -13,7 +13,7 @@ from proxstep.lm.device import DeviceError
 from proxstep.lm.diverged import DivergedError
 from proxstep.lm.extras import MissingExtraError
 
-from . import compact, eval, export, importing, info, sample, sweep, train
+from . import classify, compact, eval, export, importing, info, predict, sample, sweep, train
 from .parser import USAGE_ERROR, Parser
 from .train import SETTINGS
 
@@ -28,6 +28,8 @@ COMMANDS = {
     "compact": compact,
     "export": export,
     "import": importing,
+    "classify": classify,
+    "predict": predict,
     "info": info,
 }
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import sys
 import time
@@ -23,17 +22,18 @@ from typing import Any
 import numpy as np
 import proxstep as ps
 import torch
-from proxstep.lm import ModelConfig, TrainConfig, attention, layers
+from machine import facts
+from proxstep.lm import ModelConfig, TrainConfig, layers, native
 from proxstep.lm.data import Corpus, draw_batch
 from proxstep.lm.trainer import Trainer
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from torch_gpt import TorchGPT
 
 PARTS = (
-    *(layers.Linear, layers.LayerNorm, layers.Gelu, layers.Embedding),
-    *(attention.Attention, ps.Optimizer),
+    *(layers.Linear, native.LayerNorm, native.Gelu, layers.Embedding),
+    *(native.Attention, ps.Optimizer),
 )
 
 
@@ -112,44 +112,74 @@ def profile(trainer: Trainer, count: int) -> dict[str, float]:
     return dict(sorted(spent.items(), key=lambda item: -item[1]))
 
 
-def main() -> None:
+def libraries() -> list[dict[str, Any]]:
+    """What computes the products: NumPy's BLAS and torch's, with the kernels they chose."""
+    names = ("user_api", "internal_api", "version", "architecture", "num_threads")
+    return [{name: found.get(name) for name in names} for found in threadpool_info()]
+
+
+def options_from_command_line() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     sizes = {"vocabulary": 65, "layers": 4, "heads": 4, "channels": 128, "context": 64, "batch": 12}
     for name, value in {**sizes, "rounds": 5, "each": 20, "threads": 2}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def sparse_from_the_start(options: argparse.Namespace) -> dict[str, Any]:
+    """Settings of a run whose every step keeps a fifth of the weights."""
+    ramp = {"ramp_begin": 0.0, "ramp_end": 0.0, "sparsity": 0.8}
+    return {**ramp, "replicas": options.threads, "optimizer": "adamw"}
+
+
+def compare(options: argparse.Namespace) -> dict[str, Any]:
+    """Let the contestants take turns, on all threads, and print what each took."""
     torch.set_num_threads(options.threads)
     ps.set_num_threads(options.threads)
-    ours = make_trainer(options, replicas=options.threads, penalty="none")
-    sparse = make_trainer(options, replicas=options.threads)
+    dense = {"replicas": options.threads, "penalty": "none"}
+    ours = make_trainer(options, **dense, optimizer="adamw")
     steps = {
-        "proxstep": ours.advance,
-        "proxstep, with L0": sparse.advance,
-        f"torch {torch.__version__}": torch_step(ours),
-    }
-    report: dict[str, Any] = {
-        "machine": platform.processor() or platform.machine(),
-        **vars(options),
+        "proxstep, AdamW": ours.advance,
+        "proxstep, AdamW, top-k": make_trainer(options, **sparse_from_the_start(options)).advance,
+        "proxstep, Muon": make_trainer(options, **dense).advance,
+        f"torch {torch.__version__}, AdamW": torch_step(ours),
     }
     with threadpool_limits(options.threads):
-        report["steps"] = take_turns(steps, options.rounds, options.each)
-    *_, torch_name = steps
-    base = report["steps"][torch_name]
-    for name, found in report["steps"].items():
-        ratio = found["median_ms"] / base["median_ms"]
-        print(f"{name:22} min {found['min_ms']:6.1f} ms, median {found['median_ms']:6.1f} ms, "
-              f"{ratio:.2f} of torch; processor time {found['cpu_ms']:6.1f} ms")  # fmt: skip
+        times = take_turns(steps, options.rounds, options.each)
+    *_, base = times.values()
+    for name, found in times.items():
+        found["of_torch"] = found["median_ms"] / base["median_ms"]
+        found["min_of_torch"] = found["min_ms"] / base["min_ms"]
+        wall = f"min {found['min_ms']:6.1f} ms, median {found['median_ms']:6.1f} ms"
+        ratio = f"{found['of_torch']:.2f} ({found['min_of_torch']:.2f}) of torch"
+        print(f"{name:24} {wall}, {ratio}; processor time {found['cpu_ms']:6.1f} ms")
+    return times
+
+
+def profile_one_thread(options: argparse.Namespace) -> dict[str, float]:
+    """Profile one replica and print it."""
+    ps.set_num_threads(1)
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        parts = profile(
+            make_trainer(options, replicas=1, penalty="none", optimizer="adamw"), options.each
+        )
+    for name, spent in parts.items():
+        print(f"{name:22} {spent:6.2f} ms of one thread")
+    return parts
+
+
+def main() -> None:
+    options = options_from_command_line()
+    report: dict[str, Any] = {**facts(), "libraries": libraries()}
+    report["settings"] = {k: v for k, v in vars(options).items() if k not in ("json", "profile")}
+    report["steps"] = compare(options)
     if options.profile:
-        ps.set_num_threads(1)
-        torch.set_num_threads(1)
-        with threadpool_limits(1):
-            report["profile"] = profile(make_trainer(options, replicas=1), options.each)
-        for name, spent in report["profile"].items():
-            print(f"{name:22} {spent:6.2f} ms of one thread")
+        report["profile_one_thread_ms"] = profile_one_thread(options)
     if options.json:
-        options.json.write_text(json.dumps(report, indent=1, default=str))
+        options.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

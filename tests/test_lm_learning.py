@@ -19,9 +19,17 @@ def final_record(**settings: Any) -> Any:
 
 
 def test_many_weights_can_go_at_no_cost() -> None:
-    dense = final_record(penalty="none")
-    sparse = final_record(penalty="l0", lam=1e-3)
+    dense = final_record(optimizer="adamw", penalty="none")
+    sparse = final_record(optimizer="adamw", penalty="l0", lam=1e-3)
     assert dense.val_loss < 2.5  # log(103) = 4.6 at the start
     assert dense.zeros == 0
     assert sparse.zeros > 0.4
     assert sparse.val_loss < dense.val_loss + 0.05
+
+
+def test_half_the_weights_cost_little_under_the_default_rule() -> None:
+    dense = final_record(penalty="none")
+    sparse = final_record(penalty="l0", sparsity=0.5)
+    assert dense.val_loss < 1.8
+    assert abs(sparse.zeros - 0.5) < 0.02
+    assert sparse.val_loss < dense.val_loss + 0.15

@@ -13,7 +13,8 @@ import pytest
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 FOLDER = Path(__file__).parents[1] / "docs" / "examples"
-ELSEWHERE = {"paths_of_diabetes", "estimator_families"}  # tested in test_path_examples.py
+# tested in test_path_examples.py and test_lm_handover.py
+ELSEWHERE = {"paths_of_diabetes", "estimator_families", "torch_loader"}
 NEEDS = {"lightning_fit": ["lightning"], "transformers_trainer": ["transformers", "accelerate"]}
 
 

@@ -53,7 +53,7 @@ def describe_recipe(config: TrainConfig) -> str:
     >>> describe_recipe(TrainConfig(penalty="l1", lam=0.03))
     'muon 0.02, adamw 0.006, l1 0.03'
     >>> describe_recipe(TrainConfig(optimizer="lion", lr=1e-3, sparsity=0.8))
-    'lion 0.001, top-k to 80 % zeros'
+    'lion 0.001, l0 to 80 % zeros'
     """
     rate = f"{config.optimizer} {config.lr:g}"
     if config.optimizer == "muon":

@@ -13,7 +13,7 @@ from lm.rows import ROWS
 SHORT = ("--steps", "20")  # the last two keep the zeros
 
 
-@pytest.mark.parametrize("name", ["90 %, Muon", "90 %, torch, magnitude ramp"])
+@pytest.mark.parametrize("name", ["90 %, AdamW, top-k", "90 %, torch, magnitude ramp"])
 def test_a_run_gives_loss_zeros_time_and_memory(name: str, tmp_path: Path) -> None:
     if "torch" in name:
         pytest.importorskip("torch")

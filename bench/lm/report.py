@@ -8,14 +8,15 @@ from typing import Any
 
 from .rows import ROWS, Row
 
+QUIET = 2.5  # load average of two threads that work alone, and a little more
 HEAD = """# Training runs
 
 `python bench/lm TEXT` with tinyshakespeare: characters, 4 layers, 4 heads, 128 channels,
 context 64, batch 12, 2000 steps (where the row does not say otherwise). Loss over the whole
 validation split in windows that do not overlap, nats a character: mean over the seeds, and the
-lowest and highest. Seconds of the whole process, from start to sample and plots, and its peak
-memory: medians. "torch" is the same model, batches and clipping in PyTorch with
-`AdamW(fused=True)`.
+lowest and highest. Seconds of the whole process, from start to sample and plots, of the runs that
+had the machine to themselves, and peak memory: medians. "torch" is the same model, batches and
+clipping in PyTorch with `AdamW(fused=True)`.
 
 | run | seeds | validation loss | goal | zeros | seconds | peak MiB |
 |---|---|---|---|---|---|---|
@@ -40,8 +41,10 @@ def line(row: Row, runs: list[dict[str, Any]]) -> str:
     mean = statistics.fmean(losses)
     goal = "" if row.goal is None else f"{row.goal:g} {'✓' if mean <= row.goal else '✗'}"
     zeros = 100 * statistics.fmean(run["zeros"] for run in runs)
-    seconds, peak = (statistics.median(run[key] for run in runs) for key in ("seconds", "peak_mib"))
+    quiet = [run["seconds"] for run in runs if run["load"] < QUIET]
+    seconds = f"{statistics.median(quiet):.0f}" if quiet else ""
+    peak = statistics.median(run["peak_mib"] for run in runs)
     return (
         f"| {row.name} | {len(runs)} | {mean:.3f} ({min(losses):.3f} to {max(losses):.3f}) "
-        f"| {goal} | {zeros:.1f} % | {seconds:.0f} | {peak:.0f} |\n"
+        f"| {goal} | {zeros:.1f} % | {seconds} | {peak:.0f} |\n"
     )

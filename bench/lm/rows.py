@@ -7,6 +7,7 @@ from pathlib import Path
 
 STEPS = 2000
 ADAMW = ["--optimizer", "adamw"]
+SPARSE_ADAMW = [*ADAMW, "--lr", 8e-3, "--ramp-begin", 0.1]
 PRUNED = (0.8, 0.9, 0.95)
 
 
@@ -78,8 +79,10 @@ def sparse_rows() -> list[Row]:
         percent = f"{100 * share:g} %"
         rows += [
             ours(f"{percent}, Muon", "--sparsity", share),
-            ours(f"{percent}, AdamW", "--sparsity", share, *ADAMW, goal=goals[share]),
-            ours(f"{percent}, AdamW, top-k", "--sparsity", share, *ADAMW, "--penalty", "top-k"),
+            ours(f"{percent}, AdamW", "--sparsity", share, *SPARSE_ADAMW, goal=goals[share]),
+            ours(
+                f"{percent}, AdamW, top-k", "--sparsity", share, *SPARSE_ADAMW, "--penalty", "top-k"
+            ),
             peer(f"{percent}, torch, magnitude ramp", "--lr", 6e-3, "--prune", share),
         ]
     for rule, options in (("Muon", []), ("AdamW", ADAMW)):

@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, default=2000)
     options = parser.parse_args()
-    config = TrainConfig(lr=options.lr, seed=options.seed, steps=options.steps)
+    config = TrainConfig(lr=options.lr, seed=options.seed, steps=options.steps, weight_decay=0.1)
     text = read_text([options.text])
     tokenizer = CharacterTokenizer.from_text(text)
     corpus = Corpus.from_text(text, tokenizer, config.validation)

@@ -111,7 +111,7 @@ class TrainConfig:
     beta1: float = setting(0.9, "adamw, lion: share of the mean gradient kept each step")
     beta2: float = setting(0.99, "adamw, lion: the same of the squared (lion: slow mean) gradient")
     weight_decay: float = setting(
-        0.1, "adamw, lion: decay of 2-D weights, times the learning rate each step"
+        0.3, "adamw, lion: decay of 2-D weights, times the learning rate each step"
     )
     muon_decay: float = setting(0.0, "muon: decay of its matrices, times muon_lr each step")
     max_norm: float = setting(1.0, "clip the gradient to this Euclidean norm; 0: never")

@@ -33,6 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("text", type=Path, nargs="?")
     parser.add_argument("--only", default="", help="part of the names of the rows to run")
+    parser.add_argument("--program", default="", help="rows of proxstep or of torch alone")
     parser.add_argument("--seeds", type=lambda text: [int(s) for s in text.split(",")],
                         default=[1, 2, 3])  # fmt: skip
     parser.add_argument("--again", action="store_true", help="run what is there already as well")
@@ -53,7 +54,8 @@ def run_all(options: argparse.Namespace, found: dict[str, Any]) -> None:
     for seed in options.seeds:
         for row in ROWS:
             there = [r for r in found["runs"] if (r["row"], r["seed"]) == (row.name, seed)]
-            if options.only not in row.name or (there and not options.again):
+            asked = options.only in row.name and options.program in ("", row.program)
+            if not asked or (there and not options.again):
                 continue
             result = run_row(row, options.text.absolute(), seed)
             print(f"{row.name}, seed {seed}: {result}", flush=True)

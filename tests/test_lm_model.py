@@ -113,7 +113,7 @@ def test_replicas_repeat_their_bits() -> None:
 def test_replicas_do_without_threadpoolctl(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x, y = make_model(dtype="float32")
     expected = Replicas(model.weights, 2).loss_and_gradient(x, y)
-    monkeypatch.setattr("proxstep.lm.parallel.ThreadpoolController", None)
+    monkeypatch.setattr("proxstep.blas._controller", lambda: None)
     assert Replicas(model.weights, 2).loss_and_gradient(x, y) == pytest.approx(expected, rel=1e-6)
 
 

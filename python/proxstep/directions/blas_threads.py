@@ -1,7 +1,6 @@
 """Products of matrices side by side: threads of our own, each with a BLAS of one thread.
 
-Where threadpoolctl is missing BLAS keeps its threads, and the work is done one by one. What this
-takes is imported when it is first needed.
+Where threadpoolctl is missing BLAS keeps its threads, and the work is done one by one.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
+from ..blas import can_limit, one_thread
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -23,14 +23,14 @@ _WORTH_THREADS = 2e6  # multiplications; fewer are done before a thread wakes
 
 def share_count(cost: float) -> int:
     """Return into how many shares work of so many multiplications is best cut."""
-    return 1 if cost < _WORTH_THREADS or _blas() is None else _core.get_num_threads()
+    return 1 if cost < _WORTH_THREADS or not can_limit() else _core.get_num_threads()
 
 
 def run_shares(run: Callable[[Any], None], shares: Sequence[Any]) -> None:
     """Run every share, all at once where there are several."""
     if len(shares) == 1:
         return run(shares[0])
-    with _blas().limit(limits=1):
+    with one_thread():
         others = [_pool(os.getpid(), len(shares)).submit(run, share) for share in shares[1:]]
         try:
             run(shares[0])
@@ -45,12 +45,3 @@ def _pool(process: int, threads: int) -> ThreadPoolExecutor:
     from concurrent.futures import ThreadPoolExecutor
 
     return ThreadPoolExecutor(threads - 1)
-
-
-@cache
-def _blas() -> Any:
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return None
-    return ThreadpoolController().select(user_api="blas")

@@ -1,23 +1,19 @@
 """A batch in parts, one model and one thread each; gradients are added in a fixed order.
 
 Threads run whole passes with single-threaded BLAS: nothing spins, nothing waits but at the end.
+Without threadpoolctl BLAS keeps its own threads: slower, the sums the same.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
+from ..blas import one_thread
 from .model import GPT
 from .parameters import Parameters
-
-try:
-    from threadpoolctl import ThreadpoolController
-except ImportError:  # BLAS then keeps its own threads: slower, the sums the same
-    ThreadpoolController = None
 
 
 class Replicas:
@@ -48,9 +44,6 @@ class Replicas:
         self.models = [GPT(weights) for _ in range(count)]
         self.gradients = self.models[0].gradients
         self._pool = ThreadPoolExecutor(count) if count > 1 else None
-        self._blas: Any = None
-        if count > 1 and ThreadpoolController is not None:
-            self._blas = ThreadpoolController().select(user_api="blas")
 
     def loss(self, tokens: Any, targets: Any) -> float:
         """Return the mean cross-entropy of the batch."""
@@ -77,18 +70,12 @@ class Replicas:
             return [_quietly(call, self.models[0], tokens, targets, scale)]
         parts = min(len(self.models), len(tokens))
         ends = [len(tokens) * i // parts for i in range(parts + 1)]
-        with self._single_threaded():
+        with one_thread():
             jobs = [
                 self._pool.submit(_quietly, call, model, tokens[a:b], targets[a:b], scale)
                 for model, a, b in zip(self.models, ends, ends[1:], strict=False)
             ]
             return [job.result() for job in jobs]
-
-    def _single_threaded(self) -> AbstractContextManager[Any]:
-        if self._blas is None:
-            return nullcontext()
-        limit: AbstractContextManager[Any] = self._blas.limit(limits=1)
-        return limit
 
 
 def _quietly(call: Any, *arguments: Any) -> Any:

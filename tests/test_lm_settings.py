@@ -77,6 +77,32 @@ def test_the_settings_of_a_run_repeat_it(text: Path) -> None:
     assert Path("again/config.toml").read_text() == Path("first/config.toml").read_text()
 
 
+IDLE = [
+    (("--penalty", "none"), "penalty='none'"),
+    (("--penalty", "nm-2-4"), "penalty='nm-2-4'"),
+    (("--penalty", "squared-l2", "--lam", "0.01"), "penalty='squared-l2'"),
+    (("--penalty", "l1", "--lam", "0.01"), "lam=0.01"),
+]
+
+
+@pytest.mark.parametrize(("options", "cause"), IDLE)
+def test_a_sparsity_that_nothing_follows_is_refused(
+    options: tuple[str, ...], cause: str, text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it was given, by option or in a file; the default is no wish."""
+    Path("c.toml").write_text("sparsity = 0.5\n")
+    shape = [*SMALL[: SMALL.index("--penalty")], str(text)]
+    for given in (["--sparsity", "0.5"], ["--config", "c.toml"]):
+        assert main(["train", *shape, *options, *given]) == 2
+        assert f"sparsity=0.5 has no effect with {cause}: leave one" in capsys.readouterr().err
+    assert main(["train", *shape, *options, "--config", "c.toml", "--sparsity", "0"]) == 0
+    assert read_settings(Path("proxstep-run/config.toml"))[1]["sparsity"] == 0
+    assert main(["train", *shape, *options, "--out", "run"]) == 0
+    assert "sparsity" not in read_settings(Path("run/config.toml"))[1]
+    for more in (["--out", "again"], ["--out", "run", "--resume", "--steps", "14"]):
+        assert main(["train", "--quiet", "--config", "run/config.toml", *more]) == 0
+
+
 def test_the_command_line_wins(text: Path) -> None:
     Path("c.toml").write_text('files = ["nowhere.txt"]\nsteps = 3\nseed = 9\n')
     assert train(text, "--config", "c.toml", "--out", "run") == 0  # SMALL asks for 12 steps

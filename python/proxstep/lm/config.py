@@ -177,8 +177,31 @@ class TrainConfig:
     @property
     def follows_target(self) -> bool:
         """Whether the strength of the penalty is found while the run goes on."""
-        makes_zeros = self.penalty in STRENGTHS and self.penalty != "squared-l2"
-        return makes_zeros and self.lam == 0 and self.sparsity > 0
+        return self._strength_makes_zeros and self.lam == 0 and self.sparsity > 0
+
+    @property
+    def _strength_makes_zeros(self) -> bool:
+        return self.penalty in STRENGTHS and self.penalty != "squared-l2"
+
+    @property
+    def ramps(self) -> bool:
+        """Whether zeros are made along the ramp, until there are as many as `sparsity` asks for."""
+        return self.follows_target or (self.penalty == "top-k" and self.sparsity > 0)
+
+    def idle_sparsity(self) -> str:
+        """Return why `sparsity` asks for zeros without effect, or "" where it does not.
+
+        Examples
+        --------
+        >>> TrainConfig(penalty="l1", lam=0.01, sparsity=0.8).idle_sparsity()
+        'sparsity=0.8 has no effect with lam=0.01: leave one of them out'
+        >>> TrainConfig(penalty="l1", sparsity=0.8).idle_sparsity()
+        ''
+        """
+        if self.ramps or self.sparsity == 0:
+            return ""
+        cause = f"lam={self.lam:g}" if self._strength_makes_zeros else f"penalty={self.penalty!r}"
+        return f"sparsity={self.sparsity:g} has no effect with {cause}: leave one of them out"
 
     @property
     def debias_from(self) -> int:
@@ -196,9 +219,8 @@ class TrainConfig:
         """
         if self.penalty in PATTERNS:
             return step > int(self.ramp_begin * self.steps)
-        ramps = self.follows_target or (self.penalty == "top-k" and self.sparsity > 0)
         end = max(int(self.ramp_begin * self.steps) + 1, int(self.ramp_end * self.steps))
-        return not ramps or step > end or step >= self.steps
+        return not self.ramps or step > end or step >= self.steps
 
     def reads_numbers(self, step: int) -> bool:
         """Tell whether the numbers of a step, counted from 1, are read: a device is waited for.

@@ -51,6 +51,8 @@ def read_settings(path: Path) -> tuple[tuple[str, ...], dict[str, Any]]:
 def settings_toml(about: About) -> str:
     """Return the settings of a run as TOML that repeats it, each line with its meaning.
 
+    What has no effect is left out: a size that the tokenizer gives, a sparsity without followers.
+
     Examples
     --------
     >>> from proxstep.lm.tokenizer import ByteTokenizer
@@ -63,13 +65,14 @@ def settings_toml(about: About) -> str:
     layers = 4  # transformer blocks
     """
     lines = [f"{FILES} = {json.dumps(about.files, ensure_ascii=False)}"]
-    chosen = about.config.tokenizer == "bpe"  # other tokenizers have a size of their own
+    idle = {"vocabulary"} if about.config.tokenizer != "bpe" else set()
+    idle |= {"sparsity"} if about.config.idle_sparsity() else set()
     for section, values in (("model", asdict(about.model)), ("training", asdict(about.config))):
         lines += ["", f"[{section}]"]
         lines += [
             f"{item.name} = {_literal(values[item.name])}  # {item.metadata['help']}"
             for item in _fields(SECTIONS[section]).values()
-            if item.name != "vocabulary" or chosen
+            if item.name not in idle
         ]
     return "\n".join(lines) + "\n"
 

@@ -82,6 +82,8 @@ def _begin(files: tuple[str, ...], given: dict[str, Any]) -> tuple[About, Text]:
     """Return a new run from the settings given and the defaults."""
     names = {item.name for item in fields(ModelConfig)}
     config = TrainConfig(**{k: v for k, v in given.items() if k not in names})
+    if "sparsity" in given and (message := config.idle_sparsity()):
+        raise ValueError(message)
     sizes = {k: v for k, v in given.items() if k in names}
     ModelConfig(**sizes)  # what is wrong with them is told before the text is read
     text = Text.from_names(files)

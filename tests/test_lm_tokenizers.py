@@ -86,7 +86,7 @@ def test_byte_pairs_are_learned_from_the_text_and_its_first_share_only() -> None
     assert len(LEARNED.encode(TEXT)) < 0.6 * len(TEXT)
     assert LEARNED.decode(LEARNED.encode(" squared")[:1]) == " squared"
     text = Text.from_string("ab " * 300 + "zq " * 300)
-    first = make_tokenizer("bpe", text, 259, share=0.5)
+    first = make_tokenizer("bpe", text, 258, share=0.5)
     assert (len(first.encode("ab ab")), len(first.encode("zq zq"))) == (2, 5)
 
 
@@ -128,6 +128,10 @@ def test_bytes_of_a_token_are_unknown_where_text_is_changed(tmp_path: Path) -> N
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"kind": "byte"}, "unknown tokenizer 'byte': did you mean 'bytes'"),
     ({"kind": "bpe", "size": 255}, "vocabulary=255 is below 256, the bytes that bpe begins with"),
+    (
+        {"kind": "bpe", "size": 999},
+        "vocabulary=999, but the tokenizer 'bpe' has 25. tokens here; ask for at most 25.",
+    ),
     ({"kind": "bytes", "size": 300}, "vocabulary=300, but the tokenizer 'bytes' has 256 tokens"),
     ({"kind": "characters", "size": 4}, "vocabulary=4, but the tokenizer 'characters' has 3"),
     ({"kind": "bad.json"}, "bad.json: not a tokenizer of the tokenizers library"),

@@ -131,7 +131,7 @@ def make_tokenizer(kind: str, text: Text, size: int | None = None, share: float 
     text : Text
         Whose characters are collected, or from which byte pairs are learned.
     size : int, optional
-        Tokens that are wanted; only "bpe" can choose.
+        Tokens that are wanted; only "bpe" can choose, up to what the text gives.
     share : float
         The first share of the text, from which byte pairs are learned.
 
@@ -143,11 +143,10 @@ def make_tokenizer(kind: str, text: Text, size: int | None = None, share: float 
     if not kind.endswith(".json"):
         check_name("tokenizer", kind, KINDS)
     tokenizer = _make(kind, text, size, share)
-    if kind != "bpe" and size not in (None, tokenizer.size):
-        raise ValueError(
-            f"vocabulary={size}, but the tokenizer {kind!r} has {tokenizer.size} tokens here; "
-            "only bpe takes a size"
-        )
+    if size not in (None, tokenizer.size):
+        cure = f"ask for at most {tokenizer.size}" if kind == "bpe" else "only bpe takes a size"
+        found = f"the tokenizer {kind!r} has {tokenizer.size} tokens here"
+        raise ValueError(f"vocabulary={size}, but {found}; {cure}")
     return tokenizer
 
 

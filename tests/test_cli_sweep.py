@@ -59,6 +59,17 @@ def test_a_sweep_goes_on_where_it_was(text: Path, capsys: pytest.CaptureFixture[
     assert len(json.loads(Path("sweep/frontier.json").read_text())) == 2
 
 
+def test_a_path_among_the_values_names_one_folder(
+    text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sweep(text, "--grid", "tokenizer=bytes,../no.json") == 2
+    names = {"sweep.json", "frontier.json", "frontier.png", "tokenizer=bytes"}
+    names |= {"tokenizer=bytes.log", "tokenizer=..%2Fno.json.log"}
+    assert {path.name for path in Path("sweep").iterdir()} == names
+    assert "no.json" in Path("sweep/tokenizer=..%2Fno.json.log").read_text()
+    assert "see sweep/tokenizer=..%2Fno.json.log" in capsys.readouterr().out
+
+
 def test_a_run_that_fails_is_told_and_the_others_go_on(
     text: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from .checkpoint import has_checkpoint, load_checkpoint, write_atomic
 from .metrics import read_records
@@ -32,14 +33,16 @@ class Point:
     --------
     >>> Point((("sparsity", "0.8"), ("seed", "2"))).name
     'sparsity=0.8,seed=2'
+    >>> Point((("tokenizer", "a/b.json"),)).name
+    'tokenizer=a%2Fb.json'
     """
 
     settings: tuple[tuple[str, str], ...]
 
     @property
     def name(self) -> str:
-        """Name of the point's folder."""
-        return ",".join(f"{name}={value}" for name, value in self.settings)
+        """Name of the point's folder; signs that a path may not hold are coded as in an URL."""
+        return ",".join(f"{name}={quote(value, safe='+')}" for name, value in self.settings)
 
     @property
     def options(self) -> list[str]:

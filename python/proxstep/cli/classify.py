@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import Field, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from proxstep.lm.extras import require
 from proxstep.text import EXTRA, TextConfig
 
-from .parser import known
+from .parser import add_setting
 
 SETTINGS = {item.name: item for item in fields(TextConfig)}
 
@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
     table.add_argument("--label-column", default="label", metavar="C", help="labels (label)")
     group = parser.add_argument_group("classifier")
     for item in SETTINGS.values():
-        _add_setting(group, item)
+        add_setting(group, item)
 
 
 def add_format(group: Any, text: str | None) -> None:
@@ -57,19 +57,6 @@ def add_format(group: Any, text: str | None) -> None:
         "--quotes", action=argparse.BooleanOptionalAction,
         help="fields may stand in double quotes (unless a tab separates them)",
     )  # fmt: skip
-
-
-def _add_setting(group: Any, item: Field[Any]) -> None:
-    """Add the option of a setting; one that is not given leaves no trace in the result."""
-    flag, names = "--" + item.name.replace("_", "-"), item.metadata["known"]
-    shapes: dict[Any, dict[str, Any]] = {
-        "int": {"type": int, "metavar": "N"},
-        "float": {"type": float, "metavar": "X"},
-        "str": {"type": known(item.name, names), "metavar": "|".join(names)},
-        "bool": {"action": argparse.BooleanOptionalAction},
-    }
-    text = f"{item.metadata['help']} ({item.default})"
-    group.add_argument(flag, default=argparse.SUPPRESS, help=text, **shapes[item.type])
 
 
 def run(options: Any) -> int:

@@ -14,7 +14,7 @@ from proxstep.lm.handover import save_model
 from proxstep.lm.model import GPT
 from proxstep.lm.parameters import Parameters
 
-from .parser import known
+from .parser import add_slot
 
 
 def add(commands: Any) -> None:
@@ -29,10 +29,7 @@ def add(commands: Any) -> None:
     parser.set_defaults(command=run, parser=parser)
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a run")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
-    parser.add_argument(
-        "--slot", type=known("slot", ("best", "last")), default=None,
-        metavar="best|last", help="checkpoint to load (best, if the run validated)",
-    )  # fmt: skip
+    add_slot(parser)
 
 
 def run(options: Any) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from proxstep.lm.assess import Evaluation, Question, evaluate
 from proxstep.lm.device import DEVICES
 
-from .parser import known
+from .parser import add_slot, known
 
 
 def add(commands: Any) -> None:
@@ -27,10 +27,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="other text, as for train; all of it is measured"
     )
-    parser.add_argument(
-        "--slot", type=known("slot", ("best", "last")), default=None,
-        metavar="best|last", help="checkpoint to load (best, if the run validated)",
-    )  # fmt: skip
+    add_slot(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
     parser.add_argument(
         "--cache", type=Path, metavar="DIR",

@@ -8,7 +8,7 @@ from typing import Any
 from proxstep.lm.folder import load_model
 from proxstep.lm.handover import export_model
 
-from .parser import known
+from .parser import add_slot
 
 
 def add(commands: Any) -> None:
@@ -23,10 +23,7 @@ def add(commands: Any) -> None:
     parser.set_defaults(command=run, parser=parser)
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a run")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model.safetensors")
-    parser.add_argument(
-        "--slot", type=known("slot", ("best", "last")), default=None,
-        metavar="best|last", help="checkpoint to load (best, if the run validated)",
-    )  # fmt: skip
+    add_slot(parser)
 
 
 def run(options: Any) -> int:

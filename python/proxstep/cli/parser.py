@@ -67,3 +67,25 @@ def known(kind: str, names: Iterable[str]) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def add_slot(parser: argparse.ArgumentParser) -> None:
+    """Add the option that chooses a checkpoint; None where it is not given."""
+    parser.add_argument(
+        "--slot", type=known("slot", ("best", "last")), default=None,
+        metavar="best|last", help="checkpoint to load (best, if the run validated)",
+    )  # fmt: skip
+
+
+def add_setting(group: argparse._ArgumentGroup, item: Field[Any]) -> None:
+    """Add the option of a setting; one that is not given leaves no trace in the result."""
+    flag, choices = "--" + item.name.replace("_", "-"), [*item.metadata["known"]]
+    choices += [f"FILE{item.metadata['file']}"] if item.metadata["file"] else []
+    shapes: dict[Any, dict[str, Any]] = {
+        "int": {"type": int, "metavar": "N"},
+        "float": {"type": float, "metavar": "X"},
+        "str": {"type": checked(item), "metavar": "|".join(choices)},
+        "bool": {"action": argparse.BooleanOptionalAction},
+    }
+    text = f"{item.metadata['help']} ({item.default})"
+    group.add_argument(flag, default=argparse.SUPPRESS, help=text, **shapes[item.type])

@@ -15,7 +15,7 @@ from proxstep.lm.folder import load_model
 from proxstep.lm.generate import Sampling, generate
 from proxstep.lm.stream import pieces, until
 
-from .parser import known
+from .parser import add_slot, known
 
 BETWEEN = "---"  # samples
 
@@ -29,10 +29,7 @@ def add(commands: Any) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a run")
     _add_text_options(parser)
     _add_draw_options(parser)
-    parser.add_argument(
-        "--slot", type=known("slot", ("best", "last")), default=None,
-        metavar="best|last", help="checkpoint to load (best, if the run validated)",
-    )  # fmt: skip
+    add_slot(parser)
     parser.add_argument(
         "--device", type=known("device", DEVICES), default="cpu",
         metavar="|".join(DEVICES), help="where the model runs (cpu)",

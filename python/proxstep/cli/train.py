@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import Field, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from proxstep.lm.run import Run
 from proxstep.lm.settings import read_settings
 from proxstep.lm.start import Request
 
-from .parser import checked
+from .parser import add_setting
 
 SETTINGS = {item.name: item for item in (*fields(ModelConfig), *fields(TrainConfig))}
 for derived in ("block_heads", "block_hidden"):  # by `proxstep compact`
@@ -61,21 +61,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         group = parser.add_argument_group(title)
         for item in fields(kind):
             if item.name in SETTINGS:
-                _add_setting(group, item)
-
-
-def _add_setting(group: argparse._ArgumentGroup, item: Field[Any]) -> None:
-    """Add the option of a setting; one that is not given leaves no trace in the result."""
-    flag, choices = "--" + item.name.replace("_", "-"), [*item.metadata["known"]]
-    choices += [f"FILE{item.metadata['file']}"] if item.metadata["file"] else []
-    shapes: dict[Any, dict[str, Any]] = {
-        "int": {"type": int, "metavar": "N"},
-        "float": {"type": float, "metavar": "X"},
-        "str": {"type": checked(item), "metavar": "|".join(choices)},
-        "bool": {"action": argparse.BooleanOptionalAction},
-    }
-    text = f"{item.metadata['help']} ({item.default})"
-    group.add_argument(flag, default=argparse.SUPPRESS, help=text, **shapes[item.type])
+                add_setting(group, item)
 
 
 def run(options: Any) -> int:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .cache import Say, load_tokens
+from .cache import load_tokens
 from .data import Corpus, Tokens
 from .evaluate import bits_per_byte, bytes_a_token, mean_loss, zero_shares
 from .folder import About, load_model, saved_text
 from .parallel import Replicas
+from .say import Say
 from .sources import STDIN
 from .text import Text
 

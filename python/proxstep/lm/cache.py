@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,10 @@ import numpy as np
 
 from .checkpoint import replacing, write_atomic
 from .data import Tokens, encode_pieces, token_type
+from .say import Say
 from .text import Text
 from .tokenizer import Tokenizer, identify
 
-Say = Callable[[str], None]
 LARGE = 1 << 26  # bytes of text from which tokens are kept in a file
 CHUNK = 1 << 22  # bytes
 

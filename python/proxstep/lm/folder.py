@@ -85,7 +85,7 @@ def choose_folder(out: Path | None, *, resume: bool, overwrite: bool) -> Path:
     if out is None:
         if resume:
             raise CheckpointError("--resume needs --out DIR, the folder of the run")
-        out = _first_free(Path("proxstep-run"))
+        out = first_free(Path("proxstep-run"))
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"{out} is not a folder")
     if resume and not has_checkpoint(out):
@@ -185,7 +185,8 @@ def load_model(
     return GPT(weights), about, info
 
 
-def _first_free(base: Path) -> Path:
+def first_free(base: Path) -> Path:
+    """Return the first of base, base-2, base-3, ... that is not there."""
     path, count = base, 1
     while path.exists():
         count += 1

@@ -10,7 +10,8 @@ from .generate import Sampling, generate
 from .metrics import Record
 from .plot import draw_curve
 from .recipe import describe_recipe
-from .start import Say, Setup
+from .say import Say
+from .start import Setup
 from .trainer import Trainer
 from .zeros_plot import draw_zeros
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -16,11 +15,10 @@ from .folder import claim_folder
 from .metrics import Record, RecordLog, read_records
 from .progress import Interrupt, Progress
 from .report import Report, describe
+from .say import Say
 from .settings import settings_toml
 from .start import Request, set_up
 from .trainer import Trainer
-
-Say = Callable[[str], None]
 
 
 class Run:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ from .checkpoint import load_checkpoint
 from .config import ModelConfig, TrainConfig
 from .data import Corpus
 from .folder import About, choose_folder, merge_settings, saved_text
+from .say import Say
 from .text import Text
 from .tokenizer import make_tokenizer
 
-Say = Callable[[str], None]
 State = tuple[dict[str, Any], dict[str, Any]]
 
 

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,8 +21,7 @@ from urllib.parse import quote
 
 from .checkpoint import has_checkpoint, load_checkpoint, write_atomic
 from .metrics import read_records
-
-Say = Callable[[str], None]
+from .say import Say
 
 
 @dataclass(frozen=True)

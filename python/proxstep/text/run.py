@@ -6,13 +6,14 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..lm.checkpoint import has_checkpoint, write_atomic
 from ..lm.extras import available, require
+from ..lm.folder import first_free
+from ..lm.say import Say
 from ..solvers import ConvergenceWarning
 from . import EXTRA, INSTALL
 from .classifier import TextClassifier
@@ -22,8 +23,6 @@ from .model import SLOT
 from .report import as_json, fit_lines, ngram_lines, score_lines
 from .scores import Scores
 from .table import STDIN, Format, Table
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def choose_folder(out: Path | None, *, overwrite: bool) -> Path:
         If `out` is a file.
     """
     if out is None:
-        return _first_free(Path("proxstep-classifier"))
+        return first_free(Path("proxstep-classifier"))
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"{out} is not a folder")
     if has_checkpoint(out, SLOT) and not overwrite:
@@ -144,11 +143,3 @@ def _draw(folder: Path, fitted: Fitted, test: Scores | None, say: Say) -> None:
     if scores:
         title = f"{scores.texts:,} {name} texts, accuracy {scores.accuracy:.2%}"
         write_atomic(folder / "confusion.png", draw_confusion(scores, title))
-
-
-def _first_free(base: Path) -> Path:
-    path, count = base, 1
-    while path.exists():
-        count += 1
-        path = base.with_name(f"{base.name}-{count}")
-    return path

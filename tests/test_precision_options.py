@@ -11,6 +11,7 @@ import proxstep as ps
 import pytest
 from cases import RULE_CASES, assert_same_bits, normal, rule
 from precision_cases import typed
+from proxstep.arrays import widen_bfloat16, widened
 from refusals import refused
 
 OPTIONS = (
@@ -181,3 +182,13 @@ def test_moments_that_do_not_fit():
     with refused(ValueError, "overlap", keep=[narrow]):
         inside = ps.State(0, {"velocity": narrow.view(np.uint16)[:12]})
         ps.step(narrow, g.astype(np.float32), r, None, inside)
+
+
+def test_every_bfloat16_is_widened_bit_for_bit() -> None:
+    bits = np.arange(65536, dtype=np.uint16)
+    want = bits.view(ml_dtypes.bfloat16).astype(np.float32)
+    out = np.full(65536, 3.0, np.float32)
+    widen_bfloat16(bits, out)
+    assert_same_bits(out, want)
+    turned = np.asfortranarray(bits.reshape(32, 2048))
+    assert_same_bits(widened(turned, "bfloat16"), want.reshape(32, 2048))

@@ -114,6 +114,19 @@ def widened(x: Array, dtype: str | None = None) -> Array:
     return xp.astype(x, getattr(xp, wide), copy=True)
 
 
+def widen_bfloat16(bits: Array, out: Array) -> None:
+    """Write NumPy's or CuPy's bits of bfloat16 as float32; nothing waits for a device.
+
+    Examples
+    --------
+    >>> out = np.empty(2, np.float32)
+    >>> widen_bfloat16(np.array([0x3F80, 0xBE9A], np.uint16), out)
+    >>> out
+    array([ 1.       , -0.30078125], dtype=float32)
+    """
+    array_module(bits).left_shift(bits, 16, out=out.view("uint32"), dtype="uint32")
+
+
 def bfloat16_zeros(x: Array, dtype: str | None = None) -> Array:
     """Make zeros like x in bfloat16, or in its bits (uint16) where x's library has no such type."""
     _check_floating(x, dtype)
@@ -158,7 +171,9 @@ def _check_floating(x: Array, dtype: str | None) -> None:
 def _from_bits(x: np.ndarray, dtype: str | None) -> np.ndarray:
     if dtype == "float16":
         return x.view(np.float16).astype(np.float32)
-    return (x.astype(np.uint32) << 16).view(np.float32)
+    wide = np.empty_like(x, np.float32)
+    widen_bfloat16(x, wide)
+    return wide
 
 
 def gather_small(dicts: Sequence[dict[str, Array]], limit: int = 1 << 20) -> None:

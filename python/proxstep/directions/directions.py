@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from .. import _core
 from ..arrays import Array, dtype_name, empty_like, is_torch, widened
-from ..rules import SGD, Muon
+from ..rules import Muon
 from .blas_threads import run_shares, share_count
 from .blocks import Block, Share, cut, shared_out
 from .newton_schulz import NewtonSchulz
+from .rounded import Rounded
 
 __all__ = ["Directions"]
 
@@ -36,7 +37,7 @@ class Directions:
         self._directed: list[_Directed] = []
         self._blocks: list[Block] = []
         self._shares: list[Share] = []
-        self._rounded = _Rounded(dtype)
+        self._rounded = Rounded(dtype)
 
     def __bool__(self) -> bool:
         return bool(self._directed)
@@ -84,27 +85,6 @@ class Directions:
         if len(self._shares) != max(1, count):
             self._shares = shared_out(self._blocks, max(1, count))
         return self._shares
-
-
-class _Rounded:
-    """16-bit arrays that are float32 arrays, rounded: steps of length 0 of these as masters."""
-
-    def __init__(self, dtype: str | None) -> None:
-        self._plan = _core.Plan(dtype)
-        self._plan.add_group(SGD(lr=0.0).spec, False)
-        self._zeros: list[Array] = []
-
-    def add(self, rounded: Array, wide: Array) -> None:
-        """Take a pair of arrays."""
-        self._plan.add(0, rounded, (), None, master=wide)
-        zeros = empty_like(rounded)
-        zeros[...] = 0
-        self._zeros.append(zeros)
-
-    def update(self) -> None:
-        """Round all arrays to nearest."""
-        if self._zeros:
-            self._plan.step(self._zeros, 1, [], 1.0, 0.0, False)
 
 
 def _maker(rule: Muon, shape: tuple[int, ...]) -> NewtonSchulz:

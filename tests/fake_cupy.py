@@ -86,6 +86,7 @@ METHODS = (
     "sum",
     "swapaxes",
     "transpose",
+    "view",
 )
 FUNCTIONS = (
     *(
@@ -94,6 +95,7 @@ FUNCTIONS = (
         "empty_like",
         "exp",
         "isfinite",
+        "left_shift",
         "matmul",
         "max",
         "multiply",

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from cli_cases import SMALL, make_text, read_log, train
 from proxstep.lm.checkpoint import has_checkpoint, load_checkpoint
+from proxstep.lm.config import STORAGES
 
-OPTIONS = ("--steps", 60, "--save-every", 1, "--out")
+OPTIONS = ("--steps", 60, "--save-every", 1, "--storage")
 WHOLE, CUT = Path("whole"), Path("cut")
 SECONDS = 60  # after which a child that does nothing fails the test
 
@@ -24,9 +25,10 @@ def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return make_text(tmp_path)
 
 
-def goes_on(text: Path) -> list[Any]:
+def goes_on(text: Path, storage: str) -> list[Any]:
     """How a run that was killed is taken up: anew, where nothing has been saved."""
-    return ["--resume", *OPTIONS, CUT] if has_checkpoint(CUT) else [text, *OPTIONS, CUT]
+    begin = "--resume" if has_checkpoint(CUT) else text
+    return [begin, *OPTIONS, storage, "--out", CUT]
 
 
 def saved_step() -> int:
@@ -55,17 +57,20 @@ def kill_after(arguments: list[Any], count: int, delay: float) -> None:
     assert process.returncode == -9, "it was to be killed before its end"
 
 
-def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(text: Path) -> None:
-    assert train(text, *OPTIONS, WHOLE) == 0
+@pytest.mark.parametrize("storage", STORAGES)
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(
+    text: Path, storage: str
+) -> None:
+    assert train(text, *OPTIONS, storage, "--out", WHOLE) == 0
     rng = random.Random(4)
     steps = []
     for count in (-1, 0, *sorted(rng.sample(range(3, 50), 4))):
-        kill_after(goes_on(text), count, rng.uniform(0, 0.012))
+        kill_after(goes_on(text, storage), count, rng.uniform(0, 0.012))
         steps.append(saved_step())
     assert steps == sorted(steps)
     assert steps[0] == -1
     assert 20 < steps[-1] < 60
-    assert train(*goes_on(text)) == 0
+    assert train(*goes_on(text, storage)) == 0
     for record in (logs := [read_log(folder / "metrics.jsonl") for folder in (WHOLE, CUT)]):
         for entry in record:
             del entry["tokens_per_s"]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import proxstep as ps
 import pytest
@@ -110,7 +111,19 @@ class TestTrainer:
             assert got.train_loss == pytest.approx(want.train_loss, rel=1e-3)
             assert got.zeros == want.zeros
 
-    @pytest.mark.parametrize("settings", [*SETTINGS, {"penalty": "top-k"}])
+    def test_bfloat16_learns_alike(self) -> None:
+        """A master beside the middle of two roundings may go to either with its last digits."""
+        cpu, device = pair(**SETTINGS[0], storage="bfloat16")
+        for want, got in zip(cpu.records(), device.records(), strict=True):
+            assert got.train_loss == pytest.approx(want.train_loss, rel=1e-3)
+            assert got.zeros == pytest.approx(want.zeros, abs=2e-3)
+        masters = device.storage.stepped.flat.host.astype(ml_dtypes.bfloat16)
+        np.testing.assert_array_equal(device.weights.flat.host, masters.astype(np.float32))
+        assert isinstance(device.storage.stored.flat, ndarray)
+
+    @pytest.mark.parametrize(
+        "settings", [*SETTINGS, {"penalty": "top-k"}, {**SETTINGS[0], "storage": "bfloat16"}]
+    )
     def test_an_unread_step_waits_for_nothing(
         self, settings: dict[str, Any], reads: Callable[[], int]
     ) -> None:
@@ -158,6 +171,19 @@ class TestTrainer:
         trainer.weights["blocks.0.up"][:] = 3e38
         with pytest.raises(DivergedError, match=r"output of the layer 'blocks\.0\.up' is not"):
             trainer.advance()
+
+    @pytest.mark.parametrize("devices", [("cpu", "cuda"), ("cuda", "cpu"), ("cuda", "cuda")])
+    def test_a_bfloat16_run_moves_to_another_device(self, devices: tuple[str, str]) -> None:
+        """Nothing is lost on the way: the masters arrive as they were."""
+        sizes, settings = {"layers": 1}, {"storage": "bfloat16", "log_every": 1}
+        first, second = (make_trainer(sizes=sizes, device=d, **settings) for d in devices)
+        first.advance()
+        arrays, info = first.state()
+        assert {type(array) for array in arrays.values()} == {np.ndarray}
+        second.restore({name: a.copy() for name, a in arrays.items()}, info)
+        for name, array in second.state()[0].items():
+            np.testing.assert_array_equal(array, arrays[name], err_msg=name)
+        assert second.advance().train_loss == pytest.approx(first.advance().train_loss, rel=1e-3)
 
     @pytest.mark.parametrize("devices", [("cpu", "cuda"), ("cuda", "cpu"), ("cuda", "cuda")])
     def test_a_run_goes_on_on_another_device(self, devices: tuple[str, str]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from lm_cases import make_model
 from proxstep.cli import main
-from proxstep.lm.config import TrainConfig
+from proxstep.lm.config import STORAGES, TrainConfig
 from proxstep.lm.decode import CachedDecoder
 from proxstep.lm.folder import About, load_model
 from proxstep.lm.handover import save_model
@@ -139,15 +139,17 @@ def test_what_is_not_such_a_model_is_refused(tmp_path: Path, capsys: Any) -> Non
     assert not Path("harm").exists()
 
 
+@pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("gelu", ["tanh", "erf"])
 @pytest.mark.parametrize("sizes", [{}, {"block_heads": (1, 2), "block_hidden": (5, 32)}])
 @pytest.mark.parametrize("tied", [True, False])
 def test_the_loader_of_the_docs_says_the_same(
-    tmp_path: Path, tied: bool, sizes: Any, gelu: str
+    tmp_path: Path, tied: bool, sizes: Any, gelu: str, storage: str
 ) -> None:
     model, tokens, _ = make_model(dtype="float32", tied=tied, gelu=gelu, **sizes)
-    about = About(model.config, TrainConfig(), NumberTokenizer(11), (), "")
+    about = About(model.config, TrainConfig(storage=storage), NumberTokenizer(11), (), "")
     save_model(tmp_path / "run", model.weights, about)
+    model, _, _ = load_model(tmp_path / "run")
     out = tmp_path / "model.safetensors"
     assert main(["export", str(tmp_path / "run"), "--out", str(out)]) == 0
     assert len(LOADER.read_text().splitlines()) <= 60

@@ -16,8 +16,8 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "export",
         help="write a model as safetensors",
-        description="Write the weights by name, with the model's shape and the tokenizer as "
-        "metadata. docs/examples/torch_loader.py reads the file into a torch module.",
+        description="Write the weights by name, in float32, with the model's shape and the "
+        "tokenizer as metadata. docs/examples/torch_loader.py reads the file into a torch module.",
         allow_abbrev=False,
     )
     parser.set_defaults(command=run, parser=parser)

@@ -15,6 +15,7 @@ from .tokenizer import KINDS
 
 OPTIMIZERS = ("muon", "adamw", "lion")
 SCHEDULES = ("linear", "cosine")
+STORAGES = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,10 @@ class TrainConfig:
     )
     muon_decay: float = setting(0.0, "muon: decay of its matrices, times muon_lr each step")
     max_norm: float = setting(1.0, "clip the gradient to this Euclidean norm; 0: never")
+    storage: str = setting(
+        "float32", "weights; bfloat16: rounded from float32 masters, which the rules step; half "
+        "the bytes in best", known=STORAGES,
+    )  # fmt: skip
     penalty: str = setting("l0", "penalty on the weights", known=PENALTIES)
     sparsity: float = setting(
         0.5, "share of zeros to reach among the weights under the penalty, where lam is not given"

@@ -13,6 +13,7 @@ from .device import namespace
 from .model import GPT
 from .parameters import Parameters
 from .sources import STDIN
+from .storage import read_weights
 from .text import Text
 from .tokenizer import Tokenizer, restore_tokenizer
 
@@ -179,7 +180,7 @@ def load_model(
     about = About.from_checkpoint(info)
     weights = Parameters(about.model, xp=xp)
     try:
-        weights.load({name.removeprefix("weights/"): array for name, array in arrays.items()})
+        weights.load(read_weights(arrays))
     except ValueError as error:
         raise CheckpointError(f"{directory / slot}.json: {error}") from error
     return GPT(weights), about, info

@@ -11,6 +11,7 @@ from .checkpoint import has_checkpoint, save_checkpoint, write_atomic
 from .extras import require
 from .folder import About
 from .parameters import Parameters
+from .storage import Storage
 from .tokenizer import Tokenizer
 
 FORMAT = "proxstep-gpt-1"
@@ -31,7 +32,7 @@ def save_model(directory: Path, weights: Parameters, about: About, **info: Any) 
     if has_checkpoint(directory) or has_checkpoint(directory, "best"):
         raise FileExistsError(f"{directory} already holds a run: choose another folder")
     directory.mkdir(parents=True, exist_ok=True)
-    arrays = {f"weights/{name}": view for name, view in weights.items()}
+    arrays = Storage(weights, about.config.storage).saved()
     save_checkpoint(directory, "best", arrays, {"step": 0, **info, "run": about.as_json()})
 
 

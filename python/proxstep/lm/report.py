@@ -44,9 +44,9 @@ class Report:
             f"{corpus.validation.size:,} held out, {model.vocabulary} different"
         )
         self.say(
-            f"model: {self.trainer.weights.flat.size:,} weights, {model.layers} layers, "
-            f"{model.heads} heads, {model.channels} channels, context {model.context}, "
-            f"on {about.config.device}"
+            f"model: {self.trainer.weights.flat.size:,} weights in {about.config.storage}, "
+            f"{model.layers} layers, {model.heads} heads, {model.channels} channels, "
+            f"context {model.context}, on {about.config.device}"
         )
         if len(self.trainer.replicas.models) > 1 and not extras.available("threadpoolctl"):
             self.say(f"steps are slower without threadpoolctl: {extras.INSTALL}")

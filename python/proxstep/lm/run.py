@@ -115,7 +115,7 @@ class Run:
         trainer = self.trainer
         if record.val_loss == trainer.best:
             info = {"step": trainer.step, "val_loss": record.val_loss}
-            self._save_slot("best", trainer.saved_weights(), info)
+            self._save_slot("best", trainer.storage.saved(), info)
         due = trainer.step % trainer.config.save_every == 0
         if due or stopping or trainer.finished:
             self._save_slot("last", *trainer.state())

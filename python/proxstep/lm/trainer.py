@@ -26,6 +26,7 @@ from .parallel import Replicas
 from .parameters import Parameters, initialize
 from .recipe import find_penalized, make_groups, make_schedule
 from .sparsity import Sparsifier
+from .storage import Storage, under
 
 
 class Trainer:
@@ -64,10 +65,11 @@ class Trainer:
         initialize(self.weights, np.random.default_rng(start))
         self.rng = np.random.default_rng(batches)
         self.replicas = Replicas(self.weights, config.replicas if config.device == "cpu" else 1)
-        groups = make_groups(self.weights, config)
+        self.storage = Storage(self.weights, config.storage)
+        groups = make_groups(self.storage.stepped, config)
         self.optimizer = ps.Optimizer(groups, groups[0]["rule"])
         self.peaks = [group["rule"].lr for group in groups]
-        penalized = find_penalized(self.weights, config)
+        penalized = find_penalized(self.storage.stepped, config)
         self.sparsifier = Sparsifier(self.optimizer, penalized, config, self.weights.xp)
         self.gradients = [view for _, view in self.replicas.gradients.items()]
         self.accumulate = Accumulation(self.replicas.gradients, config.accumulate)
@@ -162,7 +164,9 @@ class Trainer:
         share = self.schedule(self.step)
         rates = [share * peak for peak in self.peaks]
         self.step += 1
-        return self.optimizer.step(self.gradients, lr=rates, max_norm=self.limit, stats=stats)
+        info = self.optimizer.step(self.gradients, lr=rates, max_norm=self.limit, stats=stats)
+        self.storage.follow()
+        return info
 
     def _look(self) -> float | None:
         """Validate if it is due, and count the looks since the best one."""
@@ -183,7 +187,7 @@ class Trainer:
         """
         moments = self.optimizer.state_dict()
         numbers = {"steps": moments.pop("steps")}
-        arrays = self.saved_weights()
+        arrays = self.storage.state()
         arrays |= {f"optimizer/{key}": on_host(moment) for key, moment in moments.items()}
         pinned, sparsity = self.sparsifier.state()
         arrays |= {f"pinned/{name}": bits for name, bits in pinned.items()}
@@ -191,21 +195,13 @@ class Trainer:
         info = {"step": self.step, "best": best, "waited": self.waited, "sparsity": sparsity}
         return arrays, {**info, "optimizer": numbers, "rng": self.rng.bit_generator.state}
 
-    def saved_weights(self) -> dict[str, Any]:
-        """Return the weights as a checkpoint holds them: by name, on the host."""
-        return {f"weights/{name}": on_host(view) for name, view in self.weights.items()}
-
     def restore(self, arrays: dict[str, Any], info: dict[str, Any]) -> None:
         """Take a state back, of whatever device; on its own the run goes on to the same bits."""
-        self.weights.load(_under("weights/", arrays))
-        moments = _under("optimizer/", arrays)
+        self.storage.load(arrays)
+        moments = under("optimizer/", arrays)
         moments = {key: self.weights.xp.asarray(array) for key, array in moments.items()}
         self.optimizer.load_state_dict({**moments, **info["optimizer"]})
         self.rng.bit_generator.state = info["rng"]
         self.step, self.waited = info["step"], info["waited"]
-        self.sparsifier.restore(self.step, _under("pinned/", arrays), info["sparsity"])
+        self.sparsifier.restore(self.step, under("pinned/", arrays), info["sparsity"])
         self.best = math.inf if info["best"] is None else info["best"]
-
-
-def _under(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
-    return {key[len(prefix) :]: array for key, array in arrays.items() if key.startswith(prefix)}

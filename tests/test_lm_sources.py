@@ -53,6 +53,15 @@ def test_patterns_are_sorted(pattern: str, text: str) -> None:
     assert read_text([pattern]) == text
 
 
+@pytest.mark.parametrize("pattern", ["t/**", "t/**/**", "t/**/", "./t/**", "**", "?"])
+def test_a_pattern_takes_each_file_once(pattern: str) -> None:
+    write(t__a_txt="1", t__b__c__d_txt="2", t__b__e_txt="3", t__run__last_json="{}")
+    write(t__b__picture_bin=b"\0")
+    found = find_sources([pattern])
+    names = sorted(Path(source.name).name for source in found.sources)
+    assert names == ["a.txt", "d.txt", "e.txt"]
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file() -> None:
     Path("a[1].txt").write_text("itself")
     assert read_text(["a[1].txt"]) == "itself"

@@ -50,7 +50,8 @@ def find_sources(names: Sequence[str | Path]) -> Found:
     names : sequence of str or Path
         Files (``.gz`` is unpacked), folders (all their text files, in the order of their paths;
         hidden ones, folders of runs, empty and binary files are left out), patterns such as
-        ``"texts/**/*.txt"``, or ``-`` for standard input.
+        ``"texts/**/*.txt"`` (each match once, a matched folder as above), or ``-`` for standard
+        input.
 
     Raises
     ------
@@ -87,11 +88,18 @@ def _find(name: str) -> Iterator[Found]:
         yield _folder(Path(name))
     elif os.path.exists(name) or not glob.has_magic(name):
         yield Found((_file(Path(name)),))
-    elif matches := sorted(glob.glob(name, recursive=True)):
+    elif matches := _matches(name):
         for match in matches:
             yield from _find(match)
     else:
         raise FileNotFoundError(errno.ENOENT, "no file matches this pattern", name)
+
+
+def _matches(pattern: str) -> list[str]:
+    """Return what a pattern names, once; a folder among it stands for all that is in it."""
+    found = sorted(set(glob.glob(pattern, recursive=True)))
+    folders = {Path(name) for name in found if os.path.isdir(name)}
+    return [name for name in found if folders.isdisjoint(Path(name).parents)]
 
 
 def _file(path: Path) -> Source:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lm_cases import make_model
 from proxstep.lm.data import Corpus, draw_batch, windows
+from proxstep.lm.diverged import DivergedError
 from proxstep.lm.generate import Sampling, draw, generate
 
 
@@ -62,6 +63,24 @@ def test_temperature_zero_takes_the_likeliest() -> None:
     greedy = next(generate(model, x[0], 1, Sampling(temperature=0)))
     assert greedy == np.argmax(model.forward(x[:1])[-1])
     assert greedy == next(generate(model, x[0], 1, Sampling(top_k=1, seed=9)))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1e-320])
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_of_equal_logits_the_first_are_kept(count: int, temperature: float) -> None:
+    """At the lowest temperatures nothing below the likeliest is drawn."""
+    logits, rng = np.array([0.3, 1.0, 1.0, -40.0, 1.0]), np.random.default_rng(2)
+    sampling = Sampling(temperature, top_k=count)
+    drawn = {draw(logits, sampling, rng) for _ in range(400)}
+    expected = [1, 2, 4] if count > 3 and temperature < 0.1 else [1, 2, 4, 0][:count]
+    assert drawn == set(expected)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("temperature", [0, 0.7])
+def test_logits_that_are_not_finite_are_refused(bad: float, temperature: float) -> None:
+    with pytest.raises(DivergedError, match=f"the logit of token 2 is {bad}, not a finite"):
+        draw(np.array([0.5, 0.1, bad]), Sampling(temperature), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("bad", [{"temperature": -0.1}, {"temperature": np.nan}, {"top_k": -1}])

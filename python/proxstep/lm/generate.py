@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .decode import Decoder, make_decoder
+from .diverged import DivergedError
 from .model import GPT
 
 ROUNDING = 1e-12  # of the sum of all probabilities
@@ -55,6 +56,11 @@ class Sampling:
 def draw(logits: Any, sampling: Sampling, rng: np.random.Generator) -> int:
     """Draw a token from logits of shape (V,) by the Gumbel-max rule.
 
+    Raises
+    ------
+    DivergedError
+        If a logit is not finite.
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)
@@ -65,14 +71,36 @@ def draw(logits: Any, sampling: Sampling, rng: np.random.Generator) -> int:
     >>> {draw(np.log([0.5, 0.3, 0.2]), Sampling(1, top_p=0.8), rng) for _ in range(200)} == {0, 1}
     True
     """
+    _refuse_infinite(logits)
     if sampling.temperature == 0:
         return int(np.argmax(logits))
-    scores = np.asarray(logits, np.float64) / sampling.temperature
+    below = np.asarray(logits, np.float64) - np.max(logits)
+    with np.errstate(over="ignore"):  # at the lowest temperatures all but the likeliest are -inf
+        scores = below / sampling.temperature
     if 0 < sampling.top_k < scores.size:
-        scores[scores < np.partition(scores, -sampling.top_k)[-sampling.top_k]] = -np.inf
+        _keep_likeliest(scores, sampling.top_k)
     if sampling.top_p < 1:
         _keep_nucleus(scores, sampling.top_p)
     return int(np.argmax(scores + rng.gumbel(size=scores.size)))
+
+
+def _refuse_infinite(logits: Any) -> None:
+    finite = np.isfinite(logits)
+    if not finite.all():
+        token = int(np.argmin(finite))
+        raise DivergedError(
+            f"the logit of token {token} is {logits[token]}, not a finite number: the model has "
+            "diverged"
+        )
+
+
+def _keep_likeliest(scores: Any, count: int) -> None:
+    """Turn all scores but the largest `count` into -infinity; of equal ones the first are kept."""
+    least = np.partition(scores, -count)[-count]
+    ties = np.flatnonzero(scores == least)
+    room = count - np.count_nonzero(scores > least)
+    scores[scores < least] = -np.inf
+    scores[ties[room:]] = -np.inf
 
 
 def _keep_nucleus(scores: Any, top_p: float) -> None:
@@ -109,6 +137,8 @@ def generate(
     ------
     ValueError
         If the prompt is empty.
+    DivergedError
+        If a logit is not finite.
     """
     context = model.config.context
     seen = [int(token) for token in prompt][-context:]

@@ -154,6 +154,16 @@ def test_byte_pairs_live_in_the_checkpoint(text: Path, capsys: pytest.CaptureFix
     )
 
 
+def test_byte_pairs_as_many_as_the_text_gave_are_resumed(text: Path) -> None:
+    pytest.importorskip("tokenizers")
+    assert train(text, "--tokenizer", "bpe", "--out", "run") == 0
+    assert 256 < load_model(Path("run"))[0].config.vocabulary < 1024
+    assert train("--tokenizer", "bpe", "--out", "run", "--resume", "--steps", 13) == 0
+    again = ["train", "--quiet", "--config", "run/config.toml"]
+    assert main([*again, "--out", "run", "--resume", "--steps", "14"]) == 0
+    assert main([*again, "--out", "again"]) == 0
+
+
 def test_a_missing_tokenizers_library_is_named(
     text: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

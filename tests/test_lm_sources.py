@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,20 @@ def test_standard_input_is_read_once_and_given_again(monkeypatch: pytest.MonkeyP
     for _ in range(2):
         assert "".join(text.pieces()) == "first, " + "thén\r\n" * 3
     assert text.scan.size == 7 + 3 * 7
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.gz"])
+def test_a_pipe_is_read_once_and_given_again(name: str) -> None:
+    os.mkfifo(name)
+    data = "thén\r\n".encode() * 30_000  # more than a pipe holds
+    sent = gzip.compress(data) if name.endswith(".gz") else data
+    writer = threading.Thread(target=Path(name).write_bytes, args=(sent,), daemon=True)
+    writer.start()
+    text = Text.from_names([name])
+    writer.join()
+    assert text.names == (str(Path(name).absolute()),)
+    for _ in range(2):
+        assert "".join(text.pieces()).encode() == data
 
 
 def test_no_name_is_the_manual() -> None:

@@ -1,4 +1,4 @@
-"""Where text comes from: files, folders, patterns, gzip, standard input, Python's own help.
+"""Where text comes from: files, folders, patterns, gzip, pipes, Python's own help.
 
 A source is a name and a way to open its bytes again and again; nothing here decodes them.
 """
@@ -83,7 +83,7 @@ def reading(name: str | Path) -> Iterator[None]:
 
 def _find(name: str) -> Iterator[Found]:
     if name == STDIN:
-        yield Found((_stdin(),))
+        yield Found((_copy(STDIN, sys.stdin.buffer),))
     elif os.path.isdir(name):
         yield _folder(Path(name))
     elif os.path.exists(name) or not glob.has_magic(name):
@@ -103,6 +103,9 @@ def _matches(pattern: str) -> list[str]:
 
 
 def _file(path: Path) -> Source:
+    if path.exists() and not path.is_file():  # a pipe, which gives its bytes once
+        with reading(path), _open(path) as file:
+            return _copy(str(path.absolute()), file)
     with path.open("rb"):  # missing and unreadable files are told before work begins
         pass
     return Source(str(path.absolute()), lambda: _open(path.absolute()))
@@ -140,16 +143,16 @@ def _is_text(path: Path) -> bool:
     return bool(start) and b"\0" not in start
 
 
-def _stdin() -> Source:
-    """Copy standard input to a temporary file: a text is read more than once."""
+def _copy(name: str, file: BinaryIO) -> Source:
+    """Copy a stream to a temporary file: a text is read more than once."""
     copy = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the source
-    shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 20)
+    shutil.copyfileobj(file, copy, 1 << 20)
 
     def reopen() -> BinaryIO:
         copy.seek(0)
         return io.BufferedReader(io.FileIO(os.dup(copy.fileno())))
 
-    source = Source(STDIN, reopen)
+    source = Source(name, reopen)
     weakref.finalize(source, copy.close)
     return source
 

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from cli_cases import make_text, train
+from lm_cases import TEXT
 from proxstep.cli import main
 from proxstep.lm.checkpoint import load_checkpoint, save_checkpoint
+from proxstep.lm.folder import load_model
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,17 @@ def test_a_prompt_may_be_a_file_or_the_standard_input(
     assert sample(run, capsys, "--prompt-file", str(tmp_path / "prompt")) == expected
     monkeypatch.setattr("sys.stdin", io.StringIO("7 is\n"))
     assert sample(run, capsys, "--prompt", "-") == expected
+
+
+def test_a_prompt_is_not_needed(run: Path, capsys: Any, tmp_path: Path) -> None:
+    assert sample(run, capsys) == sample(run, capsys, "--prompt", "\n")
+    text = tmp_path / "one-line.txt"
+    text.write_text(TEXT.replace("\n", "/"))
+    assert train(text, "--out", tmp_path / "run") == 0
+    first = load_model(tmp_path / "run")[1].tokenizer.decode([0])
+    said = sample(tmp_path / "run", capsys)
+    assert said == sample(tmp_path / "run", capsys, "--prompt", first)
+    assert said.startswith(first)
 
 
 def test_samples_have_seeds_of_their_own(run: Path, capsys: Any) -> None:

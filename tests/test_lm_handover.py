@@ -67,6 +67,7 @@ def test_nanogpts_logits_are_ours(tmp_path: Path, bias: bool) -> None:
     np.testing.assert_allclose(CachedDecoder(model).read(tokens[0]), expected[0, -1], atol=1e-5)
     assert model.config.tied
     assert about.tokenizer.decode(about.tokenizer.encode("12 0")) == " 12 0"
+    assert main(["sample", str(tmp_path / "run"), "--tokens", "3"]) == 0
 
 
 def test_an_untied_head_is_taken(tmp_path: Path) -> None:

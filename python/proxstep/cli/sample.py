@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from proxstep.lm.device import DEVICES
 from proxstep.lm.folder import load_model
 from proxstep.lm.generate import Sampling, generate
 from proxstep.lm.stream import pieces, until
+from proxstep.lm.tokenizer import Tokenizer
 
 from .parser import add_slot, known
 
 BETWEEN = "---"  # samples
+LINE_END = "\n"
 
 
 def add(commands: Any) -> None:
@@ -43,8 +46,9 @@ def add(commands: Any) -> None:
 def _add_text_options(parser: Any) -> None:
     group = parser.add_argument_group("text").add_mutually_exclusive_group()
     group.add_argument(
-        "--prompt", default="\n", metavar="TEXT",
-        help="text to go on from (a line end); -: the standard input",
+        "--prompt", metavar="TEXT",
+        help="text to go on from (a line end, or the first token of a model that knows none); "
+        "-: the standard input",
     )  # fmt: skip
     group.add_argument("--prompt-file", type=Path, metavar="FILE", help="the same, from a file")
     parser.add_argument("--tokens", type=int, default=500, metavar="N", help="tokens to add (500)")
@@ -70,9 +74,9 @@ def _add_draw_options(parser: Any) -> None:
 
 def run(options: Any) -> int:
     """Print the prompt and what follows, as many times as asked."""
-    first, text = _check(options), _read_prompt(options)
+    first, asked = _check(options), _read_prompt(options)
     model, about, _ = load_model(options.folder, options.slot or "", options.device)
-    prompt = about.tokenizer.encode(text)
+    text, prompt = _begin(about.tokenizer, asked)
     decoder = make_decoder(model, sparse=options.sparse)
     if options.sparse and isinstance(decoder, CachedDecoder) and not decoder.packed:
         _tell("--sparse changes nothing: no matrix has at least 70 % exact zeros")
@@ -133,10 +137,20 @@ def _check(options: Any) -> Sampling:
     return Sampling(options.temperature, options.top_k, options.top_p, options.seed)
 
 
-def _read_prompt(options: Any) -> str:
+def _read_prompt(options: Any) -> str | None:
     if options.prompt_file:
         return str(options.prompt_file.read_text("utf-8"))
-    return sys.stdin.read() if options.prompt == "-" else str(options.prompt)
+    return sys.stdin.read() if options.prompt == "-" else options.prompt
+
+
+def _begin(tokenizer: Tokenizer, asked: str | None) -> tuple[str, list[int]]:
+    """Return the prompt and its tokens; not each model knows the line end, the default."""
+    if asked is not None:
+        return asked, list(tokenizer.encode(asked))
+    with suppress(ValueError):
+        if (tokens := list(tokenizer.encode(LINE_END))) != []:
+            return LINE_END, tokens
+    return tokenizer.decode([0]), [0]
 
 
 def _tell(line: str) -> None:

@@ -151,6 +151,30 @@ def test_a_used_folder_is_kept(table: Path, capsys: pytest.CaptureFixture[str]) 
     assert "no checkpoint at nowhere/model.json" in capsys.readouterr().err
 
 
+def files_of(folder: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def test_a_classifier_is_replaced_whole_or_not_at_all(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    assert classify(table, "--out", "run") == 0
+    before = files_of("run")
+    assert {"path.png", "confusion.png", "report.json"} < before.keys()
+    write_table(Path("test.tsv"), [("weather", "rain"), ("news", "rain")])
+    again = (table, "--out", "run", "--overwrite", "--lam", 0.01)
+    assert classify(*again, "--test-file", "test.tsv") == 2
+    assert "the test texts have 1 labels" in capsys.readouterr().err
+    assert files_of("run") == before
+    assert classify(*again) == 0
+    after = files_of("run")
+    assert after["model.json"] != before["model.json"]
+    assert after["report.json"] != before["report.json"]
+    assert after["confusion.png"] != before["confusion.png"]
+    assert "path.png" not in after
+
+
 def test_missing_extras_are_named(
     table: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,8 @@ from .report import as_json, fit_lines, ngram_lines, score_lines
 from .scores import Scores
 from .table import STDIN, Format, Table
 
+REPORT, PATH, CONFUSION = "report.json", "path.png", "confusion.png"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -57,11 +59,11 @@ def classify(request: Request, say: Say) -> None:
     folder = choose_folder(request.out, overwrite=request.overwrite)
     _check_first_rows(request)
     fitted = _fit(classifier, request, say)
-    folder.mkdir(parents=True, exist_ok=True)
-    classifier.save(folder)
     test = _test(classifier, request)
     report = json.dumps(as_json(fitted, test), indent=1, ensure_ascii=False)
-    write_atomic(folder / "report.json", report.encode())
+    _clear(folder)
+    classifier.save(folder)
+    write_atomic(folder / REPORT, report.encode())
     for line in _lines(fitted, test):
         say(line)
     _draw(folder, fitted, test, say)
@@ -121,6 +123,13 @@ def _test(classifier: TextClassifier, request: Request) -> Scores | None:
     return classifier.evaluate_rows(Table(request.test_file, request.format))
 
 
+def _clear(folder: Path) -> None:
+    """Make the folder; what told of an older classifier in it, plots included, goes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (REPORT, PATH, CONFUSION):
+        (folder / name).unlink(missing_ok=True)
+
+
 def _lines(fitted: Fitted, test: Scores | None) -> list[str]:
     lines = fit_lines(fitted)
     for name, scores in (("validation", fitted.validation), ("test", test)):
@@ -138,8 +147,8 @@ def _draw(folder: Path, fitted: Fitted, test: Scores | None, say: Say) -> None:
             f"{fitted.model.config.penalty} on {fitted.model.weighting.columns.size:,} features: "
             f"λ = {look.lam:.2g}, {look.nonzeros:,} weights, validation loss {look.loss:.3f}"
         )
-        write_atomic(folder / "path.png", draw_search(fitted.looks, fitted.chosen, title))
+        write_atomic(folder / PATH, draw_search(fitted.looks, fitted.chosen, title))
     name, scores = ("test", test) if test else ("validation", fitted.validation)
     if scores:
         title = f"{scores.texts:,} {name} texts, accuracy {scores.accuracy:.2%}"
-        write_atomic(folder / "confusion.png", draw_confusion(scores, title))
+        write_atomic(folder / CONFUSION, draw_confusion(scores, title))

@@ -120,6 +120,38 @@ def test_a_bad_vocabulary_is_refused(
     assert not Path("harm").exists()
 
 
+BROKEN = [
+    ("meta.pkl", b"}}b."),
+    ("meta.pkl", b"0."),
+    ("meta.pkl", pickle.dumps({"itos": dict(enumerate(range(13)))})),
+    ("meta.pkl", pickle.dumps({"itos": {0: "a", 1: 3}})),
+    ("meta.json", b"[1, 2]"),
+    ("meta.json", b"3"),
+    ("meta.json", b"[" * 200_000),
+    ("meta.json", b'["a", null]'),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), BROKEN)
+def test_a_vocabulary_that_is_none_is_named(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{name} is no character vocabulary: "):
+        read_characters(tmp_path / name, 13)
+
+
+@pytest.mark.parametrize("version", ["2.5.1+cu124", "2.5.1", "1.13.0a0"])
+def test_a_torch_that_runs_files_is_refused(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    torch.save(nanogpt()[1], tmp_path / "ckpt.pt")
+    monkeypatch.setattr(torch, "__version__", version)
+    arguments = ["import", "nanogpt", str(tmp_path / "ckpt.pt"), "--out", str(tmp_path / "run")]
+    assert main(arguments) == 2
+    assert f"torch 2.6 or newer, this is {version}: older" in capsys.readouterr().err
+    monkeypatch.setattr(torch, "__version__", "2.10.0.dev20260101")
+    assert main(arguments) == 0
+
+
 def test_what_is_not_such_a_model_is_refused(tmp_path: Path, capsys: Any) -> None:
     _, saved = nanogpt(bias=True)
     saved["model"]["_orig_mod.transformer.h.1.mlp.c_fc.bias"][3] += 0.1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,13 @@ SIZES = {
     "channels": "n_embd", "context": "block_size",
 }  # fmt: skip
 
+#: What reading a file that is no pickle, or no JSON, of characters raises.
+BAD_VOCABULARY = (
+    pickle.UnpicklingError, ValueError, LookupError, TypeError, EOFError, AttributeError,
+    RecursionError, OverflowError,
+)  # fmt: skip
+SAFE_TORCH = (2, 6)  # before it, weights_only=True could be made to run code (CVE-2025-32434)
+
 
 def read_nanogpt(path: Path) -> Parameters:
     """Return the weights of a ``ckpt.pt``, as a model with the exact GELU.
@@ -42,7 +50,7 @@ def read_nanogpt(path: Path) -> Parameters:
     ValueError
         If the file is no such checkpoint, or its model has biases that are not zero: ours has none.
     MissingExtraError
-        If torch is not installed.
+        If torch is not installed, or is older than `SAFE_TORCH`.
     """
     tensors, sizes = _load(path)
     try:
@@ -74,14 +82,20 @@ def read_characters(path: Path, vocabulary: int) -> CharacterTokenizer:
     try:
         found = json.loads(data) if path.suffix == ".json" else _PlainUnpickler(data).load()
         itos = found["itos"] if isinstance(found, dict) else dict(enumerate(found))
-        symbols = [itos[token] for token in range(len(itos))]
-    except (pickle.UnpicklingError, ValueError, KeyError, TypeError, EOFError) as error:
+        symbols = [_string(itos[token]) for token in range(len(itos))]
+    except BAD_VOCABULARY as error:
         raise ValueError(f"{path} is no character vocabulary: {error!r}") from error
     if len(symbols) != vocabulary:
         raise ValueError(f"{path} has {len(symbols)} characters, the model knows {vocabulary}")
     if symbols != sorted(set(symbols)) or {len(symbol) for symbol in symbols} != {1}:
         raise ValueError(f"{path} is not a list of single characters in the order of code points")
     return CharacterTokenizer("".join(symbols))
+
+
+def _string(symbol: Any) -> str:
+    if not isinstance(symbol, str):
+        raise TypeError(f"{symbol!r} is not a character")
+    return symbol
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -100,6 +114,7 @@ def _load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         import torch
     except ImportError as error:
         raise MissingExtraError("reading a .pt file needs torch: pip install torch") from error
+    _check_torch(torch.__version__)
     if not path.is_file():
         raise FileNotFoundError(2, "No such file or directory", str(path))
     try:
@@ -115,6 +130,17 @@ def _load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         reason = f"{error!r}".splitlines()[0]
         raise ValueError(f"{path} is not a checkpoint of nanoGPT: {reason}") from error
     return arrays, sizes
+
+
+def _check_torch(version: str) -> None:
+    """Raise unless this torch reads a file without running what is in it."""
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if numbers < SAFE_TORCH:
+        least = ".".join(map(str, SAFE_TORCH))
+        raise MissingExtraError(
+            f"reading a .pt file needs torch {least} or newer, this is {version}: older ones may "
+            "run what is in the file (CVE-2025-32434)"
+        )
 
 
 def _their_name(name: str) -> str:

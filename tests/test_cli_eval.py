@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,26 @@ def test_what_eval_refuses(text: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "the text differs from the one" in refused(capsys, "eval", "run")
     assert train(text, "--out", "all", "--validation", 0) == 0
     assert "the run held no text out: give files" in refused(capsys, "eval", "all")
+
+
+def test_the_numbers_are_written_whole_or_not_at_all(
+    text: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(text, "--out", "run")
+    loss = evaluate("run")["loss"]
+    before = Path("eval.json").read_bytes()
+    for path, message in (("run", "run: Is a directory"), ("no/a.json", "no: no such folder")):
+        assert message in refused(capsys, "eval", "none", "--json", path)
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["eval", "run", "--json", "eval.json"]) == 1
+    assert Path("eval.json").read_bytes() == before
+    Path("link").symlink_to("linked.json")
+    assert main(["eval", "run", "--json", "link"]) == 0
+    assert json.loads(Path("linked.json").read_text())["loss"] == loss
 
 
 def feed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:

@@ -127,9 +127,14 @@ def _load(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     except MemoryError:
         raise
     except Exception as error:  # torch's reader fails in any way on what is no checkpoint
-        reason = f"{error!r}".splitlines()[0]
-        raise ValueError(f"{path} is not a checkpoint of nanoGPT: {reason}") from error
+        raise ValueError(f"{path} is not a checkpoint of nanoGPT: {_reason(error)}") from error
     return arrays, sizes
+
+
+def _reason(error: Exception) -> str:
+    """Return what torch's reader says, without its advice to run what is in the file."""
+    said = [line for line in str(error).splitlines() if line and "weights_only" not in line]
+    return ": ".join([type(error).__name__, *said[:1]])
 
 
 def _check_torch(version: str) -> None:

@@ -89,6 +89,13 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(
         (["--grid", "seed=1", "--grid", "seed=2"], "--grid names seed twice"),
         (["--grid", "seed=1", "--seed", "2"], "--seed is given and in --grid as well"),
         (["--grid", "seed=1", "--jobs", "0"], "'0' is not a whole number of at least 1"),
+        (["--grid", "lr=0.1,abc"], "argument --grid: lr='abc' is not a finite number"),
+        (["--grid", "layers=1.5"], "layers='1.5' is not a whole number"),
+        (["--grid", "batch=0"], "batch=0 is below 1"),
+        (["--grid", "tied=true,maybe"], "tied='maybe' is neither true nor false"),
+        (["--grid", "penalty=l11"], "unknown penalty 'l11': did you mean 'l1'?"),
+        (["nowhere.txt", "--grid", "seed=1"], "nowhere.txt: No such file or directory"),
+        (["/dev/null", "--grid", "seed=1"], "standard input or a pipe only once: give files"),
         ([], "the following arguments are required: --grid"),
     ],
 )

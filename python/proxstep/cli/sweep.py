@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import suppress
+from dataclasses import Field
 from pathlib import Path
 from typing import Any
 
 from proxstep.checks import nearest
 from proxstep.lm import extras
 from proxstep.lm.checkpoint import write_atomic
+from proxstep.lm.fields import check_value
 from proxstep.lm.frontier import describe, draw_frontier, make_marks
-from proxstep.lm.sources import STDIN
+from proxstep.lm.sources import find_sources, gives_once
 from proxstep.lm.sweep import Sweep, make_points, threads_each
 
 from .train import SETTINGS, add_settings
 
 EPILOG = "Example: proxstep sweep book.txt --grid sparsity=0.5,0.8,0.9 --grid seed=1,2 --jobs 2"
+FLAGS = {"true": True, "false": False}
 
 
 def add(commands: Any) -> None:
@@ -52,7 +56,21 @@ def _grid(text: str) -> tuple[str, list[str]]:
         raise argparse.ArgumentTypeError(f"{text!r} names no values: write {name}=V,V,...")
     if len(set(found)) < len(found):
         raise argparse.ArgumentTypeError(f"{text!r} names a value twice")
+    for value in found:
+        _check(SETTINGS[name], value)
     return name, found
+
+
+def _check(item: Field[Any], text: str) -> None:
+    """Raise ArgumentTypeError unless ``proxstep train`` takes this value of a setting."""
+    kinds: dict[Any, Any] = {"int": int, "float": float, "str": str, "bool": FLAGS.__getitem__}
+    value: Any = text
+    with suppress(ValueError, KeyError):
+        value = kinds[item.type](text)
+    try:
+        check_value(item, value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _jobs(text: str) -> int:
@@ -63,8 +81,11 @@ def _jobs(text: str) -> int:
 
 def run(options: Any) -> int:
     """Run what is left of the sweep, then say and draw what came out."""
-    if STDIN in options.files:
-        raise ValueError("a sweep reads its text once a run, standard input only once: give files")
+    if any(map(gives_once, options.files)):
+        raise ValueError(
+            "a sweep reads its text once a run, standard input or a pipe only once: give files"
+        )
+    find_sources(options.files)  # what is missing is told before the runs
     grid = dict(options.grid)
     if len(grid) < len(options.grid):
         names = [name for name, _ in options.grid]

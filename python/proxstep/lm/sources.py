@@ -72,6 +72,18 @@ def from_bytes(name: str, data: bytes) -> Source:
     return Source(name, lambda: io.BytesIO(data))
 
 
+def gives_once(name: str | Path) -> bool:
+    """Tell whether a name is standard input, a pipe or the like, which gives its bytes once.
+
+    Examples
+    --------
+    >>> gives_once("-"), gives_once("/dev/null"), gives_once("no such file")
+    (True, True, False)
+    """
+    path = Path(name)
+    return name == STDIN or (path.exists() and not path.is_file() and not path.is_dir())
+
+
 @contextmanager
 def reading(name: str | Path) -> Iterator[None]:
     """Turn what reading may raise, damaged gzip included, into a ValueError that names the file."""
@@ -103,7 +115,7 @@ def _matches(pattern: str) -> list[str]:
 
 
 def _file(path: Path) -> Source:
-    if path.exists() and not path.is_file():  # a pipe, which gives its bytes once
+    if gives_once(path):
         with reading(path), _open(path) as file:
             return _copy(str(path.absolute()), file)
     with path.open("rb"):  # missing and unreadable files are told before work begins

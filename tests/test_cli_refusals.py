@@ -20,6 +20,10 @@ def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 WRONG: list[tuple[str, str]] = [
     ("trian", "unknown command 'trian': did you mean 'train'?"),
+    ("--verison", "unrecognized arguments: --verison; did you mean '--version'?"),
+    ("-x train", "unrecognized arguments: -x"),
+    ("eval", "the following arguments are required: DIR\n"),
+    ("sweep", "the following arguments are required: --grid, --out\n"),
     ("train --stpes 3", "unrecognized arguments: --stpes; did you mean '--steps'?"),
     ("sample run --temp 3", "unrecognized arguments: --temp 3; did you mean '--temperature'?"),
     ("train --penalty mpc", "unknown penalty 'mpc': did you mean 'mcp'?"),
@@ -30,6 +34,8 @@ WRONG: list[tuple[str, str]] = [
     ("train text.txt --context 900", "the validation text has"),
     ("train nowhere.txt", "nowhere.txt: No such file or directory"),
     ("train text.txt --out text.txt", "text.txt is not a folder"),
+    ("train text.txt --cache text.txt", "text.txt is not a folder"),
+    ("sweep --grid seed=1 --out text.txt", "text.txt is not a folder"),
     ("train --resume", "--resume needs --out DIR"),
     ("train --resume --out empty", "empty holds no checkpoint to resume"),
     ("sample empty", "no checkpoint at empty/last.json"),

@@ -28,8 +28,9 @@ def add(commands: Any) -> None:
     parser.set_defaults(command=run, parser=parser)
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a run")
     parser.add_argument(
-        "files", nargs="*", metavar="FILE", help="other text, as for train; all of it is measured"
-    )
+        "files", nargs="*", default=[], metavar="FILE",
+        help="other text, as for train; all of it is measured",
+    )  # fmt: skip
     add_slot(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
     parser.add_argument(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import Field
 from typing import Any, NoReturn
 
@@ -35,12 +36,20 @@ class Parser(argparse.ArgumentParser):
 
         Files may stand after options too, where argparse itself does not look for them.
         """
+        args = list(sys.argv[1:] if args is None else args)
+        self._check_first(args)
         found, unknown = self.parse_known_args(args, namespace)
         if hasattr(found, "files") and all(not word.startswith("--") for word in unknown):
             found.files, unknown = [*found.files, *unknown], []
         if unknown:
             found.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         return found
+
+    def _check_first(self, args: Sequence[str]) -> None:
+        """Report an unknown option before the command, which argparse calls a missing command."""
+        options = self._option_string_actions
+        if args and args[0].startswith("-") and not any(o.startswith(args[0]) for o in options):
+            self.error(f"unrecognized arguments: {args[0]}")
 
 
 def checked(item: Field[Any]) -> Callable[[str], str]:

@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
         epilog=EPILOG, allow_abbrev=False,
     )  # fmt: skip
     parser.set_defaults(command=run, parser=parser)
-    parser.add_argument("files", nargs="*", metavar="FILE", help="as for train")
+    parser.add_argument("files", nargs="*", default=[], metavar="FILE", help="as for train")
     parser.add_argument(
         "--grid", action="append", required=True, type=_grid, metavar="NAME=V,V,...",
         help="values of a setting; every combination of several is run",

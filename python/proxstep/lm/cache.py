@@ -18,6 +18,7 @@ import numpy as np
 
 from .checkpoint import replacing, write_atomic
 from .data import Tokens, encode_pieces, token_type
+from .paths import check_folder
 from .say import Say
 from .text import Text
 from .tokenizer import Tokenizer, identify
@@ -80,6 +81,7 @@ def load_tokens(text: Text, tokenizer: Tokenizer, folder: Path, say: Say, *, fil
     """
     if text.scan.size < LARGE and not file:
         return np.concatenate(list(encode_pieces(text, tokenizer)))
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return cached_tokens(text, tokenizer, folder, say)
 

@@ -12,6 +12,7 @@ from .config import ModelConfig, TrainConfig
 from .device import namespace
 from .model import GPT
 from .parameters import Parameters
+from .paths import check_folder
 from .sources import STDIN
 from .storage import read_weights
 from .text import Text
@@ -87,8 +88,7 @@ def choose_folder(out: Path | None, *, resume: bool, overwrite: bool) -> Path:
         if resume:
             raise CheckpointError("--resume needs --out DIR, the folder of the run")
         out = first_free(Path("proxstep-run"))
-    if out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"{out} is not a folder")
+    check_folder(out)
     if resume and not has_checkpoint(out):
         raise CheckpointError(f"{out} holds no checkpoint to resume")
     if has_checkpoint(out, "best") and not (has_checkpoint(out) or overwrite):

@@ -11,6 +11,7 @@ from .checkpoint import has_checkpoint, save_checkpoint, write_atomic
 from .extras import require
 from .folder import About
 from .parameters import Parameters
+from .paths import check_folder
 from .storage import Storage
 from .tokenizer import Tokenizer
 
@@ -27,8 +28,7 @@ def save_model(directory: Path, weights: Parameters, about: About, **info: Any) 
     NotADirectoryError
         If it is a file.
     """
-    if directory.exists() and not directory.is_dir():
-        raise NotADirectoryError(f"{directory} is not a folder")
+    check_folder(directory)
     if has_checkpoint(directory) or has_checkpoint(directory, "best"):
         raise FileExistsError(f"{directory} already holds a run: choose another folder")
     directory.mkdir(parents=True, exist_ok=True)

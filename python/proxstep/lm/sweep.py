@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from .checkpoint import has_checkpoint, load_checkpoint, write_atomic
 from .metrics import read_records
+from .paths import check_folder
 from .say import Say
 
 
@@ -139,6 +140,7 @@ class Sweep:
 
     def _begin(self) -> None:
         """Note what all points share, and refuse to mix it with something else."""
+        check_folder(self.out)
         self.out.mkdir(parents=True, exist_ok=True)
         path, now = self.out / "sweep.json", list(self.shared)
         if path.exists() and (before := _read_shared(path)) != now:

@@ -47,6 +47,8 @@ WRONG = [
     ("[training]\nstpes = 1", r"unknown setting of \[training\] 'stpes': did you mean 'steps'"),
     ("[model]\nsteps = 1", r"unknown setting of \[model\] 'steps'"),
     ("[trainin]\nsteps = 1", "unknown section 'trainin': did you mean 'training'"),
+    ("model = 3", r"model is no section: write \[model\] once"),
+    ("[[training]]\nsteps = 3", r"training is no section: write \[training\] once"),
     ("steps = 2.5", "steps=2.5 is not a whole number"),
     ('steps = "many"', "steps='many' is not a whole number"),
     ("lr = true", "lr=True is not a finite number"),

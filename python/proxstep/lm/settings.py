@@ -96,6 +96,8 @@ def _flatten(content: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict):
             check_name("section", key, SECTIONS)
             _take(flat, value, _fields(SECTIONS[key]), f"setting of [{key}]")
+        elif key in SECTIONS:
+            raise ValueError(f"{key} is no section: write [{key}] once, its settings below it")
         else:
             _take(flat, {key: value}, everything, "setting")
     return flat

@@ -87,6 +87,17 @@ def test_sparse_products_write_the_same_text(run: Path, capsys: Any, tmp_path: P
     assert capsys.readouterr().err == ""
 
 
+def test_a_prompt_that_is_not_utf8_is_named(
+    run: Path, capsys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "prompt").write_bytes(b"7 \xff")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"7 \xff"), "utf-8"))
+    for name, option in (("prompt", "--prompt-file"), ("-", "--prompt")):
+        assert main(["sample", str(run), option, str(tmp_path / name) if name != "-" else "-"]) == 2
+        named = "standard input" if name == "-" else "prompt"
+        assert f"{named} is not UTF-8: 'utf-8' codec can't decode" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

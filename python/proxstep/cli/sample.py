@@ -138,9 +138,13 @@ def _check(options: Any) -> Sampling:
 
 
 def _read_prompt(options: Any) -> str | None:
-    if options.prompt_file:
-        return str(options.prompt_file.read_text("utf-8"))
-    return sys.stdin.read() if options.prompt == "-" else options.prompt
+    try:
+        if options.prompt_file:
+            return str(options.prompt_file.read_text("utf-8"))
+        return sys.stdin.read() if options.prompt == "-" else options.prompt
+    except UnicodeDecodeError as error:
+        name = options.prompt_file or "standard input"
+        raise ValueError(f"{name} is not UTF-8: {error}") from error
 
 
 def _begin(tokenizer: Tokenizer, asked: str | None) -> tuple[str, list[int]]:

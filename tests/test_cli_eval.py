@@ -103,6 +103,10 @@ def test_what_eval_refuses(text: Path, capsys: pytest.CaptureFixture[str]) -> No
     train(text, "--out", "run")
     Path("strange.txt").write_text("7 € squared")
     Path("short.txt").write_text("7 sq")
+    Path("binary").write_bytes(b"7 sq\xff" * 9)
+    assert "binary is not UTF-8: byte 0xff at character 4" in refused(
+        capsys, "eval", "run", "binary"
+    )
     assert "character '€' is not among" in refused(capsys, "eval", "run", "strange.txt")
     assert "text has 4 tokens; context=6 needs" in refused(capsys, "eval", "run", "short.txt")
     assert "no checkpoint at none/last.json" in refused(capsys, "eval", "none")

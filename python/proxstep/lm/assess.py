@@ -112,6 +112,8 @@ def _tokens(question: Question, about: About, say: Say) -> tuple[str, Tokens]:
     if not other and STDIN in about.files:
         raise ValueError("the run's text came from standard input: give the files to measure")
     text = Text.from_names(question.files) if other else saved_text(about, ())
+    if other and (kind := about.tokenizer.state()["kind"]) != "bytes":
+        text.check_decodes(kind)
     place, kept = question.cache or question.folder, question.cache is not None
     tokens = load_tokens(text, about.tokenizer, place, say, file=kept)
     part = tokens if other else Corpus.split(tokens, about.config.validation).validation

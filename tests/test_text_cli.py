@@ -6,7 +6,10 @@ import csv
 import gzip
 import io
 import json
+import os
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +88,21 @@ def test_every_way_to_write_the_table_gives_the_same_model(
         monkeypatch.setattr(sys, "stdin", stream)
         assert classify(*arguments, "--out", way) == 0
         assert model_bytes(way) == model_bytes("plain")
+
+
+def test_tables_may_come_from_pipes(table: Path) -> None:
+    """Byte pairs are learned from the texts before these are counted."""
+    tables = {"a": table, "b": Path("test.tsv"), "c": Path("test.tsv")}
+    settings = ("--features", "bpe", "--vocabulary", 300)
+    options = ("--validation-file", tables["b"], "--test-file", tables["c"])
+    assert classify(table, *options, *settings, "--out", "plain") == 0
+    for name, path in tables.items():
+        os.mkfifo(name)
+        send = partial(Path(name).write_bytes, path.read_bytes())
+        threading.Thread(target=send, daemon=True).start()
+    piped = ("a", "--validation-file", "b", "--test-file", "c")
+    assert classify(*piped, *settings, "--out", "piped") == 0
+    assert model_bytes("piped") == model_bytes("plain")
 
 
 def predicted(capsys: pytest.CaptureFixture[str], *arguments: Any) -> list[list[str]]:

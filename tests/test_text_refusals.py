@@ -93,6 +93,9 @@ WRONG = [
     ("", "label\ttext\n\nx\t \n", "bad.tsv, line 3: the text (column 'text') is empty"),
     ("", "label\ttext\nx\n", "bad.tsv, line 2: there are 1 columns, 2 are needed (separated by"),
     ("--label-column lable", "label\ttext\n", "has no column 'lable': did you mean 'label'?"),
+    ("", "one long line without a tab\n", "its first line is one column; is '\\t' what separates"),
+    ("", "", "bad.tsv has no column 'label': it is empty"),
+    ("--label-column z", "a" * 99 + "\tb\n", "known are '" + "a" * 40 + "…', 'b'"),
     ("--text-column 0 --label-column 2", "a\tb", "column '0' is no number from 1"),
     ("--quotes", 'label\ttext\nx\t"a\nb"\nx\t"open\n', "line 4: unexpected end of data; --no-q"),
     ("", "label\ttext\nx\tone\nx\ttwo\n", "at least 2 classes are needed: all 2 texts have the"),
@@ -149,6 +152,10 @@ def test_a_used_folder_is_kept(table: Path, capsys: pytest.CaptureFixture[str]) 
     assert "train.tsv is not a folder" in capsys.readouterr().err
     assert main(["predict", "nowhere"]) == 2
     assert "no checkpoint at nowhere/model.json" in capsys.readouterr().err
+    Path("other").mkdir()
+    Path("other/last.json").write_text("{}")
+    assert main(["predict", "other"]) == 2
+    assert "other is the folder of a run of proxstep train" in capsys.readouterr().err
 
 
 def files_of(folder: str) -> dict[str, bytes]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from proxstep.lm.checkpoint import has_checkpoint
 from proxstep.lm.extras import require
 from proxstep.text import EXTRA
 
@@ -39,8 +40,15 @@ def run(options: Any) -> int:
     """Print a line for each text."""
     require("sklearn", "proxstep predict", EXTRA)
     from proxstep.text import TextClassifier
+    from proxstep.text.model import SLOT
     from proxstep.text.ngrams import chunks
 
+    slots = [slot for slot in (SLOT, "best", "last") if has_checkpoint(options.folder, slot)]
+    if slots and SLOT not in slots:
+        raise ValueError(
+            f"{options.folder} is the folder of a run of proxstep train; predict needs one of "
+            "proxstep classify"
+        )
     classifier = TextClassifier.load(options.folder)
     writer = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
     if options.proba:

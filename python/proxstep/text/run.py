@@ -13,7 +13,9 @@ from typing import Any
 from ..lm.checkpoint import has_checkpoint, write_atomic
 from ..lm.extras import available, require
 from ..lm.folder import first_free
+from ..lm.paths import check_folder
 from ..lm.say import Say
+from ..lm.sources import gives_once
 from ..solvers import ConvergenceWarning
 from . import EXTRA, INSTALL
 from .classifier import TextClassifier
@@ -22,7 +24,7 @@ from .fitting import Fitted
 from .model import SLOT
 from .report import as_json, fit_lines, ngram_lines, score_lines
 from .scores import Scores
-from .table import STDIN, Format, Table
+from .table import Format, Table
 
 REPORT, PATH, CONFUSION = "report.json", "path.png", "confusion.png"
 
@@ -85,8 +87,7 @@ def choose_folder(out: Path | None, *, overwrite: bool) -> Path:
     """
     if out is None:
         return first_free(Path("proxstep-classifier"))
-    if out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"{out} is not a folder")
+    check_folder(out)
     if has_checkpoint(out, SLOT) and not overwrite:
         raise FileExistsError(
             f"{out} already holds a classifier: add --overwrite to replace it, or choose another "
@@ -98,14 +99,14 @@ def choose_folder(out: Path | None, *, overwrite: bool) -> Path:
 def _check_first_rows(request: Request) -> None:
     """Meet what is wrong with the other files before the work."""
     for file in (request.validation_file, request.test_file):
-        if file not in (None, STDIN):  # which is read once
+        if file is not None and not gives_once(file):
             next(iter(Table(file, request.format)), None)
 
 
 def _fit(classifier: TextClassifier, request: Request, say: Say) -> Fitted:
     """Fit the rows of the files; a certificate that falls short is said, not warned of."""
     rows: Any = Table(request.file, request.format)
-    if request.file == STDIN and classifier.config.features == "bpe":
+    if gives_once(request.file) and classifier.config.features == "bpe":
         rows = list(rows)  # which are read twice
     held = request.validation_file and Table(request.validation_file, request.format)
     with warnings.catch_warnings(record=True) as caught:

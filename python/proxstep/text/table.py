@@ -16,6 +16,7 @@ from typing import IO, Any
 from ..checks import nearest
 
 STDIN = "-"
+_SHOWN = 40  # characters of a name in a message
 _LONGEST = 2**31 - 1  # the csv module refuses fields above 128 KiB unless it is told
 
 
@@ -104,7 +105,14 @@ class Table:
             return int(column) - 1
         if names is None:
             raise ValueError(f"column {column!r} is no number from 1, and there is no header")
-        raise ValueError(f"{self.name} has no column {column!r}: {nearest(column, names)}")
+        raise ValueError(f"{self.name} has no column {column!r}: {self._hint(column, names)}")
+
+    def _hint(self, column: str, names: list[str]) -> str:
+        if not names:
+            return "it is empty"
+        if len(names) == 1:
+            return f"its first line is one column; is {self._delimiter!r} what separates columns?"
+        return nearest(column, [name[:_SHOWN] + "…" * (len(name) > _SHOWN) for name in names])
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield line numbers and the fields of rows that are not blank."""

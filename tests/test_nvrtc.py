@@ -230,3 +230,18 @@ def test_losses_of_one_margin_compile_for_a_device(dtype: str) -> None:
     result = nvrtc.compile_source(source() + kernel, [f"margin_losses<{dtype}>"], options(90))
     check_resources(result, 1)
     assert not CONTRACTION.search(result.ptx)
+
+
+LAYERS = ("layer_norm", "layer_norm_slope", "channel_sums", "gelu", "gelu_slope")
+
+
+@pytest.mark.parametrize("kernel", LAYERS)
+@pytest.mark.parametrize("dtype", ["float", "double"])
+def test_layers_compute_in_their_own_type(names: list[str], dtype: str, kernel: str) -> None:
+    name = f"{kernel}_kernel<{dtype}>"
+    assert name in names
+    result = compiled((name,), 90)
+    check_resources(result, 1)
+    assert result.stack_bytes == 0
+    assert bool(DOUBLE_ARITHMETIC.search(result.ptx)) == (dtype == "double")
+    assert (len(WIDE_LOAD.findall(result.ptx)) > 0) == (kernel != "channel_sums")

@@ -1,10 +1,12 @@
-// The layers of the language model: every check comes before the first write, and the GIL is
-// released around the loop, which is one thread's.
+// The layers of the language model, on the host or on a device: every check comes before the first
+// write, and the GIL is released around the loop, which is one thread's, or the launches.
 #include <string>
 
 #include "../cpu/kernels.hpp"
 #include "../cpu/layers/kernels.hpp"
+#include "../cuda/layers.hpp"
 #include "bind.hpp"
+#include "device.hpp"
 #include "lent_layers.hpp"
 #include "messages.hpp"
 
@@ -16,11 +18,16 @@ using std::int64_t;
 const cpu::LayerKernels<float>& kernels(float) { return cpu::tables().layer->f32; }
 const cpu::LayerKernels<double>& kernels(double) { return cpu::tables().layer->f64; }
 
-// run(real) with the type of the arrays and without the GIL.
+// run(layers, real) with the functions of where the arrays lie and their type, without the GIL.
+template <class T, class Run>
+void run_typed(const LentLayer& lent, const Run& run) {
+  cuda::Backend* const serves = lent.on_device() ? &backend() : nullptr;
+  py::gil_scoped_release released;
+  serves ? run(cuda::Layers<T>(*serves, lent.stream()), T{}) : run(kernels(T{}), T{});
+}
 template <class Run>
 void run_without_gil(const LentLayer& lent, const Run& run) {
-  py::gil_scoped_release released;
-  lent.is_double() ? run(double{}) : run(float{});
+  lent.is_double() ? run_typed<double>(lent, run) : run_typed<float>(lent, run);
 }
 
 template <class T>
@@ -39,10 +46,10 @@ void norm_forward(py::handle x, py::handle gain_object, py::handle unit_object,
   void* const branch = branch_object.is_none()
                            ? nullptr
                            : lent.take(branch_object, "branch", Use::read, rows, channels);
-  run_without_gil(lent, [&](auto real) {
+  run_without_gil(lent, [&](const auto& layers, auto real) {
     using T = decltype(real);
-    kernels(real).norm({rows, channels, as<T>(lent.first()), as<T>(branch), as<T>(gain),
-                        as<T>(unit), as<T>(scale), as<T>(y)});
+    layers.norm({rows, channels, as<T>(lent.first()), as<T>(branch), as<T>(gain), as<T>(unit),
+                 as<T>(scale), as<T>(y)});
   });
 }
 
@@ -55,29 +62,36 @@ void norm_backward(py::handle dy, py::handle gain_object, py::handle unit_object
   void* const scale = lent.take(scale_object, "scale", Use::read, rows);
   void* const dgain = lent.take(dgain_object, "dgain", Use::write, channels);
   void* const dx = lent.take(dx_object, "dx", Use::write, rows, channels);
-  run_without_gil(lent, [&](auto real) {
+  run_without_gil(lent, [&](const auto& layers, auto real) {
     using T = decltype(real);
-    kernels(real).norm_gradient({rows, channels, as<T>(lent.first()), as<T>(gain), as<T>(unit),
-                                 as<T>(scale), as<T>(dgain), as<T>(dx)});
+    layers.norm_gradient({rows, channels, as<T>(lent.first()), as<T>(gain), as<T>(unit),
+                          as<T>(scale), as<T>(dgain), as<T>(dx)});
   });
 }
 
 void gelu_forward(py::handle x, py::handle y_object) {
   LentLayer lent(x, "x", Use::read);
   void* const y = lent.take(y_object, "y", Use::write, lent.rows(), lent.columns());
-  run_without_gil(lent, [&](auto real) {
+  run_without_gil(lent, [&](const auto& layers, auto real) {
     using T = decltype(real);
-    kernels(real).gelu(lent.size(), as<T>(lent.first()), as<T>(y));
+    layers.gelu(lent.size(), as<T>(lent.first()), as<T>(y));
   });
 }
 
 void gelu_backward(py::handle x, py::handle dy_object) {
   LentLayer lent(x, "x", Use::read);
   void* const dy = lent.take(dy_object, "dy", Use::write, lent.rows(), lent.columns());
-  run_without_gil(lent, [&](auto real) {
+  run_without_gil(lent, [&](const auto& layers, auto real) {
     using T = decltype(real);
-    kernels(real).gelu_gradient(lent.size(), as<T>(lent.first()), as<T>(dy));
+    layers.gelu_gradient(lent.size(), as<T>(lent.first()), as<T>(dy));
   });
+}
+
+template <class Run>
+void run_on_host(const LentLayer& lent, const Run& run) {
+  if (lent.on_device()) throw py::value_error("qkv is in CUDA memory; attention needs the host's");
+  py::gil_scoped_release released;
+  lent.is_double() ? run(double{}) : run(float{});
 }
 
 // Fused rows of three parts, and how sequences and heads divide them.
@@ -109,9 +123,9 @@ int64_t attention_scratch(int64_t time, int64_t width) {
 }
 
 template <class T>
-cpu::AttentionJob<T> attention_job(const LentLayer& lent, const FusedRows& fused, void* kept,
-                                   void* scratch) {
-  cpu::AttentionJob<T> job{};
+AttentionJob<T> attention_job(const LentLayer& lent, const FusedRows& fused, void* kept,
+                              void* scratch) {
+  AttentionJob<T> job{};
   job.batch = fused.batch, job.heads = fused.heads;
   job.time = fused.time, job.width = fused.width;
   job.qkv = as<T>(lent.first());
@@ -129,7 +143,7 @@ void attention_forward(py::handle qkv, py::handle o_object, py::handle kept_obje
   void* const kept = lent.take(kept_object, "kept", Use::write, fused.kept());
   void* const scratch =
       lent.take(scratch_object, "scratch", Use::write, attention_scratch(fused.time, fused.width));
-  run_without_gil(lent, [&](auto real) {
+  run_on_host(lent, [&](auto real) {
     using T = decltype(real);
     auto job = attention_job<T>(lent, fused, kept, scratch);
     job.o = as<T>(o);
@@ -147,7 +161,7 @@ void attention_backward(py::handle d_o_object, py::handle qkv, py::handle kept_o
   void* const d_qkv = lent.take(d_qkv_object, "d_qkv", Use::write, lent.rows(), lent.columns());
   void* const scratch =
       lent.take(scratch_object, "scratch", Use::write, attention_scratch(fused.time, fused.width));
-  run_without_gil(lent, [&](auto real) {
+  run_on_host(lent, [&](auto real) {
     using T = decltype(real);
     auto job = attention_job<T>(lent, fused, kept, scratch);
     job.d_o = as<T>(d_o);

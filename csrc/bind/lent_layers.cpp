@@ -16,9 +16,6 @@ Borrowed borrow(py::handle object, const char* name, Use use, const Borrowed* li
 
 void check_first(const Borrowed& b) {
   const Array& a = b.array;
-  if (b.on_device()) {
-    throw py::value_error(std::string(b.name) + " is in CUDA memory; these loops are the host's");
-  }
   if (itemsize(a.dtype) == 2) {
     throw py::type_error(std::string(b.name) + " has dtype " + dtype_name(a.dtype) +
                          "; layers take float32 or float64");
@@ -35,14 +32,14 @@ LentLayer::LentLayer(py::handle object, const char* name, Use use) {
   held_.reserve(8);
   Borrowed b = borrow(object, name, use, nullptr);
   check_first(b);
-  check_rows_of(b, b.array.dtype, b.array.shape[0], b.array.shape[1]);
+  check_rows_anywhere(b, b.array.dtype, b.array.shape[0], b.array.shape[1]);
   keep(std::move(b), use);
 }
 
 void* LentLayer::take(py::handle object, const char* name, Use use, std::int64_t rows,
                       std::int64_t columns) {
   Borrowed b = borrow(object, name, use, &held_[0]);
-  check_rows_of(b, held_[0].array.dtype, rows, columns);
+  check_rows_anywhere(b, held_[0].array.dtype, rows, columns);
   return keep(std::move(b), use);
 }
 

@@ -1,4 +1,4 @@
-// What a layer's loop borrows: arrays of one dtype on the host, in C order, no output over another.
+// What a layer borrows: arrays of one dtype in one place, in C order, no output over another.
 #pragma once
 #include <vector>
 
@@ -17,6 +17,8 @@ class LentLayer {
   std::int64_t rows() const { return held_[0].array.shape[0]; }
   std::int64_t columns() const { return held_[0].array.shape[1]; }
   std::int64_t size() const { return held_[0].array.size(); }
+  bool on_device() const { return held_[0].on_device(); }
+  cuda::Stream stream() const { return held_[0].stream; }
   bool is_double() const { return held_[0].array.dtype == DType::float64; }
   void* first() const { return held_[0].array.data; }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include "../decode.hpp"
 #include "../op/gelu.hpp"
+#include "../op/norm.hpp"
 #include "../op/normal_cdf.hpp"
 #include "decode_vectors.hpp"
 #include "lanes.hpp"
@@ -11,8 +12,6 @@ namespace {
 
 using std::int64_t;
 
-constexpr double kNormEps = 1e-5;
-
 template <class T>
 void layer_norm(const T* x, const T* gain, int64_t n, T* y) {
   const double mean = lane_sum(n, [&](int64_t i) { return double(x[i]); }) / double(n);
@@ -20,7 +19,7 @@ void layer_norm(const T* x, const T* gain, int64_t n, T* y) {
     const double d = double(x[i]) - mean;
     return d * d;
   });
-  const double scale = 1.0 / op::square_root(squares / double(n) + kNormEps);
+  const double scale = op::norm_scale(squares / double(n));
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) y[i] = gain[i] * T((double(x[i]) - mean) * scale);
 }

@@ -1,7 +1,9 @@
 // Every kernel: what NVRTC is given as one text.
 #pragma once
+#include "gelu_kernel.cuh"
 #include "group_kernel.cuh"
 #include "keep_kernel.cuh"
+#include "layer_norm_kernel.cuh"
 #include "loss_kernel.cuh"
 #include "mixed_kernel.cuh"
 #include "nm_kernel.cuh"

@@ -65,6 +65,16 @@ void each_mixed_kernel(const Add& add) {
   add(kernel_name<S>("keep_kernel", kManyRanked), &keep_kernel<S, kManyRanked>);
 }
 
+// Those of a language model's layers.
+template <class T, class Add>
+void each_layer_kernel(const Add& add) {
+  add(kernel_name<T>("layer_norm_kernel"), &layer_norm_kernel<T>);
+  add(kernel_name<T>("layer_norm_slope_kernel"), &layer_norm_slope_kernel<T>);
+  add(kernel_name<T>("channel_sums_kernel"), &channel_sums_kernel<T>);
+  add(kernel_name<T>("gelu_kernel"), &gelu_kernel<T>);
+  add(kernel_name<T>("gelu_slope_kernel"), &gelu_slope_kernel<T>);
+}
+
 // Those of a compute type, by its storage; and those of none.
 template <class C, class Add>
 void each_compute_kernel(const Add& add) {
@@ -76,6 +86,7 @@ void each_compute_kernel(const Add& add) {
   add(kernel_name<C>("softmax_narrow_kernel"), &softmax_narrow_kernel<C>);
   add(kernel_name<C>("softmax_wide_kernel"), &softmax_wide_kernel<C>);
   add(kernel_name<C>("logistic_kernel"), &logistic_kernel<C>);
+  each_layer_kernel<C>(add);
 }
 template <class Add>
 void each_plain_kernel(const Add& add) {

@@ -6,8 +6,6 @@
 
 namespace proxstep::cuda {
 
-constexpr int kWarps = kThreads / kWarp;
-
 template <int size>
 __device__ void team_sync() {
   if (size == kWarp) {

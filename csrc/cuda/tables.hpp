@@ -9,7 +9,8 @@ namespace proxstep::cuda {
 
 constexpr int kWarp = 32;      // threads
 constexpr int kThreads = 256;  // of a block
-constexpr int kResident = 2;   // blocks that share a multiprocessor: up to 128 registers, no spill
+constexpr int kWarps = kThreads / kWarp;
+constexpr int kResident = 2;  // blocks that share a multiprocessor: up to 128 registers, no spill
 constexpr int kPacksPerThread = 4;
 constexpr int kMostBytes = 32764;     // that a kernel takes by value, from CUDA 12.1 on
 constexpr int kFew = 4, kMany = 480;  // arrays: a small table makes a small launch

@@ -1,6 +1,6 @@
 // Layer norm: rows stay in the cache between their passes, and the residual is added on the way.
 #pragma once
-#include "../../op/scalar.hpp"
+#include "../../op/norm.hpp"
 #include "../lanes.hpp"
 #include "kernels.hpp"
 
@@ -19,7 +19,7 @@ void norm(const NormRows<T>& job) {
     }
     const T mean = lane_sum<T>(n, [=](int64_t c) { return x[c]; }) / T(n);
     const T squares = lane_sum<T>(n, [=](int64_t c) { return (x[c] - mean) * (x[c] - mean); });
-    const T scale = T(1) / op::square_root(squares / T(n) + T(kNormEpsilon));
+    const T scale = op::norm_scale(squares / T(n));
     job.scale[row] = scale;
 #pragma GCC ivdep
     for (int64_t c = 0; c < n; ++c) {
@@ -30,7 +30,6 @@ void norm(const NormRows<T>& job) {
   }
 }
 
-// dx += scale (g - mean(g) - unit mean(g unit)) with g = gain dy.
 template <class T>
 void norm_gradient(const NormGradient<T>& job) {
   const int64_t n = job.channels;
@@ -45,7 +44,7 @@ void norm_gradient(const NormGradient<T>& job) {
 #pragma GCC ivdep
     for (int64_t c = 0; c < n; ++c) {
       job.dgain[c] += dy[c] * unit[c];
-      dx[c] += scale * (gain[c] * dy[c] - mean - unit[c] * along);
+      dx[c] += op::norm_slope(gain[c] * dy[c], unit[c], scale, mean, along);
     }
   }
 }

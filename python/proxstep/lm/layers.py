@@ -3,7 +3,7 @@
 N = B T rows (B sequences of T tokens), C channels, V symbols. ``x`` goes in, ``y`` comes out,
 ``dy`` and ``dx`` are gradients of the loss; weights have PyTorch's layout (out, in).
 What backward needs is kept in buffers of the layer's own name; scratch is shared by all layers.
-Here are the layers that are products of matrices; the others are in `native` and `device_layers`.
+Here are the layers that are products of matrices; the others are in `native`.
 """
 
 from __future__ import annotations

@@ -7,35 +7,24 @@ Weights are views of one buffer (`Parameters`) and so are gradients; nothing els
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from proxstep import _core
 
-from . import device_attention, device_layers, native
+from . import native
 from .buffers import Buffers
 from .config import ModelConfig
+from .device_attention import Attention as DeviceAttention
 from .gelu import ErfGelu
 from .layers import Embedding, Linear
 from .parameters import Parameters
 
 
-class Kinds(NamedTuple):
-    """Those layers of which there are two kinds."""
-
-    norm: Any
-    gelu: Any
-    attention: Any
-
-
-NATIVE = Kinds(native.LayerNorm, native.Gelu, native.Attention)
-DEVICE = Kinds(device_layers.LayerNorm, device_layers.Gelu, device_attention.Attention)
-
-
-def layer_kinds(xp: Any) -> Kinds:
-    """Return native layers for NumPy's arrays, and those of a namespace for any other."""
-    return NATIVE if xp is np else DEVICE
+def attention_kind(xp: Any) -> Any:
+    """Return native attention for NumPy's arrays, and that of a namespace for any other."""
+    return native.Attention if xp is np else DeviceAttention
 
 
 class Block:
@@ -51,13 +40,14 @@ class Block:
             path = f"{name}.{part}"
             return kind(w[path], dw[path], buffers, result or path)
 
-        config, kinds = w.config, layer_kinds(w.xp)
-        self.norm1, self.norm2 = own(kinds.norm, "norm1"), own(kinds.norm, "norm2")
+        config = w.config
+        self.norm1, self.norm2 = own(native.LayerNorm, "norm1"), own(native.LayerNorm, "norm2")
         self.qkv, self.projection = own(Linear, "qkv"), own(Linear, "projection", "branch")
         self.up, self.down = own(Linear, "up"), own(Linear, "down", "branch")
         heads = config.heads_of(index)
-        self.attention = kinds.attention(heads, config.context, buffers, name + ".attention")
-        gelu = ErfGelu if config.gelu == "erf" else kinds.gelu
+        attention = attention_kind(w.xp)
+        self.attention = attention(heads, config.context, buffers, name + ".attention")
+        gelu = ErfGelu if config.gelu == "erf" else native.Gelu
         self.gelu = gelu(buffers, name + ".gelu")
 
     def stages(self, x: Any, branch: Any, batch: int) -> Iterator[tuple[str, Any]]:
@@ -113,7 +103,7 @@ class GPT:
         head = "token_embedding" if self.config.tied else "head"
         self.embedding = Embedding(w["token_embedding"], dw["token_embedding"], self.buffers)
         self.blocks = [Block(w, dw, self.buffers, i) for i in range(self.config.layers)]
-        self.norm = layer_kinds(w.xp).norm(w["norm"], dw["norm"], self.buffers, "norm")
+        self.norm = native.LayerNorm(w["norm"], dw["norm"], self.buffers, "norm")
         self.head = Linear(w[head], dw[head], self.buffers, "logits")
 
     def forward(self, tokens: Any) -> Any:

@@ -1,7 +1,8 @@
-"""Layers whose loops are native: one pass over memory each, without the GIL, on one thread.
+"""Layers whose loops are native: on the CPU one thread's, without the GIL; on a device, kernels.
 
-N = B T rows (B sequences of T tokens) of C channels, in NumPy arrays of float32 or float64. The
-bits do not depend on the instruction set. Twins of `device_layers` and `device_attention`.
+N = B T rows (B sequences of T tokens) of C channels, in arrays of float32 or float64, NumPy's or
+(but for attention, of which `device_attention` is the twin) CuPy's. On the CPU the bits do not
+depend on the instruction set.
 """
 
 from __future__ import annotations

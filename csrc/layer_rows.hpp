@@ -37,7 +37,7 @@ struct AttentionJob {
   const T* qkv;
   T* peak;
   T* inverse;
-  T* o;          // forward writes it
+  T* o;          // forward writes it, backward may read it
   const T* d_o;  // the gradient of o; backward reads it and writes d_qkv
   T* d_qkv;
   T* scratch;

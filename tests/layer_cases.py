@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from device import DeviceArray, check_sentinels, placed
 
 DTYPES = [np.float32, np.float64]
 HEADS = [  # batch, heads, time, width: at, below and beyond whole lanes
@@ -25,3 +26,21 @@ def close(found: Any, wanted: Any, factor: float = 40) -> None:
     np.testing.assert_allclose(
         found, wanted, rtol=0, atol=factor * np.finfo(found.dtype).eps * size
     )
+
+
+class There:
+    """Copies in CUDA memory; those at odd places lie between boundaries of 16 bytes."""
+
+    def __init__(self, odd: bool = False) -> None:
+        self.odd = odd
+        self.arrays: list[DeviceArray] = []
+
+    def __call__(self, a: Any) -> DeviceArray:
+        self.arrays.append(DeviceArray(placed(a, self.odd)))
+        return self.arrays[-1]
+
+    def hosts(self, *arrays: DeviceArray) -> list[Any]:
+        """The values of some, once nothing was written around any."""
+        for array in self.arrays:
+            check_sentinels(array.host)
+        return [array.host.copy() for array in arrays]

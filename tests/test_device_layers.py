@@ -8,32 +8,14 @@ import numpy as np
 import pytest
 import reference_layers as reference
 from cases import assert_same_bits
-from device import DeviceArray, check_sentinels, placed
-from layer_cases import DTYPES, ROWS, close, normal
+from device import DeviceArray
+from layer_cases import DTYPES, ROWS, There, close, normal
 from proxstep import _core
 
 pytestmark = pytest.mark.usefixtures("any_device")
 
 # Beside those of the CPU: more than a warp's lanes hold at once, and channels over several tiles.
 MORE_ROWS = [*ROWS, (9, 257), (2, 1000), (200, 4), (513, 33)]
-
-
-class There:
-    """Copies in CUDA memory; those at odd places lie between boundaries of 16 bytes."""
-
-    def __init__(self, odd: bool = False) -> None:
-        self.odd = odd
-        self.arrays: list[DeviceArray] = []
-
-    def __call__(self, a: Any) -> DeviceArray:
-        self.arrays.append(DeviceArray(placed(a, self.odd)))
-        return self.arrays[-1]
-
-    def hosts(self, *arrays: DeviceArray) -> list[Any]:
-        """The values of some, once nothing was written around any."""
-        for array in self.arrays:
-            check_sentinels(array.host)
-        return [array.host.copy() for array in arrays]
 
 
 def run_norm(place: Any, x: Any, branch: Any, dy: Any, dx: Any) -> tuple[Any, ...]:

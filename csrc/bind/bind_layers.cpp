@@ -87,13 +87,6 @@ void gelu_backward(py::handle x, py::handle dy_object) {
   });
 }
 
-template <class Run>
-void run_on_host(const LentLayer& lent, const Run& run) {
-  if (lent.on_device()) throw py::value_error("qkv is in CUDA memory; attention needs the host's");
-  py::gil_scoped_release released;
-  lent.is_double() ? run(double{}) : run(float{});
-}
-
 // Fused rows of three parts, and how sequences and heads divide them.
 struct FusedRows {
   int64_t batch, heads, time, width;
@@ -118,8 +111,14 @@ struct FusedRows {
   }
 };
 
-int64_t attention_scratch(int64_t time, int64_t width) {
-  return kernels(float{}).attention_scratch(time, width);
+int64_t scratch_of(const LentLayer& lent, const FusedRows& fused) {
+  if (lent.on_device()) return cuda::attention_scratch(fused.batch, fused.heads, fused.time);
+  return kernels(float{}).attention_scratch(fused.time, fused.width);
+}
+
+int64_t attention_scratch(py::handle qkv, int64_t batch, int64_t heads) {
+  const LentLayer lent(qkv, "qkv", Use::read);
+  return scratch_of(lent, FusedRows(lent, batch, heads));
 }
 
 template <class T>
@@ -141,32 +140,32 @@ void attention_forward(py::handle qkv, py::handle o_object, py::handle kept_obje
   const FusedRows fused(lent, batch, heads);
   void* const o = lent.take(o_object, "o", Use::write, fused.rows(), fused.channels());
   void* const kept = lent.take(kept_object, "kept", Use::write, fused.kept());
-  void* const scratch =
-      lent.take(scratch_object, "scratch", Use::write, attention_scratch(fused.time, fused.width));
-  run_on_host(lent, [&](auto real) {
+  void* const scratch = lent.take(scratch_object, "scratch", Use::write, scratch_of(lent, fused));
+  run_without_gil(lent, [&](const auto& layers, auto real) {
     using T = decltype(real);
     auto job = attention_job<T>(lent, fused, kept, scratch);
     job.o = as<T>(o);
-    kernels(real).attention(job);
+    layers.attention(job);
   });
 }
 
-void attention_backward(py::handle d_o_object, py::handle qkv, py::handle kept_object,
-                        py::handle d_qkv_object, py::handle scratch_object, int64_t batch,
-                        int64_t heads) {
+void attention_backward(py::handle d_o_object, py::handle o_object, py::handle qkv,
+                        py::handle kept_object, py::handle d_qkv_object, py::handle scratch_object,
+                        int64_t batch, int64_t heads) {
   LentLayer lent(qkv, "qkv", Use::read);
   const FusedRows fused(lent, batch, heads);
   void* const d_o = lent.take(d_o_object, "d_o", Use::read, fused.rows(), fused.channels());
+  void* const o = lent.take(o_object, "o", Use::read, fused.rows(), fused.channels());
   void* const kept = lent.take(kept_object, "kept", Use::read, fused.kept());
   void* const d_qkv = lent.take(d_qkv_object, "d_qkv", Use::write, lent.rows(), lent.columns());
-  void* const scratch =
-      lent.take(scratch_object, "scratch", Use::write, attention_scratch(fused.time, fused.width));
-  run_on_host(lent, [&](auto real) {
+  void* const scratch = lent.take(scratch_object, "scratch", Use::write, scratch_of(lent, fused));
+  run_without_gil(lent, [&](const auto& layers, auto real) {
     using T = decltype(real);
     auto job = attention_job<T>(lent, fused, kept, scratch);
+    job.o = as<T>(o);
     job.d_o = as<T>(d_o);
     job.d_qkv = as<T>(d_qkv);
-    kernels(real).attention_gradient(job);
+    layers.attention_gradient(job);
   });
 }
 
@@ -179,11 +178,12 @@ void bind_layers(py::module_& m) {
         py::arg("scale"), py::arg("dgain"), py::arg("dx"));
   m.def("gelu_forward", &gelu_forward, py::arg("x"), py::arg("y"));
   m.def("gelu_backward", &gelu_backward, py::arg("x"), py::arg("dy"));
-  m.def("attention_scratch", &attention_scratch, py::arg("time"), py::arg("width"));
+  m.def("attention_scratch", &attention_scratch, py::arg("qkv"), py::arg("batch"), py::arg("heads"),
+        "How many elements scratch needs where qkv lies.");
   m.def("attention_forward", &attention_forward, py::arg("qkv"), py::arg("o"), py::arg("kept"),
         py::arg("scratch"), py::arg("batch"), py::arg("heads"));
-  m.def("attention_backward", &attention_backward, py::arg("d_o"), py::arg("qkv"), py::arg("kept"),
-        py::arg("d_qkv"), py::arg("scratch"), py::arg("batch"), py::arg("heads"));
+  m.def("attention_backward", &attention_backward, py::arg("d_o"), py::arg("o"), py::arg("qkv"),
+        py::arg("kept"), py::arg("d_qkv"), py::arg("scratch"), py::arg("batch"), py::arg("heads"));
 }
 
 }  // namespace proxstep::bind

@@ -1,6 +1,7 @@
 // Layer norm, attention over a cache, and GELU, of one row.
 #pragma once
 #include "../decode.hpp"
+#include "../op/attention.hpp"
 #include "../op/gelu.hpp"
 #include "../op/norm.hpp"
 #include "../op/normal_cdf.hpp"
@@ -59,7 +60,7 @@ template <class T>
 void attend(const HeadAttention<T>& a) {
   const int64_t whole = (a.length + kLanes - 1) / kLanes * kLanes;
   add_rows(a.q, a.size, a.keys, a.context, whole <= a.context ? whole : a.length, a.scores);
-  const T scale = T(1) / op::square_root(T(a.size));
+  const T scale = op::score_scale(T(a.size));
   T most = a.scores[0];
   for (int64_t t = 1; t < a.length; ++t) most = op::most(most, a.scores[t]);
 #pragma GCC ivdep

@@ -1,5 +1,7 @@
 // Every kernel: what NVRTC is given as one text.
 #pragma once
+#include "attention_kernel.cuh"
+#include "attention_slope_kernel.cuh"
 #include "gelu_kernel.cuh"
 #include "group_kernel.cuh"
 #include "keep_kernel.cuh"

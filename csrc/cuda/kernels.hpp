@@ -73,6 +73,9 @@ void each_layer_kernel(const Add& add) {
   add(kernel_name<T>("channel_sums_kernel"), &channel_sums_kernel<T>);
   add(kernel_name<T>("gelu_kernel"), &gelu_kernel<T>);
   add(kernel_name<T>("gelu_slope_kernel"), &gelu_slope_kernel<T>);
+  add(kernel_name<T>("attention_kernel"), &attention_kernel<T>);
+  add(kernel_name<T>("attention_queries_kernel"), &attention_queries_kernel<T>);
+  add(kernel_name<T>("attention_keys_kernel"), &attention_keys_kernel<T>);
 }
 
 // Those of a compute type, by its storage; and those of none.

@@ -5,6 +5,11 @@
 
 namespace proxstep::cuda {
 
+constexpr int kTile = 32;  // positions of a head, or channels, that attention takes at once
+// Channels of a result that a block of attention makes: what registers have room for.
+template <class T>
+constexpr int kSlab = 512 / sizeof(T);
+
 template <class T>
 struct LayerNormCall {
   long long rows, channels;
@@ -40,6 +45,21 @@ struct GeluCall {
   long long n;
   const T* x;
   T* y;
+};
+
+template <class T>
+struct AttentionCall {
+  int heads, time, width;
+  int all_heads;     // of all sequences
+  int tiles, slabs;  // of a head: blocks of each
+  T score_scale;
+  const T* qkv;
+  T* peak;
+  T* inverse;
+  T* o;
+  const T* d_o;
+  T* d_qkv;
+  T* along;  // do' o of each query
 };
 
 }  // namespace proxstep::cuda

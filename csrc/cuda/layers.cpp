@@ -1,8 +1,8 @@
 #include "layers.hpp"
 
 #include <algorithm>
-#include <optional>
 
+#include "../op/attention.hpp"
 #include "launcher.hpp"
 #include "layer_tables.hpp"
 
@@ -30,6 +30,39 @@ void add_up_channels(const Launcher& launch, ChannelSumsCall<T> call) {
   call.to = sums.as<T>();
   launch(kernel, tiles * parts, call);
   launch(kernel, tiles, ChannelSumsCall<T>{parts, call.channels, parts, sums.as<T>(), nullptr, to});
+}
+
+template <class T>
+AttentionCall<T> attention_call(const AttentionJob<T>& job) {
+  AttentionCall<T> call = {};
+  call.heads = static_cast<int>(job.heads);
+  call.time = static_cast<int>(job.time);
+  call.width = static_cast<int>(job.width);
+  call.all_heads = static_cast<int>(job.batch * job.heads);
+  call.tiles = static_cast<int>(parts_of(job.time, kTile));
+  call.slabs = static_cast<int>(parts_of(job.width, kSlab<T>));
+  call.score_scale = op::score_scale(static_cast<T>(job.width));
+  call.qkv = job.qkv;
+  call.peak = job.peak;
+  call.inverse = job.inverse;
+  call.o = job.o;
+  call.d_o = job.d_o;
+  call.d_qkv = job.d_qkv;
+  call.along = job.scratch;
+  return call;
+}
+
+// A block for each tile of each slab of a head. Positions and channels are then counted by int.
+template <class T>
+int64_t blocks_of(const AttentionJob<T>& job) {
+  const int64_t of_head = parts_of(job.time, kTile) * parts_of(job.width, kSlab<T>);
+  const bool fits = job.time <= kMostBlocks - kSlab<T> && job.width <= kMostBlocks - kSlab<T> &&
+                    (of_head == 0 || job.batch <= kMostBlocks / of_head / job.heads);
+  if (fits) return job.batch * job.heads * of_head;
+  throw Error("attention of " + std::to_string(job.batch) + " sequences with " +
+              std::to_string(job.heads) + " heads of " + std::to_string(job.width) +
+              " channels and " + std::to_string(job.time) + " positions needs more than " +
+              std::to_string(kMostBlocks) + " blocks");
 }
 
 }  // namespace
@@ -65,6 +98,24 @@ void Layers<T>::gelu_gradient(int64_t n, const T* x, T* dy) const {
   if (n == 0) return;
   Launcher{backend_, stream_}(kernel_name<T>("gelu_slope_kernel"), chunks_of<T>(n),
                               GeluCall<T>{n, x, dy});
+}
+
+template <class T>
+void Layers<T>::attention(const AttentionJob<T>& job) const {
+  const int64_t blocks = blocks_of(job);
+  if (blocks == 0) return;
+  const Launcher launch{backend_, stream_};
+  launch(kernel_name<T>("attention_kernel"), blocks, attention_call(job));
+}
+
+template <class T>
+void Layers<T>::attention_gradient(const AttentionJob<T>& job) const {
+  const int64_t blocks = blocks_of(job);
+  if (blocks == 0) return;
+  const AttentionCall<T> call = attention_call(job);
+  const Launcher launch{backend_, stream_};
+  launch(kernel_name<T>("attention_queries_kernel"), blocks, call);
+  launch(kernel_name<T>("attention_keys_kernel"), blocks, call);
 }
 
 template class Layers<float>;

@@ -6,6 +6,11 @@
 
 namespace proxstep::cuda {
 
+// Elements that the gradient of attention works in.
+inline std::int64_t attention_scratch(std::int64_t batch, std::int64_t heads, std::int64_t time) {
+  return batch * heads * time;
+}
+
 // Functions by the names of cpu::LayerKernels. All raise Error.
 template <class T>
 class Layers {
@@ -16,6 +21,8 @@ class Layers {
   void norm_gradient(const NormGradient<T>& job) const;
   void gelu(std::int64_t n, const T* x, T* y) const;
   void gelu_gradient(std::int64_t n, const T* x, T* dy) const;
+  void attention(const AttentionJob<T>& job) const;
+  void attention_gradient(const AttentionJob<T>& job) const;
 
  private:
   Backend& backend_;

@@ -4,7 +4,7 @@
 // and inverses (Dao et al. 2022, FlashAttention, appendix B):
 //   dv = p' do, dp = do v', ds = p (dp - sum_j p dp), dq = ds k / sqrt(width), dk = ds' q
 #pragma once
-#include "../../op/math.hpp"
+#include "../../op/attention.hpp"
 #include "heads.hpp"
 #include "kernels.hpp"
 
@@ -66,7 +66,7 @@ void make_probabilities(const QueryBlock& block, const T* peaks, const T* invers
     T* const row = tile + j * kLanes;
 #pragma GCC ivdep
     for (int lane = 0; lane < kLanes; ++lane) {
-      const T p = op::exp_nonpositive(row[lane] - peaks[lane]) * inverses[lane];
+      const T p = op::probability(row[lane], peaks[lane], inverses[lane]);
       sum[lane] += p * dp[j * kLanes + lane];
       row[lane] = p;
     }
@@ -79,7 +79,7 @@ void make_score_gradients(const QueryBlock& block, const T* p, const T* along, T
   for (int64_t j = 0; j < block.keys(); ++j) {
     for (int lane = 0; lane < kLanes; ++lane) {
       const int64_t at = j * kLanes + lane;
-      dp[at] = p[at] * (dp[at] - along[lane]);
+      dp[at] = op::score_gradient(p[at], dp[at], along[lane]);
     }
   }
 }
@@ -142,7 +142,7 @@ class Head {
   QueryBlock block_from(int64_t first) const {
     return {first, op::least<int64_t>(kLanes, job_.time - first)};
   }
-  T score_scale() const { return T(1) / op::square_root(T(job_.width)); }
+  T score_scale() const { return op::score_scale(T(job_.width)); }
 
   void pack_inputs() {
     pack_rows(shape_, rows_of(job_.qkv, 3, 0), score_scale(), packed_.q);

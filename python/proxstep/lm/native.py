@@ -1,8 +1,7 @@
 """Layers whose loops are native: on the CPU one thread's, without the GIL; on a device, kernels.
 
 N = B T rows (B sequences of T tokens) of C channels, in arrays of float32 or float64, NumPy's or
-(but for attention, of which `device_attention` is the twin) CuPy's. On the CPU the bits do not
-depend on the instruction set.
+CuPy's. On the CPU the bits do not depend on the instruction set.
 """
 
 from __future__ import annotations
@@ -84,17 +83,17 @@ class Attention:
         rows, channels = qkv.shape[0], qkv.shape[1] // 3
         self.qkv, self.batch = qkv, batch
         self.kept = self.buffers(self.name + ".kept", 2 * self.heads * rows)
-        o = self.buffers(self.name, rows, channels)
-        _core.attention_forward(qkv, o, self.kept, self._scratch(), batch, self.heads)
-        return o
+        self.o = self.buffers(self.name, rows, channels)
+        _core.attention_forward(qkv, self.o, self.kept, self._scratch(), batch, self.heads)
+        return self.o
 
     def backward(self, do: Any) -> Any:
         """Return dqkv, shape (N, 3C)."""
         dqkv, scratch = self.buffers("dqkv", *self.qkv.shape), self._scratch()
-        _core.attention_backward(do, self.qkv, self.kept, dqkv, scratch, self.batch, self.heads)
+        of_forward = self.o, self.qkv, self.kept
+        _core.attention_backward(do, *of_forward, dqkv, scratch, self.batch, self.heads)
         return dqkv
 
     def _scratch(self) -> Any:
-        rows, fused = self.qkv.shape
-        size = _core.attention_scratch(rows // self.batch, fused // (3 * self.heads))
+        size = _core.attention_scratch(self.qkv, self.batch, self.heads)
         return self.buffers("attention.scratch", size)

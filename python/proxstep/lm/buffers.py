@@ -33,7 +33,6 @@ class Buffers:
         self.xp = xp
         self.dtype = xp.dtype(dtype)
         self._flat: dict[str, Any] = {}
-        self._ones: Any = xp.empty(0, self.dtype)
 
     def __call__(self, name: str, *shape: int) -> Any:
         """Return the array of this name and shape; its content is whatever was left there."""
@@ -42,9 +41,3 @@ class Buffers:
         if flat is None or flat.size < size:
             flat = self._flat[name] = self.xp.empty(size, self.dtype)
         return flat[:size].reshape(shape)
-
-    def ones(self, size: int) -> Any:
-        """Return `size` ones: ``ones @ x`` is the fastest sum over rows that BLAS has."""
-        if self._ones.size < size:
-            self._ones = self.xp.ones(size, self.dtype)
-        return self._ones[:size]

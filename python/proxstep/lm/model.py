@@ -9,22 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from proxstep import _core
 
 from . import native
 from .buffers import Buffers
 from .config import ModelConfig
-from .device_attention import Attention as DeviceAttention
 from .gelu import ErfGelu
 from .layers import Embedding, Linear
 from .parameters import Parameters
-
-
-def attention_kind(xp: Any) -> Any:
-    """Return native attention for NumPy's arrays, and that of a namespace for any other."""
-    return native.Attention if xp is np else DeviceAttention
 
 
 class Block:
@@ -45,8 +37,7 @@ class Block:
         self.qkv, self.projection = own(Linear, "qkv"), own(Linear, "projection", "branch")
         self.up, self.down = own(Linear, "up"), own(Linear, "down", "branch")
         heads = config.heads_of(index)
-        attention = attention_kind(w.xp)
-        self.attention = attention(heads, config.context, buffers, name + ".attention")
+        self.attention = native.Attention(heads, buffers, name + ".attention")
         gelu = ErfGelu if config.gelu == "erf" else native.Gelu
         self.gelu = gelu(buffers, name + ".gelu")
 

@@ -67,15 +67,13 @@ class Attention:
     ----------
     heads : int
         H; the channels must be a multiple of it.
-    context : int
-        The largest T; nothing depends on it.
     buffers : Buffers
         Where results go.
     name : str
         The layer's own buffer name.
     """
 
-    def __init__(self, heads: int, context: int, buffers: Buffers, name: str) -> None:
+    def __init__(self, heads: int, buffers: Buffers, name: str) -> None:
         self.heads, self.buffers, self.name = heads, buffers, name
 
     def forward(self, qkv: Any, batch: int) -> Any:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -169,3 +173,35 @@ def test_weights_that_do_not_fit_are_refused() -> None:
         _core.Decoder(outer, [{**block, "up": w["blocks.0.up"].astype("f4")}], False, False)
     with pytest.raises(ValueError, match="there are no blocks"):
         _core.Decoder(outer, [], False, False)
+
+
+def test_logits_over_a_weight_are_refused() -> None:
+    model = make(vocabulary=24)
+    before = model.weights.flat.copy()
+    for name, part in (("norm", "norm"), ("blocks.1.up", "up"), ("token_embedding", "head")):
+        over = model.weights[name].reshape(-1)[:24]
+        with pytest.raises(ValueError, match=f"logits and {part} overlap in memory"):
+            CachedDecoder(model)._native.read(np.array([3, 1]), over, afresh=True)
+    np.testing.assert_array_equal(model.weights.flat, before)
+
+
+def test_tokens_that_change_while_a_call_waits_are_read_as_they_were_checked() -> None:
+    model = make(context=5000)
+    native, tokens = CachedDecoder(model)._native, np.array([3, 1])
+    expected, found, inside = CachedDecoder(model).read([3, 1]).copy(), np.empty(37), Event()
+
+    def wait_and_read() -> None:
+        inside.set()
+        with suppress(ValueError):  # if the change comes before the call
+            native.read(tokens, found, afresh=True)
+            np.testing.assert_array_equal(found, expected)
+
+    with ThreadPoolExecutor(2) as threads:
+        long = threads.submit(native.read, np.full(5000, 2), np.empty(37), afresh=True)
+        time.sleep(0.1)
+        short = threads.submit(wait_and_read)
+        inside.wait()
+        time.sleep(0.1)
+        tokens[-1] = 37
+        long.result()
+        short.result()

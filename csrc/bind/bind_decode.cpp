@@ -2,6 +2,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "../cpu/decode.hpp"
 #include "../cpu/loss.hpp"
@@ -33,26 +34,33 @@ class TypedDecoder : public AnyDecoder {
       : lent_(outer, blocks, erf), decoder_(lent_.model(), sparse) {}
 
   void read(py::handle tokens_object, py::handle logits_object, bool afresh) override {
-    const Borrowed tokens = Borrowed::any(tokens_object, "tokens");
+    const std::vector<int64_t> tokens = copy_tokens(tokens_object);
     const Borrowed logits = Borrowed::output(logits_object, "logits");
-    check_rows_of(tokens, DType::int64, tokens.array.size(), kOneAxis);
     check_rows_of(logits, dtype_of<T>(), decoder_.model().head.rows, kOneAxis);
-    const auto* numbers = static_cast<const int64_t*>(tokens.array.data);
-    const int64_t count = tokens.array.size();
-    check_tokens(numbers, count);
+    lent_.check_apart(logits);
+    const auto count = int64_t(tokens.size());
     py::gil_scoped_release released;
     const std::lock_guard<std::mutex> turn(mutex_);
     check_room(afresh ? 0 : decoder_.length(), count);
     if (afresh) decoder_.clear();
-    decoder_.read(numbers, count, static_cast<T*>(logits.array.data));
+    decoder_.read(tokens.data(), count, static_cast<T*>(logits.array.data));
   }
   int64_t packed() const override { return decoder_.packed(); }
 
  private:
-  void check_tokens(const int64_t* tokens, int64_t count) const {
+  // What was checked is what is read, even if another thread writes to the array meanwhile.
+  std::vector<int64_t> copy_tokens(py::handle object) const {
+    const Borrowed lent = Borrowed::any(object, "tokens");
+    check_rows_of(lent, DType::int64, lent.array.size(), kOneAxis);
+    const auto* first = static_cast<const int64_t*>(lent.array.data);
+    std::vector<int64_t> tokens(first, first + lent.array.size());
+    check_tokens(tokens);
+    return tokens;
+  }
+  void check_tokens(const std::vector<int64_t>& tokens) const {
     const int64_t vocabulary = decoder_.model().head.rows;
-    if (count == 0) throw py::value_error("there are no tokens");
-    const int64_t bad = cpu::first_bad_label(tokens, count, vocabulary);
+    if (tokens.empty()) throw py::value_error("there are no tokens");
+    const int64_t bad = cpu::first_bad_label(tokens.data(), int64_t(tokens.size()), vocabulary);
     if (bad < 0) return;
     throw py::value_error("tokens[" + std::to_string(bad) + "] is " + std::to_string(tokens[bad]) +
                           "; there are " + std::to_string(vocabulary));

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "checks.hpp"
 #include "layout.hpp"
 #include "lent_rows.hpp"
 #include "loss_arguments.hpp"
@@ -23,6 +24,11 @@ LentWeights<T>::LentWeights(const py::dict& outer, const py::list& blocks, bool 
   if (blocks.empty()) throw py::value_error("there are no blocks");
   take_head_size(blocks[0]);
   for (const auto& each : blocks) model_.blocks.push_back(block(py::cast<py::dict>(each)));
+}
+
+template <class T>
+void LentWeights<T>::check_apart(const Borrowed& output) const {
+  for (const Borrowed& weight : lent_) check_no_overlap(output, weight);
 }
 
 // All heads are of one size, which the first block tells.

@@ -19,6 +19,7 @@ class LentWeights {
   // projection, norm2, up, down.
   LentWeights(const py::dict& outer, const py::list& blocks, bool erf);
   const cpu::DecodeModel<T>& model() const { return model_; }
+  void check_apart(const Borrowed& output) const;  // from every weight
 
  private:
   static constexpr std::int64_t kAny = -2;  // rows

@@ -58,7 +58,6 @@ class CachedDecoder:
             for i in range(config.layers)
         ]
         self._native = _core.Decoder({**outer, "head": head}, blocks, config.gelu == "erf", sparse)
-        self._one = np.zeros(1, np.int64)
         self._logits = np.empty(config.vocabulary, w.flat.dtype)
 
     @property
@@ -85,8 +84,7 @@ class CachedDecoder:
         ValueError
             If the context is full, or there is no such token.
         """
-        self._one[0] = token
-        self._native.read(self._one, self._logits, afresh=False)
+        self._native.read(np.array([token], np.int64), self._logits, afresh=False)
         return self._logits
 
 

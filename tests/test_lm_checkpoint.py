@@ -58,6 +58,21 @@ def test_a_new_checkpoint_leaves_no_old_files(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path, "last")[1]["step"] == 6
 
 
+def test_a_save_while_a_checkpoint_is_read_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps, read = iter([6, 7]), Path.read_bytes
+
+    def save_before_arrays(path: Path) -> bytes:
+        if path.suffix == ".safetensors" and (step := next(steps, None)):
+            saved(tmp_path, step)
+        return read(path)
+
+    saved(tmp_path)
+    monkeypatch.setattr(Path, "read_bytes", save_before_arrays)
+    assert load_checkpoint(tmp_path, "last")[1]["step"] == 7
+
+
 @pytest.mark.parametrize("size", [0, 7, 2000])
 def test_truncated_arrays_are_refused(tmp_path: Path, size: int) -> None:
     path = saved(tmp_path)

@@ -67,12 +67,8 @@ def load_checkpoint(directory: Path, slot: str) -> tuple[dict[str, Any], dict[st
     CheckpointError
         If there is none, or it is not what was saved; the message names the file.
     """
-    info = _read_info(directory / f"{slot}.json")
+    info, data = _read_both(directory, slot)
     path = directory / info["arrays"]
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror}") from error
     if len(data) != info["bytes"]:
         raise CheckpointError(f"{path} has {len(data)} bytes, {info['bytes']} were saved")
     if zlib.crc32(data) != info["crc32"]:
@@ -133,6 +129,20 @@ def _sync_folder(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _read_both(directory: Path, slot: str) -> tuple[dict[str, Any], bytes]:
+    """Return the record and the bytes of its arrays, though a writer may replace both meanwhile."""
+    record, missing = directory / f"{slot}.json", ""
+    while True:
+        info = _read_info(record)
+        path = directory / info["arrays"]
+        try:
+            return info, path.read_bytes()
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError) or info["arrays"] == missing:
+                raise CheckpointError(f"{path}: {error.strerror}") from error
+            missing = info["arrays"]
 
 
 def _read_info(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,10 @@ def test_changed_arrays_are_refused(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ('{"format": 1, "arr', "last.json is not a checkpoint"),
-        ("[]", "last.json is not a checkpoint: it lacks arrays, bytes"),
+        ("{}", "last.json is not a checkpoint: it lacks arrays, bytes"),
+        ("[1, {}]", "last.json is not a checkpoint: it is no JSON object"),
+        ("3", "last.json is not a checkpoint: it is no JSON object"),
+        ("[" * 99_999, "last.json is not a checkpoint: "),
         ('{"format": 1, "step": 2}', "it lacks arrays, bytes, crc32"),
         (None, "no checkpoint at .*last.json: No such file"),
     ],
@@ -107,6 +111,53 @@ def test_broken_records_are_refused(tmp_path: Path, content: str | None, message
     if content is not None:
         record.write_text(content)
     with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(tmp_path, "last")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"arrays": 3},
+        {"arrays": "../last-00000005-0123abcd.safetensors"},
+        {"arrays": "best-00000005-0123abcd.safetensors"},
+        {"arrays": "/etc/passwd"},
+        {"bytes": "2920"},
+        {"crc32": None},
+        {"step": 5.0},
+        {"step": True},
+    ],
+)
+def test_records_of_wrong_values_are_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    saved(tmp_path)
+    record = tmp_path / "last.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), **change}))
+    ((name, value),) = change.items()
+    with pytest.raises(
+        CheckpointError, match=f"last.json is not a checkpoint: {name} is {value!r}"
+    ):
+        load_checkpoint(tmp_path, "last")
+
+
+def of_bytes(header: str) -> bytes:
+    return len(header).to_bytes(8, "little") + header.encode() + b"\0" * 7
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no safetensors at all",
+        of_bytes('{"a": {"dtype": "BF16", "shape": [3], "data_offsets": [0, 6]}}'),
+        of_bytes('{"a": {"dtype": "F8_E4M3", "shape": [7], "data_offsets": [0, 7]}}'),
+    ],
+)
+def test_arrays_of_another_kind_are_refused(tmp_path: Path, data: bytes) -> None:
+    path = saved(tmp_path)
+    path.write_bytes(data)
+    record = tmp_path / "last.json"
+    sums = {"bytes": len(data), "crc32": zlib.crc32(data)}
+    record.write_text(json.dumps({**json.loads(record.read_text()), **sums}))
+    with pytest.raises(CheckpointError, match=f"{path.name} holds no arrays"):
         load_checkpoint(tmp_path, "last")
 
 

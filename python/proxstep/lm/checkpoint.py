@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from typing import Any, BinaryIO
 from .extras import require
 
 FORMAT = 1
+KINDS = {"arrays": str, "bytes": int, "crc32": int, "step": int}  # what every record has
 
 
 class CheckpointError(ValueError):
@@ -73,7 +75,7 @@ def load_checkpoint(directory: Path, slot: str) -> tuple[dict[str, Any], dict[st
         raise CheckpointError(f"{path} has {len(data)} bytes, {info['bytes']} were saved")
     if zlib.crc32(data) != info["crc32"]:
         raise CheckpointError(f"{path} was changed after it was saved (its CRC-32 differs)")
-    return require("safetensors.numpy", "loading").load(data), info
+    return _read_arrays(path, data), info
 
 
 def has_checkpoint(directory: Path, slot: str = "last") -> bool:
@@ -150,11 +152,31 @@ def _read_info(path: Path) -> dict[str, Any]:
         info = json.loads(path.read_bytes())
     except OSError as error:
         raise CheckpointError(f"no checkpoint at {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not a checkpoint: {error}") from error
-    missing = {"format", "arrays", "bytes", "crc32", "step"} - set(info)
+    if not isinstance(info, dict):
+        raise CheckpointError(f"{path} is not a checkpoint: it is no JSON object")
+    missing = {"format", *KINDS} - set(info)
     if missing:
         raise CheckpointError(f"{path} is not a checkpoint: it lacks {', '.join(sorted(missing))}")
     if info["format"] != FORMAT:
         raise CheckpointError(f"{path} has format {info['format']}, this version reads {FORMAT}")
-    return dict(info)
+    _check_kinds(path, info)
+    return info
+
+
+def _check_kinds(path: Path, info: dict[str, Any]) -> None:
+    """Refuse values of a wrong type, and arrays that are not a file of the slot beside `path`."""
+    for name, kind in KINDS.items():
+        if type(info[name]) is not kind:
+            raise CheckpointError(f"{path} is not a checkpoint: {name} is {info[name]!r}")
+    if not re.fullmatch(rf"{path.stem}-[0-9]+-[0-9a-f]+\.safetensors", info["arrays"]):
+        raise CheckpointError(f"{path} is not a checkpoint: arrays is {info['arrays']!r}")
+
+
+def _read_arrays(path: Path, data: bytes) -> dict[str, Any]:
+    error_of_safetensors = require("safetensors", "loading").SafetensorError
+    try:
+        return dict(require("safetensors.numpy", "loading").load(data))
+    except (error_of_safetensors, KeyError, ValueError) as error:  # KeyError: a dtype NumPy lacks
+        raise CheckpointError(f"{path} holds no arrays: {error!r}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,33 @@ def test_what_is_left_of_a_run_is_not_lost(text: Path, capsys: pytest.CaptureFix
     for command in ("sample", "eval"):
         message = refused(capsys, command, "run")
         assert "model has a vocabulary of 24, its tokenizer one of 25" in message
+
+
+def test_an_older_checkpoint_gives_its_weights_and_does_not_go_on(
+    text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(text, "--out", "run")
+    for slot in ("last", "best"):
+        record = json.loads(Path(f"run/{slot}.json").read_text())
+        del record["run"]["config"]["weight_decay"], record["run"]["model"]["gelu"]
+        Path(f"run/{slot}.json").write_text(json.dumps({**record, "format": 1}))
+    message = refused(capsys, "train", "--resume", "--out", "run")
+    assert "the run in run cannot go on: its checkpoint, of another version, lacks gelu" in message
+    assert "weight_decay; its weights still serve sample" in message
+    for command in (["sample", "run", "--tokens", "3"], ["eval", "run"], ["compact", "run"]):
+        assert main([*command, *(["--out", "small"] if command[0] == "compact" else [])]) == 0
+
+
+@pytest.mark.parametrize("part", ["sparsity", "optimizer", "rng"])
+def test_a_state_that_lacks_a_part_is_refused(
+    part: str, text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(text, "--out", "run")
+    record = json.loads(Path("run/last.json").read_text())
+    del record[part]
+    Path("run/last.json").write_text(json.dumps(record))
+    message = refused(capsys, "train", "--resume", "--out", "run")
+    assert f"the checkpoint in run is not the state of its run: KeyError('{part}')" in message
 
 
 def test_too_little_memory_is_said(

@@ -168,7 +168,7 @@ def test_a_missing_file_and_another_format_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=f"{path.name}: No such file"):
         load_checkpoint(tmp_path, "last")
     (tmp_path / "last.json").write_text(json.dumps({**record, "format": 9}))
-    with pytest.raises(CheckpointError, match="has format 9, this version reads 1"):
+    with pytest.raises(CheckpointError, match="has format 9, this version reads 1 and 2"):
         load_checkpoint(tmp_path, "last")
 
 

@@ -18,7 +18,8 @@ from typing import Any, BinaryIO
 
 from .extras import require
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, FORMAT)  # 1 lacks settings that are newer, and its weights are float32
 KINDS = {"arrays": str, "bytes": int, "crc32": int, "step": int}  # what every record has
 
 
@@ -159,8 +160,9 @@ def _read_info(path: Path) -> dict[str, Any]:
     missing = {"format", *KINDS} - set(info)
     if missing:
         raise CheckpointError(f"{path} is not a checkpoint: it lacks {', '.join(sorted(missing))}")
-    if info["format"] != FORMAT:
-        raise CheckpointError(f"{path} has format {info['format']}, this version reads {FORMAT}")
+    if info["format"] not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise CheckpointError(f"{path} has format {info['format']}, this version reads {known}")
     _check_kinds(path, info)
     return info
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import extras
 from .board import Board
-from .checkpoint import save_checkpoint, write_atomic
+from .checkpoint import CheckpointError, save_checkpoint, write_atomic
 from .evaluate import bits_per_byte, bytes_a_token
 from .folder import claim_folder
 from .metrics import Record, RecordLog, read_records
@@ -41,9 +41,16 @@ class Run:
         self.trainer = Trainer(setup.corpus, setup.about.model, setup.about.config)
         self.bytes_each = bytes_a_token(self.about.tokenizer, self.corpus.validation)
         if setup.saved:
-            self.trainer.restore(*setup.saved)
+            self._restore(*setup.saved)
         self.report = Report(setup, self.trainer, say)
         self._open_logs(self.trainer.step if setup.saved else None)
+
+    def _restore(self, arrays: dict[str, Any], info: dict[str, Any]) -> None:
+        try:
+            self.trainer.restore(arrays, info)
+        except (KeyError, TypeError, ValueError) as error:
+            message = f"the checkpoint in {self.folder} is not the state of its run: {error!r}"
+            raise CheckpointError(message) from error
 
     def _open_logs(self, step: int | None) -> None:
         """Take the folder over; None begins anew, a step goes on after it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .cache import load_tokens
-from .checkpoint import load_checkpoint
+from .checkpoint import CheckpointError, load_checkpoint
 from .config import ModelConfig, TrainConfig
 from .data import Corpus
 from .folder import About, choose_folder, merge_settings, saved_text
@@ -59,7 +59,7 @@ def set_up(request: Request, say: Say) -> Setup:
     given = _absolute(request.given)
     if request.resume:
         saved = load_checkpoint(folder, "last")
-        about = merge_settings(About.from_checkpoint(saved[1]), given)
+        about = merge_settings(_whole_run(folder, saved[1]), given)
         text = saved_text(about, request.files)
     else:
         saved, (about, text) = None, _begin(request.files, given)
@@ -67,6 +67,22 @@ def set_up(request: Request, say: Say) -> Setup:
     tokens = load_tokens(text, about.tokenizer, place, say, file=kept)
     corpus = Corpus.split(tokens, about.config.validation)
     return Setup(folder, about, text, corpus, saved)
+
+
+def _whole_run(folder: Path, info: dict[str, Any]) -> About:
+    """Return the run of a checkpoint that names every setting.
+
+    Today's default for a missing one might differ from that with which the run began.
+    """
+    about = About.from_checkpoint(info)
+    named = {*info["run"]["model"], *info["run"]["config"]}
+    known = (*fields(ModelConfig), *fields(TrainConfig))
+    if missing := [item.name for item in known if item.name not in named]:
+        raise CheckpointError(
+            f"the run in {folder} cannot go on: its checkpoint, of another version, lacks "
+            f"{', '.join(missing)}; its weights still serve sample, eval, export and compact"
+        )
+    return about
 
 
 def _absolute(given: dict[str, Any]) -> dict[str, Any]:

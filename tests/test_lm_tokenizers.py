@@ -47,6 +47,14 @@ def test_decode_undoes_encode(kind: str, text: str) -> None:
     assert tokenizer.byte_lengths()[tokens].sum() == len(text.encode())
 
 
+@pytest.mark.parametrize(
+    ("kind", "lacking"), [("characters", "symbols"), ("bpe", "model"), ("numbers", "size")]
+)
+def test_a_state_that_lacks_a_part_is_no_other_tokenizer(kind: str, lacking: str) -> None:
+    with pytest.raises(KeyError, match=lacking):
+        restore_tokenizer({"kind": kind})
+
+
 @pytest.mark.parametrize("kind", ["characters", "bytes", "bpe"])
 @given(text=PROSE, piece=st.integers(1, 7))
 def test_the_borders_of_pieces_change_no_token(kind: str, text: str, piece: int) -> None:

@@ -165,15 +165,18 @@ def restore_tokenizer(state: dict[str, str]) -> Tokenizer:
 
     Raises
     ------
+    KeyError, ValueError
+        If the kind is unknown, or what it needs is missing.
     MissingExtraError
         If it is a BPE and ``tokenizers`` is not installed.
     """
-    if state["kind"] == "numbers":  # of a model that came without a tokenizer
+    kind = state["kind"]
+    if kind == "numbers":  # of a model that came without a tokenizer
         return NumberTokenizer(int(state["size"]))
-    check_name("tokenizer", state["kind"], KINDS)
-    if state["kind"] == "bpe":
+    check_name("tokenizer", kind, KINDS)
+    if kind == "bpe":
         return BPETokenizer(state["model"])
-    return CharacterTokenizer(state["symbols"]) if "symbols" in state else ByteTokenizer()
+    return ByteTokenizer() if kind == "bytes" else CharacterTokenizer(state["symbols"])
 
 
 def identify(tokenizer: Tokenizer) -> str:

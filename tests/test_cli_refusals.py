@@ -71,6 +71,20 @@ def test_a_used_folder_is_not_overwritten(text: Path, capsys: pytest.CaptureFixt
     assert final_bits(Path("run")) != before
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="names of files are UTF-8 there")
+def test_a_run_is_overwritten_only_by_one_that_can_begin(
+    text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(text, "--out", "run")
+    before = final_bits(Path("run"))
+    strange = text.rename("b\udcff.txt")
+    again = ("train", strange, "--out", "run", "--overwrite", "--context", 6)
+    assert r"b\udcff.txt' is no UTF-8, as TOML must be" in refused(capsys, *again)
+    again = ("train", strange.rename("c.txt"), *again[2:], "--json", "nowhere/log.jsonl")
+    assert "nowhere/log.jsonl: No such file" in refused(capsys, *again)
+    assert final_bits(Path("run")) == before
+
+
 def test_a_changed_run_is_not_resumed(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train(text, "--out", "run")
     again = ("train", "--out", "run", "--resume")

@@ -23,9 +23,9 @@ def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     config = TrainConfig(lr=1.5e-7, seed=11, penalty="mcp", tokenizer="bpe", device="cuda")
     model = ModelConfig(vocabulary=700, layers=3, tied=False)
-    files = ('/a "b"\\é.txt', "-")
+    files = ('/a "b"\\é\x7f\n\x01\U0001f600.txt', "-")
     path = tmp_path / "config.toml"
-    path.write_text(settings_toml(About(model, config, ByteTokenizer(), files, "")))
+    path.write_text(settings_toml(About(model, config, ByteTokenizer(), files, "")), "utf-8")
     found, settings = read_settings(path)
     names = {item.name for item in fields(ModelConfig)}
     assert found == files

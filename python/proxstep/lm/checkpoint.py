@@ -86,10 +86,17 @@ def has_checkpoint(directory: Path, slot: str = "last") -> bool:
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace a file so that a reader, or a crash, sees all of it or all of the old one."""
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    check_place(path)
     with replacing(path, path.with_name(f"{path.name}.{os.getpid()}.part")) as file:
         file.write(data)
+
+
+def check_place(path: Path) -> None:
+    """Raise OSError, with the name, where no file can be: over a folder, or in none."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import extras
 from .board import Board
-from .checkpoint import CheckpointError, save_checkpoint, write_atomic
+from .checkpoint import CheckpointError, check_place, save_checkpoint, write_atomic
 from .evaluate import bits_per_byte, bytes_a_token
 from .folder import claim_folder
 from .metrics import Record, RecordLog, read_records
@@ -56,8 +56,11 @@ class Run:
         """Take the folder over; None begins anew, a step goes on after it."""
         if self.request.tensorboard:
             extras.require("tensorboard.summary", "--tensorboard", "tensorboard")
-        claim_folder(self.folder, overwrite=self.request.overwrite)
-        write_atomic(self.folder / "config.toml", settings_toml(self.about).encode())
+        if self.request.json is not None:
+            check_place(self.request.json)
+        settings = settings_toml(self.about).encode()
+        claim_folder(self.folder, overwrite=self.request.overwrite)  # what may fail comes before
+        write_atomic(self.folder / "config.toml", settings)
         self.path = self.folder / "metrics.jsonl"
         self.logs: list[Any] = [RecordLog(self.path, self.request.json, step)]
         if self.request.tensorboard:

@@ -53,6 +53,11 @@ def settings_toml(about: About) -> str:
 
     What has no effect is left out: a size that the tokenizer gives, a sparsity without followers.
 
+    Raises
+    ------
+    ValueError
+        If the name of a file is not UTF-8.
+
     Examples
     --------
     >>> from proxstep.lm.tokenizer import ByteTokenizer
@@ -64,7 +69,7 @@ def settings_toml(about: About) -> str:
     [model]
     layers = 4  # transformer blocks
     """
-    lines = [f"{FILES} = {json.dumps(about.files, ensure_ascii=False)}"]
+    lines = [f"{FILES} = [{', '.join(_literal(name) for name in about.files)}]"]
     idle = {"vocabulary"} if about.config.tokenizer != "bpe" else set()
     idle |= {"sparsity"} if about.config.idle_sparsity() else set()
     for section, values in (("model", asdict(about.model)), ("training", asdict(about.config))):
@@ -78,8 +83,13 @@ def settings_toml(about: About) -> str:
 
 
 def _literal(value: Any) -> str:
-    """Return a TOML literal: JSON's, which numbers, strings and truth values share with it."""
-    return json.dumps(value, ensure_ascii=False)
+    """Return a TOML literal: JSON's, but for DEL, which TOML's strings hold escaped only."""
+    text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{value!r} is no UTF-8, as TOML must be: rename the file") from error
+    return text
 
 
 def _files(value: Any) -> tuple[str, ...]:

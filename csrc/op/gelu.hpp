@@ -12,7 +12,8 @@ struct GeluGate {
   T x, e, gate;  // x within the limit; e and P there
 };
 
-// Beyond 9 P is 0 or 1 to 2^-95: the limit keeps cubes and exponentials finite, and NaN stays NaN.
+// The limit keeps cubes and exponentials finite. Beyond it P is 1 by rounding, or 0 where it is
+// less than 2^-95, as x may be any number. NaN stays NaN; at -infinity y is NaN.
 template <class T>
 PROXSTEP_FN GeluGate<T> gelu_gate(T x) {
   const T limit = T(9);
@@ -20,7 +21,8 @@ PROXSTEP_FN GeluGate<T> gelu_gate(T x) {
   const T twice_u = c * (T(1.5957691216057308) + T(0.07135481627260025) * (c * c));
   const ExpParts<T> parts = exp_parts(-twice_u);
   const T e = parts.significand * power_of_two<T>(parts.exponent);
-  return {c, e, T(1) / (T(1) + e)};
+  const T gate = T(1) / (T(1) + e);
+  return {c, e, x < -limit ? T(0) : gate};
 }
 
 template <class T>

@@ -1,7 +1,7 @@
 // Causal softmax attention, o = softmax(q k' / sqrt(width)) v, head by head. Queries go kLanes
 // abreast, one a lane, against the keys up to the last of them: sums over keys need no sums across
-// lanes, and later keys are never looked at. Backward makes the scores again from the kept peaks
-// and inverses (Dao et al. 2022, FlashAttention, appendix B):
+// lanes, and of later keys only those of the same kLanes are read, with weight 0. Backward makes
+// the scores again from the kept peaks and inverses (Dao et al. 2022, FlashAttention, appendix B):
 //   dv = p' do, dp = do v', ds = p (dp - sum_j p dp), dq = ds k / sqrt(width), dk = ds' q
 #pragma once
 #include "../../op/attention.hpp"
@@ -84,27 +84,39 @@ void make_score_gradients(const QueryBlock& block, const T* p, const T* along, T
   }
 }
 
-// What is packed of a head, one part behind the other in scratch, from a whole cache line on.
+// Where the parts of a head lie in scratch, one behind the other: eight of rows, two tiles, one of
+// kLanes rows.
+struct HeadLayout {
+  int64_t rows, tile, d_tile, out, end;
+
+  explicit HeadLayout(const HeadShape& shape)
+      : rows(shape.rows_size()),
+        tile(8 * rows),
+        d_tile(tile + shape.times * kLanes),
+        out(d_tile + shape.times * kLanes),
+        end(out + kLanes * shape.widths) {}
+};
+
+// What is packed of a head, from a whole cache line on.
 template <class T>
 struct PackedHead {
-  T *q, *k, *v, *d_o, *dk, *dv, *q_lanes, *d_o_lanes, *tile, *d_tile, *out, *end;
+  T *q, *k, *v, *d_o, *dk, *dv, *q_lanes, *d_o_lanes, *tile, *d_tile, *out;
 
   PackedHead(const HeadShape& shape, T* at) {
+    const HeadLayout layout(shape);
     at += (kLine - reinterpret_cast<std::uintptr_t>(at) % kLine) % kLine / sizeof(T);
-    T** const rows[] = {&q, &k, &v, &d_o, &dk, &dv, &q_lanes, &d_o_lanes};
-    for (T** part : rows) *part = at, at += shape.rows_size();
-    tile = at;
-    d_tile = tile + shape.times * kLanes;
-    out = d_tile + shape.times * kLanes;
-    end = out + kLanes * shape.widths;
+    T** const parts[8] = {&q, &k, &v, &d_o, &dk, &dv, &q_lanes, &d_o_lanes};
+    for (int part = 0; part < 8; ++part) *parts[part] = at + part * layout.rows;
+    tile = at + layout.tile;
+    d_tile = at + layout.d_tile;
+    out = at + layout.out;
   }
   static constexpr std::uintptr_t kLine = 64;
 };
 
-template <class T>
-int64_t attention_scratch(int64_t time, int64_t width) {
-  T* const start = nullptr;
-  return PackedHead<T>(HeadShape(time, width), start).end - start + kLanes;
+// Lanes more than the layout, as scratch may begin within a cache line.
+inline int64_t attention_scratch(int64_t time, int64_t width) {
+  return HeadLayout(HeadShape(time, width)).end + kLanes;
 }
 
 template <class T>

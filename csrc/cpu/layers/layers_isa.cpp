@@ -23,7 +23,7 @@ void gelu_gradient(int64_t n, const T* x, T* dy) {
 
 template <class T>
 constexpr LayerKernels<T> kernels() {
-  return {norm<T>,      norm_gradient<T>,     gelu<T>, gelu_gradient<T>, attention_scratch<T>,
+  return {norm<T>,      norm_gradient<T>,     gelu<T>, gelu_gradient<T>, attention_scratch,
           attention<T>, attention_gradient<T>};
 }
 

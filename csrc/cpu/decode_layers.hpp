@@ -5,8 +5,8 @@
 #include "../op/gelu.hpp"
 #include "../op/norm.hpp"
 #include "../op/normal_cdf.hpp"
-#include "decode_vectors.hpp"
 #include "lanes.hpp"
+#include "vectors.hpp"
 
 namespace proxstep::cpu {
 namespace {
@@ -28,7 +28,7 @@ void layer_norm(const T* x, const T* gain, int64_t n, T* y) {
 // out[j] = sum over k < count of weights[k] rows[k * apart + j], for `tile` of j, in registers.
 template <class T, int tile>
 inline void add_rows_tile(const T* weights, int64_t count, const T* rows, int64_t apart, T* out) {
-  using V = typename Vector<T>::type;
+  using V = Vector<T>;
   constexpr int vectors = tile / kWidth<T>;
   V sum[vectors] = {};
   for (int64_t k = 0; k < count; ++k) {

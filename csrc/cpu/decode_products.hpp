@@ -2,8 +2,8 @@
 // order.
 #pragma once
 #include "../decode.hpp"
-#include "decode_vectors.hpp"
 #include "lanes.hpp"
+#include "vectors.hpp"
 
 namespace proxstep::cpu {
 namespace {
@@ -25,7 +25,7 @@ inline void give(const RowProduct<T>& p, int64_t which, int64_t row, T sum) {
 
 template <class T, int rows>
 inline void dot_rows(const RowProduct<T>& p, int64_t which, int64_t row) {
-  using V = typename Vector<T>::type;
+  using V = Vector<T>;
   const int64_t n = p.weight->columns;
   const T* w = p.weight->dense + row * n;
   const T* from = p.x + which * n;

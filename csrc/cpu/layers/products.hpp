@@ -2,44 +2,17 @@
 // multiplication and an addition each: neither the tile nor the vector width shows in its bits.
 #pragma once
 #include "../lanes.hpp"
+#include "../vectors.hpp"
 
 namespace proxstep::cpu {
 namespace {
 
 using std::int64_t;
 
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64, kTileRows = 8;
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32, kTileRows = 4;
-#else
-constexpr int kVectorBytes = 16, kTileRows = 2;
-#endif
+constexpr int kTileRows = kVectorBytes / 8;  // as many as the registers hold
 static_assert(kLanes % kTileRows == 0, "whole tiles of rows");
-
 template <class T>
-struct VectorOf;
-template <>
-struct VectorOf<float> {
-  typedef float type __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
-};
-template <>
-struct VectorOf<double> {
-  typedef double type __attribute__((vector_size(kVectorBytes), aligned(8), may_alias));
-};
-template <class T>
-using Vector = typename VectorOf<T>::type;
-template <class T>
-constexpr int kVectors = kLanes * sizeof(T) / kVectorBytes;  // that hold the lanes
-
-template <class T>
-inline __attribute__((always_inline)) const Vector<T>& vector(const T* at) {
-  return *reinterpret_cast<const Vector<T>*>(at);
-}
-template <class T>
-inline __attribute__((always_inline)) Vector<T>& vector(T* at) {
-  return *reinterpret_cast<Vector<T>*>(at);
-}
+constexpr int kVectors = kLanes / kWidth<T>;  // that hold the lanes
 
 // Element (row, k) lies at row * down + k * along.
 template <class T>

@@ -5,6 +5,7 @@
 
 #include "decode_kernels.hpp"
 #include "kernels.hpp"
+#include "layers/kernels.hpp"
 #include "pool.hpp"
 
 namespace proxstep::cpu {
@@ -18,6 +19,9 @@ constexpr int64_t kElements = 1 << 14;  // of a function of each element
 
 const DecodeKernels<float>& kernels(float) { return tables().decode->f32; }
 const DecodeKernels<double>& kernels(double) { return tables().decode->f64; }
+
+void gelu(float* x, int64_t n) { tables().layer->f32.gelu(n, x, x); }
+void gelu(double* x, int64_t n) { tables().layer->f64.gelu(n, x, x); }
 
 // Units of so much work each that fill a chunk.
 int64_t chunk_of(int64_t work, int64_t least = 1) {
@@ -143,10 +147,11 @@ void Decoder<T>::attention(std::size_t b) {
 
 template <class T>
 void Decoder<T>::mlp(const DecodeBlock<T>& block) {
-  const auto gelu = model_.erf ? kernels(T()).gelu_erf : kernels(T()).gelu;
   normalise(block.norm2);
   multiply<T>({&block.up, normed_.data(), hidden_.data(), count_, false});
-  gelu(hidden_.data(), count_ * block.up.rows);
+  T* const hidden = hidden_.data();
+  const int64_t n = count_ * block.up.rows;
+  model_.erf ? kernels(T()).gelu_erf(hidden, n) : gelu(hidden, n);
   multiply<T>({&block.down, hidden_.data(), x_.data(), count_, true});
 }
 

@@ -12,8 +12,8 @@ namespace {
 
 template <class T>
 constexpr DecodeKernels<T> kernels() {
-  return {dense_product<T>, sparse_product<T>, layer_norm<T>, attend<T>,
-          gelu<T>,          gelu_erf<T>,       normal_cdf<T>};
+  return {dense_product<T>, sparse_product<T>, layer_norm<T>,
+          attend<T>,        gelu_erf<T>,       normal_cdf<T>};
 }
 
 }  // namespace

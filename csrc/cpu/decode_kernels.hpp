@@ -11,7 +11,6 @@ struct DecodeKernels {
   void (*sparse)(const RowProduct<T>&, std::int64_t group, std::int64_t end);
   void (*norm)(const T* x, const T* gain, std::int64_t n, T* y);
   void (*attend)(const HeadAttention<T>&);
-  void (*gelu)(T* x, std::int64_t n);
   void (*gelu_erf)(T* x, std::int64_t n);
   void (*normal_cdf)(const T* x, std::int64_t n, T* y);
 };

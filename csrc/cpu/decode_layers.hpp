@@ -1,8 +1,7 @@
-// Layer norm, attention over a cache, and GELU, of one row.
+// Layer norm, attention over a cache, and the exact GELU, of one row.
 #pragma once
 #include "../decode.hpp"
 #include "../op/attention.hpp"
-#include "../op/gelu.hpp"
 #include "../op/norm.hpp"
 #include "../op/normal_cdf.hpp"
 #include "lanes.hpp"
@@ -71,12 +70,6 @@ void attend(const HeadAttention<T>& a) {
   add_rows(a.scores, a.length, a.values, a.width, a.size, a.out);
   const T share = T(1.0 / total);
   for (int64_t d = 0; d < a.size; ++d) a.out[d] *= share;
-}
-
-template <class T>
-void gelu(T* x, int64_t n) {
-#pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) x[i] = op::gelu(x[i]);
 }
 
 template <class T>

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .bpe import VOCABULARY
 from .device import DEVICES
 from .fields import check_fields, check_widths, setting, widths
-from .penalty import PATTERNS, PENALTIES, SCOPES, STRENGTHS
+from .penalty import GROUPED, PATTERNS, PENALTIES, SCOPES, STRENGTHS
 from .tokenizer import KINDS
 
 OPTIMIZERS = ("muon", "adamw", "lion")
@@ -216,15 +216,22 @@ class TrainConfig:
     def counts(self, step: int) -> bool:
         """Tell whether a loss after `step` steps is one of a model as sparse as it shall be.
 
+        A strength brings the zeros only near their target; they are made up when they are pinned.
+
         Examples
         --------
-        >>> config = TrainConfig(steps=100, sparsity=0.9, ramp_end=0.6)
+        >>> config = TrainConfig(penalty="top-k", steps=100, sparsity=0.9, ramp_end=0.6)
         >>> [config.counts(step) for step in (50, 60, 61)]
+        [False, False, True]
+        >>> config = TrainConfig(penalty="l0", steps=100, sparsity=0.9, debias=0.2)
+        >>> [config.counts(step) for step in (76, 80, 81)]
         [False, False, True]
         """
         if self.penalty in PATTERNS:
             return step > int(self.ramp_begin * self.steps)
         end = max(int(self.ramp_begin * self.steps) + 1, int(self.ramp_end * self.steps))
+        if self.follows_target and self.penalty not in GROUPED:
+            end = self.debias_from
         return not self.ramps or step > end or step >= self.steps
 
     def reads_numbers(self, step: int) -> bool:

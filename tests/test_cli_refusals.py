@@ -81,7 +81,7 @@ def test_a_run_is_overwritten_only_by_one_that_can_begin(
     again = ("train", strange, "--out", "run", "--overwrite", "--context", 6)
     assert r"b\udcff.txt' is no UTF-8, as TOML must be" in refused(capsys, *again)
     again = ("train", strange.rename("c.txt"), *again[2:], "--json", "nowhere/log.jsonl")
-    assert "nowhere/log.jsonl: No such file" in refused(capsys, *again)
+    assert "nowhere: no such folder" in refused(capsys, *again)
     assert final_bits(Path("run")) == before
 
 

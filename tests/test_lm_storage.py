@@ -222,7 +222,9 @@ def test_export_widens(text: Path) -> None:
         np.testing.assert_array_equal(array, model.weights[name], strict=True)
 
 
-def test_a_checkpoint_of_before_is_one_of_float32(text: Path) -> None:
+def test_weights_of_before_are_float32_and_their_run_does_not_go_on(
+    text: Path, capsys: Any
+) -> None:
     assert train(text, "--out", "run") == 0
     for slot in ("best", "last"):
         path = Path("run") / f"{slot}.json"
@@ -233,7 +235,10 @@ def test_a_checkpoint_of_before_is_one_of_float32(text: Path) -> None:
     model, about, _ = load_model(Path("run"), "last")
     assert about.config.storage == "float32"
     assert model.weights["norm"].tobytes() == before["weights/norm"]
-    assert train("--resume", "--out", "run", "--steps", 14) == 0
+    assert train("--resume", "--out", "run", "--steps", 14) == 2
+    assert "cannot go on: its checkpoint, of another version, lacks storage;" in (
+        capsys.readouterr().err
+    )
 
 
 def test_a_run_keeps_its_storage(text: Path, capsys: Any) -> None:

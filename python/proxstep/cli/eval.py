@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from proxstep.lm.assess import Evaluation, Question, evaluate
-from proxstep.lm.checkpoint import write_atomic
+from proxstep.lm.checkpoint import check_place, write_atomic
 from proxstep.lm.device import DEVICES
 
 from .parser import add_slot, known
@@ -49,21 +47,13 @@ def run(options: Any) -> int:
     asked = {name: getattr(options, name) for name in names}
     question = Question(**asked, slot=options.slot or "")
     if options.json is not None:
-        _check_writable(options.json)
+        check_place(options.json)
     found = evaluate(question, print)
     if options.json is not None:
         _write(options.json, (json.dumps(asdict(found), indent=1) + "\n").encode())
     for line in _lines(found):
         print(line)
     return 0
-
-
-def _check_writable(path: Path) -> None:
-    """Raise OSError, before the work, for a path that cannot be a file."""
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -5,7 +5,7 @@
     python bench/lm --report                   the Markdown of what has been measured
 
 TEXT is tinyshakespeare for the figures of the report. A run is a process of its own with all
-processors; rows that are there already are not run again unless --again is given.
+processors; what is there already, with the same options, is not run again unless --again is given.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from machine import facts
+from proxstep.lm.checkpoint import write_atomic
 
 from lm.report import write_report
 from lm.rows import ROWS, Row
@@ -54,13 +55,14 @@ def run_all(options: argparse.Namespace, found: dict[str, Any]) -> None:
     for seed in options.seeds:
         for row in ROWS:
             there = [r for r in found["runs"] if (r["row"], r["seed"]) == (row.name, seed)]
+            current = any(r.get("options") == list(row.options) for r in there)
             asked = options.only in row.name and options.program in ("", row.program)
-            if not asked or (there and not options.again):
+            if not asked or (current and not options.again):
                 continue
             result = run_row(row, options.text.absolute(), seed)
             print(f"{row.name}, seed {seed}: {result}", flush=True)
             found["runs"] = [r for r in found["runs"] if r not in there] + [result]
-            options.json.write_text(json.dumps(found, indent=1))
+            write_atomic(options.json, json.dumps(found, indent=1).encode())
 
 
 def run_row(row: Row, text: Path, seed: int) -> dict[str, Any]:
@@ -77,7 +79,8 @@ def run_row(row: Row, text: Path, seed: int) -> dict[str, Any]:
         if status:
             raise SystemExit(f"{row.name}: exit code {child.returncode}")
         return {
-            "row": row.name, "seed": seed, **read_result(row, out), "seconds": round(seconds, 2),
+            "row": row.name, "options": list(row.options), "seed": seed,
+            **read_result(row, out), "seconds": round(seconds, 2),
             "peak_mib": round(usage.ru_maxrss / 1024), "load": round(os.getloadavg()[0], 2),
         }  # fmt: skip
 

@@ -53,7 +53,7 @@ def peer(name: str, *options: str | float) -> Row:
 def dense_rows() -> list[Row]:
     return [
         ours("dense, the default rule (Muon)", "--sparsity", 0, goal=1.62),
-        ours("dense, AdamW", "--sparsity", 0, *ADAMW, goal=1.765),
+        ours("dense, AdamW", "--sparsity", 0, *ADAMW, "--warmup", 50, goal=1.765),
         ours("dense, Lion", "--sparsity", 0, "--optimizer", "lion", "--lr", 1e-3),
         peer("torch, nanoGPT's recipe", "--lr", 1e-3),
         peer("torch, AdamW 6e-3", "--lr", 6e-3),

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .extras import require
-from .plot import save_figure
+from .plot import headless_pyplot, save_figure
 from .sweep import Outcome
 
 ALONG = ("sparsity", "lam")  # settings that move a run along its line
@@ -73,8 +72,7 @@ def draw_frontier(marks: Sequence[Mark], path: Path, title: str) -> None:
     MissingExtraError
         If matplotlib is not installed.
     """
-    require("matplotlib", "plotting").use("Agg")
-    pyplot = require("matplotlib.pyplot", "plotting")
+    pyplot = headless_pyplot()
     figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
     for line in dict.fromkeys(mark.line for mark in marks):
         _draw_line(axes, line, [mark for mark in marks if mark.line == line])

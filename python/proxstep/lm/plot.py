@@ -30,12 +30,29 @@ def smooth(values: Any, width: int) -> Any:
     return (sums[place + reach + 1] - sums[place - reach]) / (2 * reach + 1)
 
 
+def headless_pyplot(extra: str = "lm") -> Any:
+    """Return matplotlib's pyplot for images alone: no window, no display.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed; the message names the extra.
+    """
+    require("matplotlib", "plotting", extra).use("Agg")
+    return require("matplotlib.pyplot", "plotting", extra)
+
+
+def image_of(figure: Any, kind: str = "png") -> bytes:
+    """Return the bytes of an image, and close the figure."""
+    image = io.BytesIO()
+    figure.savefig(image, format=kind, dpi=150)
+    headless_pyplot().close(figure)
+    return image.getvalue()
+
+
 def save_figure(figure: Any, path: Path) -> None:
     """Write an image, whole or not at all, and close the figure."""
-    image = io.BytesIO()
-    figure.savefig(image, format=path.suffix[1:] or "png", dpi=150)
-    require("matplotlib.pyplot", "plotting").close(figure)
-    write_atomic(path, image.getvalue())
+    write_atomic(path, image_of(figure, path.suffix[1:] or "png"))
 
 
 def draw_curve(records: Sequence[Record], path: Path, title: str) -> None:
@@ -55,8 +72,7 @@ def draw_curve(records: Sequence[Record], path: Path, title: str) -> None:
     MissingExtraError
         If matplotlib is not installed.
     """
-    require("matplotlib", "plotting").use("Agg")
-    pyplot = require("matplotlib.pyplot", "plotting")
+    pyplot = headless_pyplot()
     figure, (loss, zeros) = pyplot.subplots(
         2, 1, sharex=True, figsize=(8, 6), height_ratios=(3, 1.3), layout="constrained"
     )

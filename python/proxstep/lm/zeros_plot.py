@@ -10,9 +10,8 @@ import numpy as np
 from proxstep.arrays import on_host
 
 from .evaluate import zero_shares
-from .extras import require
 from .parameters import Parameters
-from .plot import save_figure
+from .plot import headless_pyplot, save_figure
 
 KINDS = ("qkv", "projection", "up", "down")
 THUMBNAIL = 64  # most pixels along a side; each is the mean of the weights under it
@@ -37,8 +36,7 @@ def draw_zeros(weights: Parameters, path: Path, title: str) -> None:
     MissingExtraError
         If matplotlib is not installed.
     """
-    require("matplotlib", "plotting").use("Agg")
-    pyplot = require("matplotlib.pyplot", "plotting")
+    pyplot = headless_pyplot()
     layers, sparse = weights.config.layers, any(zero_shares(weights).values())
     heights = [0.42 * layers + 1.7, 1.05 * layers + 0.6]  # inches: of numbers, of patterns
     figure = pyplot.figure(figsize=(7.2, sum(heights) if sparse else heights[0]))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..lm.extras import require
+from ..lm.plot import TRAIN, VALIDATION, headless_pyplot, image_of
 from . import EXTRA
 from .scores import Scores
 from .search import Look
 
-TRAIN, VALIDATION, SECOND = "#9aa5b1", "#0b5fa5", "#c2571a"
+SECOND = "#c2571a"
 _MOST_WRITTEN = 20  # classes whose counts are written into the plot
 _DARK = 0.55  # share from which on a cell wants white letters
 
@@ -26,7 +25,7 @@ def draw_confusion(scores: Scores, title: str) -> bytes:
     MissingExtraError
         If matplotlib is not installed.
     """
-    pyplot = _pyplot()
+    pyplot = headless_pyplot(EXTRA)
     table = np.array(scores.confusion)
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     side = min(14.0, 3.2 + 0.35 * len(table))
@@ -38,7 +37,7 @@ def draw_confusion(scores: Scores, title: str) -> bytes:
     bar = figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
     bar.outline.set_visible(False)
     axes.set_title(title, fontsize=10, loc="left")
-    return _image(pyplot, figure)
+    return image_of(figure)
 
 
 def _write_counts(axes: Any, table: Any, shares: Any) -> None:
@@ -68,7 +67,7 @@ def draw_search(looks: Sequence[Look], chosen: int, title: str) -> bytes:
     MissingExtraError
         If matplotlib is not installed.
     """
-    pyplot = _pyplot()
+    pyplot = headless_pyplot(EXTRA)
     figure, (loss, scores) = pyplot.subplots(
         2, 1, sharex=True, figsize=(8, 6), layout="constrained"
     )
@@ -82,7 +81,7 @@ def draw_search(looks: Sequence[Look], chosen: int, title: str) -> bytes:
         axes.grid(alpha=0.25, linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    return _image(pyplot, figure)
+    return image_of(figure)
 
 
 def _draw_losses(axes: Any, looks: Sequence[Look]) -> None:
@@ -106,15 +105,3 @@ def _draw_scores(axes: Any, looks: Sequence[Look]) -> None:
 
 def _line(axes: Any, x: Any, y: Any, color: str, label: str) -> None:
     axes.plot(x, y, "o-", color=color, label=label, markersize=3, linewidth=1.3)
-
-
-def _pyplot() -> Any:
-    require("matplotlib", "plotting", EXTRA).use("Agg")
-    return require("matplotlib.pyplot", "plotting", EXTRA)
-
-
-def _image(pyplot: Any, figure: Any) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
-    pyplot.close(figure)
-    return buffer.getvalue()

@@ -5,12 +5,12 @@
 # passed.
 #   usage: bash bench/gpu.sh [FOLDER]
 #   PYTHON: the Python, python3 by default. WHEELS: a folder of wheels that it lacks.
-#   PARTS: some of "install facts tests memcheck racecheck benchmarks".
+#   PARTS: some of "install facts tests benchmarks fits memcheck racecheck".
 set -uo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-bench/results/gpu}
 python=${PYTHON:-python3}
-parts=${PARTS:-install facts tests memcheck racecheck benchmarks}
+parts=${PARTS:-install facts tests benchmarks fits memcheck racecheck}
 site=$PWD/build/gpu
 export PATH=$PATH:/usr/local/cuda/bin PYTHONPATH=$site
 mkdir -p "$out" build
@@ -62,6 +62,8 @@ part facts facts
 part tests gpu_tests
 part benchmarks "$python" bench/gpu_report.py --json "$out/step.json" --markdown "$out/step.md"
 [[ -f $out/benchmarks.log ]] && grep -E '✓|✗' "$out/benchmarks.log"
+part fits "$python" bench/gpu_fits.py --json "$out/fits.json" --markdown "$out/fits.md"
+[[ -f $out/fits.md ]] && cat "$out/fits.md"
 part memcheck sanitize memcheck "float32 or bfloat16"
 part racecheck sanitize racecheck "float32"
 

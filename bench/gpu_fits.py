@@ -20,8 +20,7 @@ from typing import Any
 
 import proxstep as ps
 import torch
-from gpu_report import device_facts
-from machine import facts
+from machine import device_facts, facts
 
 TOLERANCE = 1e-4
 PLANTED = 100

@@ -15,31 +15,15 @@ import sys
 import time
 from pathlib import Path
 
-import proxstep as ps
-import torch
 from gpu_cases import plan
 from gpu_timing import measure
-from machine import facts
+from machine import device_facts, facts
 from report import Record, write
 from tables import COLUMNS, head, record, text
 from timing import Pace
 
 QUICK = Pace(rounds=3, most_rounds=9, seconds=0.2, turn=0.004)
 FULL = Pace(rounds=11, most_rounds=41, seconds=4.0, turn=0.02)
-
-
-def device_facts(device: str) -> Record:
-    """What the figures depend on besides the host."""
-    if device == "cpu":
-        return {"device": "none: the report was only tried", "cuda": torch.version.cuda}
-    properties = torch.cuda.get_device_properties(0)
-    return {
-        "device": properties.name,
-        "device_memory_gib": round(properties.total_memory / 2**30, 1),
-        "multiprocessors": properties.multi_processor_count,
-        "cuda": torch.version.cuda,
-        "served_by": ps.cuda.serving(),
-    }
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:

@@ -69,3 +69,19 @@ def facts() -> dict[str, Any]:
         "versions": {name: config[name] for name in ("proxstep", "python", "numpy", "torch")},
         "instruction_set": config["instruction_set"],
     }
+
+
+def device_facts(device: str) -> dict[str, Any]:
+    """What the figures depend on besides the host."""
+    import torch
+
+    if device == "cpu":
+        return {"device": "none: the report was only tried", "cuda": torch.version.cuda}
+    properties = torch.cuda.get_device_properties(0)
+    return {
+        "device": properties.name,
+        "device_memory_gib": round(properties.total_memory / 2**30, 1),
+        "multiprocessors": properties.multi_processor_count,
+        "cuda": torch.version.cuda,
+        "served_by": ps.cuda.serving(),
+    }

@@ -28,17 +28,26 @@ class TorchGPT(torch.nn.Module):
         heads = self.config.heads
         parts = F.linear(x, self.weight(block + "qkv")).chunk(3, dim=-1)
         q, k, v = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in parts)
-        o = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        o = self.attend(q, k, v)
         return F.linear(o.transpose(1, 2).flatten(-2), self.weight(block + "projection"))
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+    def attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    def embed(self, tokens: torch.Tensor) -> torch.Tensor:
         x = self.weight("token_embedding")[tokens]
-        x = x + self.weight("position_embedding")[: tokens.shape[1]]
+        return x + self.weight("position_embedding")[: tokens.shape[1]]
+
+    def hidden(self, x: torch.Tensor, block: str) -> torch.Tensor:
+        up = F.linear(x, self.weight(block + "up"))
+        return F.linear(F.gelu(up, approximate="tanh"), self.weight(block + "down"))
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        x = self.embed(tokens)
         for i in range(self.config.layers):
             block = f"blocks.{i}."
             x = x + self.attention(self.norm(x, block + "norm1"), block)
-            up = F.linear(self.norm(x, block + "norm2"), self.weight(block + "up"))
-            x = x + F.linear(F.gelu(up, approximate="tanh"), self.weight(block + "down"))
+            x = x + self.hidden(self.norm(x, block + "norm2"), block)
         head = "token_embedding" if self.config.tied else "head"
         return F.linear(self.norm(x, "norm"), self.weight(head))
 

@@ -3,6 +3,7 @@
     python bench/lm TEXT                       all rows, seeds 1, 2 and 3; goes on where it was
     python bench/lm TEXT --only "80 %" --seeds 1
     python bench/lm --report                   the Markdown of what has been measured
+    python bench/lm TEXT --large --json FILE   10.7 million weights on a GPU, beside nanoGPT
 
 TEXT is tinyshakespeare for the figures of the report. A run is a process of its own with all
 processors; what is there already, with the same options, is not run again unless --again is given.
@@ -21,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from machine import facts
+from machine import device_facts, facts
 from proxstep.lm.paths import write_atomic
 
 from lm.report import write_report
-from lm.rows import ROWS, Row
+from lm.rows import ROWS, Row, large_rows
 
 RESULTS = Path(__file__).parents[1] / "results" / "lm_runs.json"
 
@@ -39,21 +40,25 @@ def main() -> None:
                         default=[1, 2, 3])  # fmt: skip
     parser.add_argument("--again", action="store_true", help="run what is there already as well")
     parser.add_argument("--report", action="store_true", help="run nothing")
+    parser.add_argument("--large", action="store_true", help="the rows for a GPU")
     parser.add_argument("--json", type=Path, default=RESULTS)
     options = parser.parse_args()
+    if options.large and options.json == RESULTS:
+        parser.error("--large needs --json: its results are kept apart")
     if options.text is None and not options.report:
         parser.error("TEXT is needed, or --report")
     found = json.loads(options.json.read_text()) if options.json.exists() else {"runs": []}
+    rows = large_rows("cuda") if options.large else ROWS
     if not options.report:
-        run_all(options, found)
-    write_report(found, options.json.with_suffix(".md"))
+        run_all(options, rows, found)
+    write_report(found, rows, options.json.with_suffix(".md"))
 
 
-def run_all(options: argparse.Namespace, found: dict[str, Any]) -> None:
+def run_all(options: argparse.Namespace, rows: list[Row], found: dict[str, Any]) -> None:
     """Run what is asked, seed by seed, and keep each result at once."""
-    found["machine"] = facts()
+    found["machine"] = {**facts(), **(device_facts("cuda") if options.large else {})}
     for seed in options.seeds:
-        for row in ROWS:
+        for row in rows:
             there = [r for r in found["runs"] if (r["row"], r["seed"]) == (row.name, seed)]
             current = any(r.get("options") == list(row.options) for r in there)
             asked = options.only in row.name and options.program in ("", row.program)
@@ -86,7 +91,7 @@ def run_row(row: Row, text: Path, seed: int) -> dict[str, Any]:
 
 
 def read_result(row: Row, out: Path) -> dict[str, float]:
-    if row.program == "torch":
+    if row.program != "proxstep":
         return dict(json.loads((out / "result.json").read_text()))
     last = json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])
     return {"val_loss": last["val_loss"], "zeros": last["zeros"]}

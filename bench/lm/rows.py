@@ -22,9 +22,9 @@ class Row:
     name : str
         What is run.
     program : str
-        "proxstep" or "torch".
+        "proxstep", "torch" (torch_train.py) or "nanogpt" (nanogpt.py).
     options : list of str
-        Arguments of ``proxstep train``, or of torch_train.py.
+        Arguments of ``proxstep train``, or of the script.
     goal : float or None
         Mean validation loss that is aimed at.
     """
@@ -36,8 +36,9 @@ class Row:
 
     def command(self, python: str, text: Path, out: Path, seed: int) -> list[str]:
         """Return the command of a seed, which writes into the folder `out`."""
-        script = str(Path(__file__).with_name("torch_train.py"))
-        program = ["-m", "proxstep", "train"] if self.program == "proxstep" else [script]
+        ours = self.program == "proxstep"
+        script = "nanogpt.py" if self.program == "nanogpt" else "torch_train.py"
+        program = ["-m", "proxstep", "train"] if ours else [str(Path(__file__).with_name(script))]
         return [python, *program, str(text), *self.options, "--seed", str(seed), "--out", str(out)]
 
 
@@ -90,6 +91,18 @@ def sparse_rows() -> list[Row]:
         ]  # fmt: skip
     rows.append(ours("heads, 50 %, Muon", "--penalty", "group-heads", "--sparsity", 0.5))
     return rows
+
+
+def large_rows(device: str) -> list[Row]:
+    """10.7 million weights, on a GPU: nanoGPT's own recipe, which has dropout, and ours."""
+    shape = {"layers": 6, "heads": 6, "channels": 384, "context": 256, "batch": 64}
+    given = [text for name, value in shape.items() for text in ("--" + name, value)]
+    given += ["--device", device, "--steps", 1500]
+    return [
+        ours("10.7 M, dense, the default rule (Muon)", "--sparsity", 0, *given, goal=1.47),
+        ours("10.7 M, 80 %, Muon", "--sparsity", 0.8, *given),
+        Row("10.7 M, torch, nanoGPT's recipe", "nanogpt", ("--device", device)),
+    ]
 
 
 ROWS = [*dense_rows(), *sparse_rows()]

@@ -64,8 +64,7 @@ def make_twin(model: ModelConfig, config: TrainConfig) -> TorchGPT:
 def train(twin: TorchGPT, corpus: Corpus, config: TrainConfig, prune: float) -> None:
     """Train by the batches that `proxstep train` draws from the same seed."""
     optimizer = twin.optimizer(config, fused=True)
-    falling = Cosine(config.lr, max(1, config.steps - config.warmup), floor=0.1 * config.lr)
-    rate = WarmUp(falling, config.warmup)
+    rate = nanogpt_rate(config)
     ramp = CubicRamp(1.0, 1.0 - prune, config.steps // 4, 3 * config.steps // 4)
     for step, batch in enumerate(batches(corpus, config, twin.config.context)):
         for group in optimizer.param_groups:
@@ -73,6 +72,11 @@ def train(twin: TorchGPT, corpus: Corpus, config: TrainConfig, prune: float) -> 
         advance(twin, optimizer, batch, config)
         if prune:
             keep_largest(twin, ramp(step))
+
+
+def nanogpt_rate(config: TrainConfig) -> WarmUp:
+    falling = Cosine(config.lr, max(1, config.steps - config.warmup), floor=0.1 * config.lr)
+    return WarmUp(falling, config.warmup)
 
 
 def train_schedule_free(twin: TorchGPT, corpus: Corpus, config: TrainConfig) -> None:

@@ -209,23 +209,44 @@ __attribute__((noinline)) void sure_roots(const P64& penalty, const op::GroupSum
   }
 }
 
+template <class C>
+op::GroupSums sums_of(const SegmentTile<C>& t, const Group<C>& group, double* unit) {
+  const GroupTotals<C> total =
+      t.gathered ? totals(*t.gathered) : totals_of(group.n, group.z, group.s, C(1));
+  *unit = 1.0;
+  return group_sums(group.n, group.z, group.s, total, unit);
+}
+
+// root: negative where it has to be searched.
+template <class C, class P64>
+void scale_by_root(const P64& penalty, const Group<C>& group, const op::GroupSums& sums,
+                   double unit, double root) {
+  if (root < 0.0) root = searched_root(penalty, group, sums, unit);
+  scale_diagonal(group.n, group.z, group.s, C(root), sums.most_step);
+}
+
+template <class C, class P64>
+void diagonal_group(const P64& penalty, const SegmentTile<C>& t, std::int64_t k) {
+  const Group<C> group = group_of(t, k);
+  if (group.n == 0) return;
+  double unit;
+  const op::GroupSums sums = sums_of(t, group, &unit);
+  scale_by_root(penalty, group, sums, unit, -1.0);
+}
+
 template <class C, class P64>
 void diagonal_groups(const P64& penalty, const SegmentTile<C>& t, std::int64_t first, int count) {
   op::GroupSums sums[kGroupsAtOnce] = {};
   double unit[kGroupsAtOnce], weight[kGroupsAtOnce] = {}, root[kGroupsAtOnce];
   for (int k = 0; k < count; ++k) {
     const Group<C> group = group_of(t, first + k);
-    unit[k] = 1.0, root[k] = -1.0, weight[k] = double(group.weight);
-    if (group.n == 0) continue;
-    const GroupTotals<C> total =
-        t.gathered ? totals(*t.gathered) : totals_of(group.n, group.z, group.s, C(1));
-    sums[k] = group_sums(group.n, group.z, group.s, total, &unit[k]);
+    weight[k] = double(group.weight);
+    if (group.n > 0) sums[k] = sums_of(t, group, &unit[k]);
   }
-  if (count >= kFewGroups) sure_roots(penalty, sums, weight, root);
+  sure_roots(penalty, sums, weight, root);
   for (int k = 0; k < count; ++k) {
     const Group<C> group = group_of(t, first + k);
-    if (root[k] < 0.0) root[k] = searched_root(penalty, group, sums[k], unit[k]);
-    scale_diagonal(group.n, group.z, group.s, C(root[k]), sums[k].most_step);
+    if (group.n > 0) scale_by_root(penalty, group, sums[k], unit[k], root[k]);
   }
 }
 
@@ -249,7 +270,11 @@ void segments_tile(const SegmentTile<C>& t) {
   const P<double> penalty(t.settings);
   for (std::int64_t k = 0; k < t.groups; k += kGroupsAtOnce) {
     const int count = static_cast<int>(op::least<std::int64_t>(kGroupsAtOnce, t.groups - k));
-    diagonal_groups(penalty, t, k, count);
+    if (count >= kFewGroups) {
+      diagonal_groups(penalty, t, k, count);
+      continue;
+    }
+    for (int i = 0; i < count; ++i) diagonal_group(penalty, t, k + i);
   }
 }
 

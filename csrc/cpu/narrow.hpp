@@ -71,7 +71,7 @@ class Narrow {
 
   // Runs a rule's loop with the moments of the elements at and on. A key serves those that agree in
   // the upper 32 bits of their index.
-  void rule(void (*loop)(const RuleTile<C>&), index at, RuleTile<C> tile) const {
+  void rule(void (*loop)(const RuleTile<C>&), index at, RuleTile<C>&& tile) const {
     const index n = tile.n;
     tile.n = how_.moments[0] ? std::min(n, same_key(at)) : n;
     tile.m[0] = moment(0, at), tile.m[1] = moment(1, at);

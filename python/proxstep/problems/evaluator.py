@@ -35,6 +35,7 @@ class Options:
 class Evaluator(Cached, Pointwise):
     """A loss together with its data. Parameters, margins and residuals lie with X.
 
+    Targets and known margins are kept as given, in float64: a float32 X rounds copies of them.
     Evaluations are in the units of the design, users' parameters in those of X.
     """
 
@@ -50,10 +51,25 @@ class Evaluator(Cached, Pointwise):
         self.standardize = bool(options.standardize)
         self.design: Operator = StandardizedDesign(plain) if self.standardize else plain
         self._outputs = () if outputs is None else (outputs,)
-        self.known_margins = None
-        if options.offset is not None:
-            shape = (X.shape[0], *self._outputs)
-            self.known_margins = inputs.numbers(self.xp, "offset", options.offset, shape, X.dtype)
+        self.exact_margins = self._known(options.offset)
+
+    def _known(self, offset: Any) -> Array | None:
+        if offset is None:
+            return None
+        shape = (self.X.shape[0], *self._outputs)
+        return inputs.exact_numbers(self.xp, "offset", offset, shape, self.X.dtype)
+
+    @cached_property
+    def targets(self) -> Array:
+        """The targets in the dtype of the products, or labels."""
+        exact = self.exact_targets
+        return exact if exact.dtype == self.xp.int64 else self.xp.asarray(exact, self.dtype)
+
+    @cached_property
+    def known_margins(self) -> Array | None:
+        """The known part of the margins in that dtype."""
+        exact = self.exact_margins
+        return None if exact is None else self.xp.asarray(exact, self.dtype)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -141,15 +157,9 @@ class Evaluator(Cached, Pointwise):
     @cached_property
     def double(self) -> Any:
         """The same problem computing in float64, sharing X; itself if it already does."""
-        xp = self.xp
-        if self.dtype == xp.float64:
+        if self.dtype == self.xp.float64:
             return self
-        other = self._with(self.weights.in_double(), self.design.in_double())
-        if self.targets.dtype == xp.float32:
-            other.targets = self._targets_in_double()
-        if self.known_margins is not None:
-            other.known_margins = xp.asarray(self.known_margins, xp.float64)
-        return other
+        return self._with(self.weights.in_double(), self.design.in_double())
 
     @cached_property
     def descent(self) -> _core.Descent:
@@ -177,9 +187,6 @@ class Evaluator(Cached, Pointwise):
             None if shares is None else host(shares),
             host(self.design.means) if self.fit_intercept else None,
         )
-
-    def _targets_in_double(self) -> Array:
-        return self.xp.asarray(self.targets, self.xp.float64)
 
     def _with(self, weights: SampleWeights, design: Operator) -> Any:
         """Return the same problem over these, without what was computed so far."""

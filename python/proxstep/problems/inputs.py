@@ -80,6 +80,17 @@ def numbers(xp: Namespace, name: str, values: Any, shape: tuple[int, ...], dtype
     return result
 
 
+def exact_numbers(
+    xp: Namespace, name: str, values: Any, shape: tuple[int, ...], dtype: Any
+) -> Array:
+    """Return `numbers` in float64, where they are finite in this dtype, too."""
+    exact = numbers(xp, name, values, shape, xp.float64)
+    if dtype != xp.float64:
+        with np.errstate(over="ignore"):
+            check_finite(xp, name, xp.asarray(exact, dtype))
+    return exact
+
+
 def sample_shares(xp: Namespace, weight: Any, n: int) -> Array | None:
     """Return the weights divided by their sum in float64, or None for equal weights."""
     if weight is None:

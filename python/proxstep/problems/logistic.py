@@ -70,7 +70,7 @@ class Logistic(Problem):
     ) -> None:
         X = inputs.matrix(X)
         super().__init__(X, Options(sample_weight, fit_intercept, offset, standardize), None)
-        self.targets = targets.binary_targets(self.xp, y, X.shape[0], X.dtype)
+        self.exact_targets = targets.binary_targets(self.xp, y, X.shape[0])
 
     @property
     def loss_spec(self) -> tuple[str, list[float]]:

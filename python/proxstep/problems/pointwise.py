@@ -38,6 +38,7 @@ class Pointwise(ABC):
     least_loss: ClassVar[float] = 0.0  # no margins have a smaller loss
     bounded_domain: ClassVar[bool] = True  # whether F* is infinite for large residuals
     rows_loss: ClassVar[str] = ""  # the core's name of it with several outputs
+    exact_targets: Array  # float64, or labels
     targets: Array
     xp: Namespace
 

@@ -77,7 +77,7 @@ class Poisson(OneMargin):
     ) -> None:
         X = inputs.matrix(X)
         super().__init__(X, Options(sample_weight, fit_intercept, offset, standardize), None)
-        self.targets = targets.counts(self.xp, y, X.shape[0], X.dtype)
+        self.exact_targets = targets.counts(self.xp, y, X.shape[0], X.dtype)
 
     @property
     def loss_spec(self) -> tuple[str, list[float]]:

@@ -24,7 +24,7 @@ class Regression(Problem):
         y = xp.bring("y", y)
         columns = y.shape[1] if self.many_outputs and y.ndim == 2 and y.shape[1] else None
         shape = (X.shape[0],) if columns is None else (X.shape[0], columns)
-        self.targets = targets.real_targets(xp, y, options.offset, shape, X.dtype)
+        self.exact_targets = targets.real_targets(xp, y, options.offset, shape, X.dtype)
         super().__init__(X, replace(options, offset=None), columns)
 
     @cached_property

@@ -77,7 +77,7 @@ class Softmax(Problem):
     ) -> None:
         X = inputs.matrix(X)
         xp = inputs.namespace_of(X)
-        self.targets, self.classes = targets.class_targets(xp, y, X.shape[0], classes, X.dtype)
+        self.exact_targets, self.classes = targets.class_targets(xp, y, X.shape[0], classes)
         options = Options(sample_weight, fit_intercept, offset, standardize)
         super().__init__(X, options, self.classes)
 
@@ -104,10 +104,6 @@ class Softmax(Problem):
         """Return the intercepts with mean 0: a shift of all classes changes nothing."""
         b = super().intercept(at)
         return b - b.mean() if self.fit_intercept else b
-
-    def _targets_in_double(self) -> Array:
-        targets = super()._targets_in_double()
-        return targets / self.xp.sum(targets, axis=1, keepdims=True)  # to the last digit
 
     def _fit_offset(self, linear: Array, start: Any) -> tuple[Any, float, Array]:
         return fit_vector(self, linear, start)

@@ -127,6 +127,13 @@ class Evaluator(Cached, Pointwise):
         return self.evaluate(self.xp.zeros(self.shape, self.dtype), self._zero_margins())
 
     @cached_property
+    def steepest(self) -> float:
+        """Bound on the null model's slope in any parameter, by Cauchy and Schwarz."""
+        residual = self.null.residual
+        square = self.xp.sum(residual * self.weights.undo(residual), dtype=self.xp.float64)
+        return float(np.sqrt(self.xp.read(square)[0] * self.design.scales.max(initial=0.0)))
+
+    @cached_property
     def scale(self) -> float:
         """Loss of the null model, the unit of gaps and tolerances.
 

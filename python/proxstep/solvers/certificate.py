@@ -14,6 +14,7 @@ from ..arrays import Array
 from ..problems import Evaluation, Problem
 from .duals import Dual, dual_of
 from .unpenalised import MOST, FreePart, project
+from .weak import without_weak
 
 
 class Certificate(Protocol):
@@ -26,12 +27,16 @@ class Certificate(Protocol):
 
 
 class DualityGap:
-    """``(objective - best dual value so far) / loss of the null model``."""
+    """``(objective - best dual value so far) / loss of the null model``.
+
+    Where strengths are weak a second dual, which is without them, gives values, too.
+    """
 
     name = "duality gap"
 
-    def __init__(self, problem: Problem, dual: Dual) -> None:
+    def __init__(self, problem: Problem, dual: Dual, weaker: Dual | None = None) -> None:
         self.problem, self.dual = problem, dual
+        self.without_weak = None if weaker is None else DualityGap(problem, weaker)
         self.part = FreePart(problem, dual.free) if dual.free.any() else None
         self.best = problem.least_loss  # penalties with a dual are never negative
         self.value, self.factor = -np.inf, 0.0  # of the last dual point, c r
@@ -40,6 +45,9 @@ class DualityGap:
         """Return the gap, at least 0; inf outside the penalty's domain."""
         self.value = self._dual_value(at, at.gradient)
         self.best = max(self.best, self.value)
+        if self.without_weak is not None:
+            self.without_weak.measure(at, objective)
+            self.best = max(self.best, self.without_weak.best)
         gap = max(0.0, objective - self.best) / self.problem.scale
         return gap if np.isfinite(objective) else np.inf
 
@@ -81,15 +89,21 @@ class Violation:
 
 def certificate_for(problem: Problem, penalty: Any) -> Certificate:
     """Return the gap if the penalty has a dual (and few free elements), else the violation."""
-    dual = dual_of(penalty, problem.shape)
-    if dual is None or np.count_nonzero(dual.free) > MOST:
-        return Violation(problem, penalty)
-    return DualityGap(problem, dual)
+    duals = _duals(problem, penalty)
+    few = [dual for dual in duals if dual is not None and np.count_nonzero(dual.free) <= MOST]
+    return DualityGap(problem, *few) if len(few) == len(duals) else Violation(problem, penalty)
 
 
 def relative_gap(problem: Problem, at: Evaluation, penalty: Any) -> float:
     """Return the duality gap at a point over the loss of the null model."""
-    dual = dual_of(penalty, problem.shape)
-    if dual is None:
+    duals = [dual for dual in _duals(problem, penalty) if dual is not None]
+    if not duals:
         raise TypeError(f"{penalty!r} has no duality gap")
-    return DualityGap(problem, dual).measure(at, at.loss + penalty.value(at.x))
+    return DualityGap(problem, *duals).measure(at, at.loss + penalty.value(at.x))
+
+
+def _duals(problem: Problem, penalty: Any) -> list[Dual | None]:
+    """Return the dual, and that without weak strengths where there are any."""
+    relaxed = without_weak(problem, penalty)
+    each = [penalty] if relaxed is penalty else [penalty, relaxed]
+    return [dual_of(one, problem.shape) for one in each]

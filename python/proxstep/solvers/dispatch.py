@@ -39,8 +39,9 @@ def solve(
     The run stops when its certificate reaches ``tol``: the duality gap over the loss of the null
     model (x = 0, intercept fitted) for convex penalties, so that the objective is at most
     ``tol`` of that loss above the optimum; for non-convex and user penalties (and more than 128
-    parameters without any penalty) the prox residual over the gradient of the null model, both
-    in the norm of the steps. A float32 solution is certified in float64, for y and offset as given.
+    parameters without any penalty, or with strengths that the rounding of gradients hides) the
+    prox residual over the gradient of the null model, both in the norm of the steps. A float32
+    solution is certified in float64, for y and offset as given.
 
     All arrays of the size of X, y and x stay where X lies: on the CPU (NumPy, torch), or on a GPU
     (CuPy, torch), in the current stream of X's library. The host waits for a few numbers an

@@ -94,3 +94,36 @@ def test_every_run_gives_the_same_bits():
     problem = cases.problem(cases.data("Softmax"))
     one, two = (ps.solve(problem, ps.Group(ps.L1(0.02), "rows")) for _ in range(2))
     np.testing.assert_array_equal(one.x, two.x)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("solver", ["auto", "fista"])
+@pytest.mark.parametrize("penalty", [None, ps.L1(0.1), ps.SquaredL2(0.2), ps.MCP(0.1)], ids=repr)
+def test_columns_that_are_all_constant_take_no_steps(dtype, solver, penalty):
+    d = cases.data("LeastSquares", weighted=True)
+    X = np.full((37, 3), 1 / 3) * (1 + 2e-16 * np.arange(37)[:, None])
+    result = ps.solve(ps.LeastSquares(X.astype(dtype), d.y, d.w), penalty, solver=solver)
+    assert result.converged
+    assert not result.x.any()
+
+
+@pytest.mark.parametrize("penalty", [ps.MCP(0.1), ps.Box(-np.inf, np.inf)], ids=repr)
+@pytest.mark.parametrize("value", [0.1, 1 / 3, -3.7e8])
+def test_a_constant_y_leaves_no_violation(penalty, value):
+    d = cases.data("LeastSquares", weighted=True)
+    result = ps.solve(ps.LeastSquares(d.X, np.full(len(d.X), value), d.w), penalty)
+    assert result.certificate == "optimality violation"
+    assert result.converged
+    assert abs(result.x).max() <= 1e-9 * abs(value)
+
+
+@pytest.mark.parametrize("solver", ["auto", "fista"])
+def test_a_large_column_hides_no_violation_of_small_ones(solver):
+    """Each column's gradient counts in its own units."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((60, 3)) * [1.0, 1.0, 1e6]
+    y = X[:, 0] + X[:, 2] + 0.1 * rng.standard_normal(60)
+    h = ps.NonNegativeL1(0.0)  # certified by the violation
+    result = ps.solve(ps.LeastSquares(X, y), h, solver=solver)
+    assert result.converged
+    assert result.x[0] == pytest.approx(1.0, abs=0.1)

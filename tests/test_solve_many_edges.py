@@ -167,3 +167,49 @@ def test_the_core_refuses_what_does_not_fit() -> None:
         _core.ManySquares(X3[:3], Y3, None, True)
     with refused(TypeError, "X has dtype float16"):
         _core.ManySquares(X3.astype(np.float16), Y3, None, True)
+
+
+LEFT_FREE = [
+    ps.L1(0.0),
+    ps.SquaredL2(0.0),
+    ps.NonNegativeL1(0.0),
+    ps.Box(-np.inf, np.inf),
+    ps.L1(0.1, weights=[1.0, 0.0, 0.0]),
+    ps.ElasticNet(0.1, 0.2, weights=[0.0, 0.0, 0.7]),
+]
+
+
+@pytest.mark.parametrize("penalty", LEFT_FREE, ids=repr)
+@pytest.mark.parametrize("value", [0.0, 0.1, 1 / 3, -1e8])
+@pytest.mark.parametrize("constant", [[0], [1, 2], [0, 1, 2]])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_constant_columns_are_at_rest_without_a_penalty(
+    penalty: Any, value: float, constant: list[int], weighted: bool
+) -> None:
+    """By the rule that `solve` has."""
+    X, weights = X3.copy(), RNG.uniform(0.2, 2.0, 11) if weighted else None
+    X[:, :, constant] = value
+    for given, Y in ((X, Y3), (X[0], Y2)):
+        found = ps.solve_many(given, Y, penalty, sample_weight=weights)
+        assert found.converged.all(), found
+        assert not found.x[:, constant].any()
+        first = ps.LeastSquares(X[0], Y3[0], weights)
+        wanted = ps.solve(first, penalty, 1e-10).objective
+        assert found.objective[0] == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize("penalty", [*LEFT_FREE, L1], ids=repr)
+@pytest.mark.parametrize("y", [0.0, 0.1, 1 / 3, 1e9])
+def test_constant_targets_are_their_own_fit(penalty: Any, y: float) -> None:
+    found = ps.solve_many(X2, np.full((11, 2), y), penalty)
+    assert found.converged.all(), found
+    assert not found.x.any()
+    np.testing.assert_allclose(found.intercept, y, rtol=1e-14)
+
+
+def test_a_column_far_from_0_is_no_constant_one() -> None:
+    X = X2.copy()
+    X[:, 1] += 1e8
+    near, far = ps.solve_many(X2, Y2, L1, 1e-9), ps.solve_many(X, Y2, L1, 1e-6)
+    assert far.converged.all()
+    np.testing.assert_allclose(far.x, near.x, atol=1e-5)

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "../kernels.hpp"
-#include "gram.hpp"
 #include "kernels.hpp"
 
 namespace proxstep::cpu {
@@ -14,6 +14,9 @@ using std::int64_t;
 
 constexpr int64_t kTileRows = 64;
 constexpr int64_t kFetched = 16;  // lines of the cache, beside a block of the Gram matrix
+constexpr double kTiny = std::numeric_limits<double>::min();
+constexpr double kConstantY = 0x1p-96;  // share of y's mean square that is rounding
+constexpr double kStill = 0x1p-92;      // the same of a column, as `Design` has it
 
 double dot(const double* a, const double* b, int64_t n) {
   return tables().descent->dense[0].dot({a, nullptr, n}, b);
@@ -63,6 +66,9 @@ void Targets::take(const SampleShares& samples, const double* given) {
   std::copy_n(given, samples.n, y.begin());
   mean = samples.centre(y.data());
   square = dot(y.data(), y.data(), samples.n);
+  if (!std::isfinite(square) || square > kConstantY * (square + mean * mean)) return;
+  std::fill(y.begin(), y.end(), 0.0);
+  square = 0.0;
 }
 
 Centred::Centred(const SampleShares& samples, int64_t p)
@@ -94,6 +100,7 @@ void Centred::take(const Array& X, Tile& tile, Targets* targets, const Array* ne
   for_tiles(tile, means_.data(), samples_.roots.data(), add);
   mirror();
   find_steps();
+  if (targets) drop_still(targets);
 }
 
 void Centred::fill(Tile& tile, std::vector<Targets>& all) const {
@@ -104,6 +111,7 @@ void Centred::fill(Tile& tile, std::vector<Targets>& all) const {
     }
   };
   for_tiles(tile, means_.data(), samples_.roots.data(), add);
+  for (Targets& targets : all) drop_still(&targets);
 }
 
 void Centred::find_means(Tile& tile) {
@@ -122,12 +130,26 @@ void Centred::mirror() {
   }
 }
 
-// A constant column, or one whose step would be infinite, does not move.
+// A constant column, or one whose step would be infinite, does not move: what is left is rounding.
 void Centred::find_steps() {
   for (int64_t j = 0; j < p_; ++j) {
     const double square = gram_.data()[j * width_ + j], mean = means_.data()[j];
-    const double step = square > kConstant * (square + mean * mean) ? 1.0 / square : 0.0;
-    steps_[j] = std::isfinite(step) ? step : 0.0;
+    const double least = std::max(kStill * (square + mean * mean), kTiny);
+    const bool known = std::isfinite(square);  // what is not stays for `largest` to tell
+    steps_[j] = known && square > least ? 1.0 / square : 0.0;
+    if (known && square <= least) still(j);
+  }
+}
+
+void Centred::still(int64_t column) {
+  double* gram = gram_.data();
+  std::fill_n(gram + column * width_, width_, 0.0);
+  for (int64_t j = 0; j < p_; ++j) gram[j * width_ + column] = 0.0;
+}
+
+void Centred::drop_still(Targets* targets) const {
+  for (int64_t j = 0; j < p_; ++j) {
+    if (gram_.data()[j * width_ + j] == 0.0) targets->c.data()[j] = 0.0;
   }
 }
 

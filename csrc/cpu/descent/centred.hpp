@@ -80,6 +80,8 @@ class Centred {
   void find_means(Tile& tile);
   void mirror();
   void find_steps();
+  void still(std::int64_t column);
+  void drop_still(Targets* targets) const;
 
   const SampleShares& samples_;
   Array X_;

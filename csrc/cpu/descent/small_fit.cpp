@@ -12,13 +12,11 @@ namespace {
 
 using std::int64_t;
 
-constexpr double kRounding = 0x1p-96;  // share of y's mean square that is no variance
-
 // As of a problem: where y is constant, zero predictions stand for the null model.
 double scale_of(const Targets& targets) {
-  const double all = targets.square + targets.mean * targets.mean;
+  const double all = targets.mean * targets.mean;
   constexpr double kLeast = std::numeric_limits<double>::min();  // 0 means that none was begun
-  if (!(targets.square <= kRounding * all)) return std::max(0.5 * targets.square, kLeast);
+  if (targets.square != 0.0) return std::max(0.5 * targets.square, kLeast);
   return all > 0.0 ? std::max(0.5 * all, kLeast) : 1.0;
 }
 

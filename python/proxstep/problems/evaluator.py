@@ -139,8 +139,12 @@ class Evaluator(Cached, Pointwise):
 
         Where y is constant that is rounding only, and the loss at margins of 0 stands for it.
         """
-        size = self._size_of_loss
-        return size if self.null.loss <= (16 * self.eps) ** 2 * size else self.null.loss
+        return self._size_of_loss if self.null_is_exact else self.null.loss
+
+    @cached_property
+    def null_is_exact(self) -> bool:
+        """Whether all that is left of the null model's loss is rounding: y is constant."""
+        return bool(self.null.loss <= (16 * self.eps) ** 2 * self._size_of_loss)
 
     @property
     def _size_of_loss(self) -> float:

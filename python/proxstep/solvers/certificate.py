@@ -5,6 +5,7 @@ The duals compute on the host: a check copies one gradient by x there.
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any, Protocol
 
@@ -69,7 +70,10 @@ class DualityGap:
 
 
 class Violation:
-    """Prox residual ``|(x - prox(x - S g)) / sqrt(S)|`` over ``|sqrt(S) g|`` of the null model."""
+    """Prox residual ``|(x - prox(x - S g)) / sqrt(S)|`` over ``|sqrt(S) g|`` of the null model.
+
+    Where that gradient is rounding, as y is constant, the root of the problem's scale is its unit.
+    """
 
     name = "optimality violation"
 
@@ -84,6 +88,8 @@ class Violation:
         roots = xp.sqrt(xp.asarray(steps, xp.float64))
         norms = xp.norm(roots * self.null_gradient), xp.norm((at.x - moved) / roots)
         scale, residual = xp.read(*norms)
+        if self.problem.null_is_exact:
+            scale = math.sqrt(self.problem.scale)
         return residual / scale if scale > 0 else residual
 
 

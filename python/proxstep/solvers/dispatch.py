@@ -14,8 +14,9 @@ from ..projections import Projection
 from .adapter import as_penalty
 from .arguments import check, check_scale, check_start, checked_limits
 from .certificate import DualityGap, certificate_for
-from .fista import Fista, fits
+from .fista import Fista
 from .gram_set import GramSet
+from .metric import fits
 from .monitor import Limits, Monitor, rounding
 from .report import advice, make_result
 from .result import ConvergenceWarning, Result

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..penalties import Penalty
 from ..problems import Evaluation, Problem
 from ..problems.spectrum import norm_estimate
-from ..projections import LinfBall
+from .metric import metric
 from .monitor import Monitor, rounding
 
 _GROW, _SHRINK = 2.0, 0.6
@@ -68,7 +67,7 @@ class Fista:
         size: StepSize | None = None,
     ) -> None:
         self.problem, self.penalty, self.monitor = problem, penalty, monitor
-        self.metric, diagonal = _metric(problem, penalty)
+        self.metric, diagonal = metric(problem, penalty)
         self.size = size or _first_step(problem, diagonal)
         self.at = self.previous = problem.evaluate(x0)
         self.objective = self.at.loss + penalty.value(x0)
@@ -173,39 +172,10 @@ class Fista:
         self.t = following
 
 
-def _metric(problem: Problem, penalty: Any) -> tuple[Any, Any]:
-    """Return the diagonal of the metric, one over the mean squares of the columns, and itself.
-
-    It undoes unequal units of the columns. Penalties whose prox needs one step take one number.
-    First as an array of x's shape, where X lies, then as one number a column, on the host.
-    """
-    scales, xp = problem.design.scales, problem.xp
-    largest = float(scales.max(initial=0.0)) or 1.0
-    by_element = isinstance(penalty, Penalty | LinfBall)
-    if not by_element or scales.min(initial=largest) > largest / 4:
-        return 1.0 / largest, np.asarray(1.0 / largest)
-    means = xp.to_host(problem.design.means)
-    still = scales <= (64 * problem.eps) ** 2 * (scales + means**2) + _least_scale(problem)
-    diagonal = 1.0 / np.where(still, largest, scales)
-    column = diagonal.reshape((-1,) + (1,) * (len(problem.shape) - 1))
-    whole = np.ascontiguousarray(np.broadcast_to(column, problem.shape))
-    metric = xp.asarray(whole, problem.dtype)
-    return metric, xp.to_host(metric if metric.ndim == 1 else metric[:, 0]).astype(np.float64)
-
-
-def fits(problem: Problem) -> bool:
-    """Whether steps in the units of X are numbers of its dtype."""
-    least, largest = _least_scale(problem), float(problem.design.scales.max(initial=0.0))
-    return largest == 0 or least < largest < 1.0 / least
-
-
-def _least_scale(problem: Problem) -> float:
-    """Return the least mean square of a column whose inverse is far from overflow."""
-    return float(np.finfo(np.float32 if problem.eps > 1e-10 else np.float64).tiny) * 1e4
-
-
 def _first_step(problem: Problem, diagonal: Any) -> StepSize:
     tiny = float(np.finfo(np.float64).tiny)
+    if problem.design.constant.all():  # there is no gradient that a step could follow
+        return StepSize(1.0, 1.0)
     estimate = problem.first_curvature * norm_estimate(problem.design, np.sqrt(diagonal))
     bound = problem.curvature * float(np.sum(diagonal * problem.design.scales))
     floor = 1.0 / max(bound, tiny) if math.isfinite(problem.curvature) else tiny

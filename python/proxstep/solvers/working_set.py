@@ -16,6 +16,7 @@ from ..groups import Group, SparseGroup
 from ..penalties import L1, MCP, SCAD, Box, ElasticNet, NonNegativeL1, Penalty, SquaredL2
 from ..problems import Evaluation, Problem
 from .grouping import Groups, block_norms, group_ids
+from .metric import metric
 from .monitor import Monitor
 from .screening import screening_for
 
@@ -42,6 +43,11 @@ def serves(problem: Problem, penalty: Any) -> bool:
     return bool(np.bincount(ids).max(initial=0) <= _LARGEST_GROUP)
 
 
+def _not_convex(penalty: Penalty) -> bool:
+    inner = penalty.penalty if isinstance(penalty, Group) else penalty
+    return isinstance(inner, MCP | SCAD)
+
+
 class WorkingSet:
     """One run from a point; `at` is the best so far. Without a reason at its end it gave way."""
 
@@ -55,8 +61,10 @@ class WorkingSet:
     ) -> None:
         self.problem, self.penalty, self.monitor = problem, penalty, monitor
         self.groups = self._block_ids()
-        largest = problem.design.scales.max(initial=0.0) or 1.0
-        self.step = 1.0 / (problem.first_curvature * float(largest))
+        units, diagonal = metric(problem, penalty)
+        self.step = float(diagonal.min(initial=np.inf)) / problem.first_curvature
+        # Of the certificate: longer ones ask of MCP and SCAD for more than a local optimum.
+        self.steps = self.step if _not_convex(penalty) else units / problem.first_curvature
         self.tolerance, self.idle = np.inf, False
         self.at, self.objective = at, self._objective_at(at)
         self.screening = screening_for(problem, monitor.certificate, self.groups)
@@ -64,13 +72,13 @@ class WorkingSet:
     def run(self) -> Evaluation:
         """Iterate until the monitor stops or the user interrupts."""
         try:
-            while self.monitor.running(self.at, self.objective, self.step):
+            while self.monitor.running(self.at, self.objective, self.steps):
                 if self.may_give_way and self.crowded():
                     break
                 self._iterate()
         except KeyboardInterrupt:
             self.monitor.reason = "interrupted"
-            self.monitor.check(self.at, self.objective, self.step)
+            self.monitor.check(self.at, self.objective, self.steps)
         if self.screening:
             vars(self.at).pop("gradient", None)  # it may lack columns that another strength needs
         return self.at

@@ -13,7 +13,7 @@ from ..arrays import Array
 from ..checks import count
 from ..namespace import namespace
 from ..penalties import L1, Box, ElasticNet, NonNegativeL1, SquaredL2
-from ..problems import inputs
+from ..problems import LeastSquares, inputs
 from .arguments import LEAST, checked_limits
 from .many_fits import ManyFits
 from .many_result import ManyResult
@@ -40,7 +40,8 @@ def solve_many(
     Fit k is ``ps.solve(ps.LeastSquares(X_k, y_k, sample_weight, fit_intercept), penalty)``, by
     coordinate descent on its Gram matrix, whose p^2 numbers must fit into the cache for speed.
     The fits share the threads; none depends on the others or on how many threads there are.
-    X is read by pieces and never copied to float64 as a whole.
+    X is read by pieces and never copied to float64 as a whole. A fit that is not done after 1000
+    passes goes on alone as in `ps.solve`, which takes Newton's steps on supports.
 
     Parameters
     ----------
@@ -52,8 +53,8 @@ def solve_many(
         The penalty; weights have shape (p,).
     tol : float
         Largest certificate at convergence: the duality gap over the loss of the fit's null model.
-        Where parameters have no penalty, or a Box an infinite bound, it is the prox residual over
-        the gradient of the null model.
+        Where parameters have no penalty, or one that the rounding of gradients hides, or a Box an
+        infinite bound, it is the prox residual over the gradient of the null model.
     fit_intercept : bool
         Whether each fit has an unpenalised intercept.
     sample_weight : array_like or None, shape (n,)
@@ -61,7 +62,8 @@ def solve_many(
     max_iter : int
         Most passes over the parameters of a fit; 0 only evaluates the start.
     max_time : float or None
-        Most seconds, of all fits.
+        Most seconds, of all fits. The clock is looked at between batches of up to 256 fits a
+        thread (fewer where n and p are large) of at most 1000 passes each, which are ended.
 
     Returns
     -------
@@ -106,7 +108,12 @@ def solve_many(
     Y = _targets(X, Y)
     shares = inputs.sample_shares(namespace(X), sample_weight, X.shape[-2])
     start = np.tile(_start(penalty, X.shape[-1]), (len(Y), 1))
-    fits = ManyFits(_core.ManySquares(X, Y, shares, bool(fit_intercept)), penalty, start)
+    squares = _core.ManySquares(X, Y, shares, bool(fit_intercept))
+
+    def problem_of(k: int) -> LeastSquares:
+        return LeastSquares(X if X.ndim == 2 else X[k], Y[k], shares, fit_intercept)
+
+    fits = ManyFits(squares, penalty, start, problem_of)
     fits.run(limits, started + (np.inf if max_time is None else max_time))
     if not fits.finite:
         _refuse_numbers(X)

@@ -1,11 +1,16 @@
 """Many fits as one array each: run by the core, certified here by the duals of `solve`.
 
+What still crawls after `_FEW` epochs is left to `solve`, fit by fit: it takes Newton's steps on
+supports. Between two looks at the clock lie no more epochs than these.
+
 Letters: B fits of n samples and p features, c the factor that brings a dual point into the domain.
 """
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +18,16 @@ import numpy as np
 
 from .. import _core
 from ..arrays import Array
+from ..problems import Problem
+from .dispatch import solve_quietly
 from .duals import dual_of
 from .monitor import Limits
+from .weak import without_weaker
 
 _REPORT = 8  # numbers of one fit, in the order of the properties below
 _ROUNDS = 8  # runs with tolerances of which each is a tenth of the last
+_FEW = 1000  # epochs of a fit
+_LONGEST = 1e9  # seconds
 _INNER = 1.0  # part of the tolerance that the first run may leave
 _LEAST = float(np.finfo(np.float64).eps)  # of the tolerance: what is below is rounding
 
@@ -25,8 +35,15 @@ _LEAST = float(np.finfo(np.float64).eps)  # of the tolerance: what is below is r
 class ManyFits:
     """The fits, from a start; all arrays have one row, or entry, a fit."""
 
-    def __init__(self, squares: _core.ManySquares, penalty: Any, start: Array) -> None:
+    def __init__(
+        self,
+        squares: _core.ManySquares,
+        penalty: Any,
+        start: Array,
+        problem_of: Callable[[int], Problem],
+    ) -> None:
         self.squares, self.penalty, self.x = squares, penalty, start
+        self.problem_of = problem_of  # a fit's number
         self.gradient = np.empty_like(start)
         self.reports = np.zeros((len(start), _REPORT))
         self.gaps = np.full(len(start), np.inf)
@@ -37,17 +54,41 @@ class ManyFits:
     def run(self, limits: Limits, until: float) -> None:
         """Run until each certificate is within tol or its budget is spent, or to that time."""
         left, tolerance = np.arange(len(self.x)), _INNER * limits.tol
+        most = min(_FEW, limits.max_iter)
         try:
             for _ in range(_ROUNDS):
-                self._descend(left, max(tolerance, _LEAST), limits.max_iter, until)
+                self._descend(left, max(tolerance, _LEAST), most, until)
                 self._certify(left)
-                left = left[(self.gaps[left] > limits.tol) & (self.epochs[left] < limits.max_iter)]
+                left = left[(self.gaps[left] > limits.tol) & (self.epochs[left] < most)]
                 tolerance *= 0.1
                 if not left.size or self.stopped:
                     break
+            self._go_on(limits, until)
         except KeyboardInterrupt:
             self.stopped = "interrupted"
             self._certify(left)
+
+    def _go_on(self, limits: Limits, until: float) -> None:
+        """Solve what crawls one by one, and certify it as the rest."""
+        spent = (self.epochs >= _FEW) & (self.epochs < limits.max_iter)
+        crawls = spent & np.isfinite(self.gaps) & (self.gaps > limits.tol)
+        for k in np.flatnonzero(crawls):
+            left = until - time.perf_counter()
+            self.stopped = self.stopped or ("max_time" if left <= 0 else None)
+            if self.stopped:
+                break
+            self._solve(int(k), limits, left)
+
+    def _solve(self, k: int, limits: Limits, seconds: float) -> None:
+        epochs = int(self.epochs[k])
+        rest = Limits(limits.tol, limits.max_iter - epochs, min(seconds, _LONGEST))
+        result, at = solve_quietly(self.problem_of(k), self.penalty, rest, self.x[k].copy(), "cd")
+        if result.reason == "interrupted":
+            self.stopped = "interrupted"
+        self.x[k] = at.x
+        self._descend(np.array([k]), np.inf, epochs, math.inf)  # no epoch more: its report
+        self.reports[k, 7] = epochs + result.n_iter
+        self._certify(np.array([k]))
 
     def _descend(self, fits: Array, tolerance: float, max_iter: int, until: float) -> None:
         def late() -> bool:
@@ -57,6 +98,16 @@ class ManyFits:
         self.squares.run(self.penalty.spec, *arrays, tolerance, max_iter, late)
         if late():
             self.stopped = "max_time"
+        self._weaken()
+
+    def _weaken(self) -> None:
+        """Let strengths that are weak in any fit be certified as none."""
+        if self.dual is None or not self.begun.any():
+            return
+        scale, largest = self.reports[self.begun][:, 4:6].max(axis=0)
+        relaxed = without_weaker(self.penalty, math.sqrt(2.0 * scale * largest), largest)
+        if relaxed is not self.penalty:
+            self.dual = None
 
     def _certify(self, fits: Array) -> None:
         """Measure the certificates of those fits that were begun."""
@@ -90,8 +141,8 @@ class ManyFits:
 
     def reasons(self, limits: Limits) -> Array:
         """Return why each fit ended, in the words of `Result`."""
-        spent = np.where(self.epochs < limits.max_iter, "stalled", "max_iter")
-        return np.where(self.gaps <= limits.tol, "converged", self.stopped or spent)
+        left = np.where(self.epochs < limits.max_iter, self.stopped or "stalled", "max_iter")
+        return np.where(self.gaps <= limits.tol, "converged", left)
 
     @property
     def begun(self) -> Array:

@@ -24,8 +24,9 @@ class ManyResult:
     converged : array of bool, shape (B,)
         Where ``gap <= tol``.
     reason : array of str, shape (B,)
-        "converged", "max_iter", "max_time", "stalled" or "interrupted". Fits that were not begun
-        have an infinite gap, and NaN as objective and intercept.
+        "converged", "max_iter", "max_time", "stalled" or "interrupted"; where time ran out or
+        Ctrl-C was pressed, "max_iter" only for what had spent its passes before. Fits that were
+        not begun have an infinite gap, and NaN as objective and intercept.
     n_iter : array of int, shape (B,)
         Passes over the parameters.
     seconds : float

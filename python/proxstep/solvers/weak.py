@@ -15,7 +15,7 @@ import numpy as np
 from .. import groups, penalties
 from ..problems import Problem
 
-_UNITS = 2.0**13  # of rounding, in a gradient
+_SHARE = 2.0**13 * float(np.finfo(np.float64).eps)  # of a slope, that may be rounding
 #: Strengths of |x| are of order 1, those of x^2 / 2, which divide a squared gradient, of order 2.
 _ORDERS: dict[type, dict[str, int]] = {
     penalties.L1: {"lam": 1},
@@ -28,29 +28,34 @@ _ORDERS: dict[type, dict[str, int]] = {
 
 def without_weak(problem: Problem, penalty: Any) -> Any:
     """Return the penalty with 0 for each weak strength; itself where none is weak."""
-    if isinstance(penalty, groups.Group):
-        inner = _without(problem, penalty.penalty, penalty.group_weights)
-        return penalty if inner is penalty.penalty else replace(penalty, penalty=inner)
-    return _without(problem, penalty, getattr(penalty, "weights", None))
-
-
-def _without(problem: Problem, penalty: Any, weights: Any) -> Any:
-    strengths = {name: getattr(penalty, name) for name in _ORDERS.get(type(penalty), ())}
-    if not any(strengths.values()):
+    if not _strengths(getattr(penalty, "penalty", penalty)):
         return penalty
+    double = problem.double
+    return without_weaker(penalty, double.steepest, float(double.design.scales.max(initial=0.0)))
+
+
+def without_weaker(penalty: Any, steepest: float, square: float) -> Any:
+    """Return the same for a bound on the null model's slopes, and the largest mean square."""
+    if isinstance(penalty, groups.Group):
+        inner = _without(penalty.penalty, penalty.group_weights, steepest, square)
+        return penalty if inner is penalty.penalty else replace(penalty, penalty=inner)
+    return _without(penalty, getattr(penalty, "weights", None), steepest, square)
+
+
+def _without(penalty: Any, weights: Any, steepest: float, square: float) -> Any:
+    limits = {1: _SHARE * steepest, 2: _SHARE**2 * square}
+    orders, largest = _ORDERS.get(type(penalty), {}), _largest(weights)
     weak = {
         name: 0.0
-        for name, strength in strengths.items()
-        if 0 < strength * _largest(weights) <= _limit(problem.double, _ORDERS[type(penalty)][name])
+        for name, strength in _strengths(penalty).items()
+        if strength * largest <= limits[orders[name]]
     }
     return replace(penalty, **weak) if weak else penalty
 
 
-def _limit(problem: Problem, order: int) -> float:
-    share = (_UNITS * problem.eps) ** order
-    if order == 1:
-        return share * problem.steepest
-    return share * float(problem.design.scales.max(initial=0.0))
+def _strengths(penalty: Any) -> dict[str, float]:
+    each = {name: getattr(penalty, name) for name in _ORDERS.get(type(penalty), ())}
+    return {name: strength for name, strength in each.items() if strength > 0}
 
 
 def _largest(weights: Any) -> float:

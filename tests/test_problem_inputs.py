@@ -147,3 +147,21 @@ def test_an_absent_class_is_refused_only_where_the_intercept_needs_it():
     with pytest.raises(ValueError, match="no sample has class 2 of 3"):
         ps.solve(weighted, ps.L1(0.1))
     assert ps.Logistic(X, [0, 0, 0, 0], fit_intercept=False).lambda_max(ps.L1(1.0)) > 0
+
+
+@pytest.mark.parametrize("name", ["y", "sample_weight", "offset", "x0"])
+def test_what_is_masked_elsewhere_does_not_count_silently(name):
+    given = {"y": np.arange(4.0), "sample_weight": np.ones(4), "offset": np.ones(4)}
+    start = np.zeros(2)
+    hidden = np.ma.masked_array([1.0, 2.0, 3.0, 4.0][: 2 if name == "x0" else 4])
+    hidden[1] = np.ma.masked
+    (given if name != "x0" else {})[name] = hidden
+    with pytest.raises(TypeError, match=f"{name} is a masked array with masked values"):
+        ps.solve(ps.LeastSquares(X, **given), None, x0=hidden if name == "x0" else start)
+
+
+def test_solve_many_refuses_what_is_masked_too():
+    with pytest.raises(TypeError, match="X is a masked array with masked values"):
+        ps.solve_many(np.ma.masked_less(X, 0.0), np.ones((4, 1)), ps.L1(0.1))
+    with pytest.raises(TypeError, match="Y is a masked array with masked values"):
+        ps.solve_many(X, np.ma.masked_less(X, 0.0), ps.L1(0.1))

@@ -110,3 +110,27 @@ def test_float32_keeps_its_certificate_beside_far_means():
     assert result.converged
     assert abs(value - result.objective) <= 1e-9 * double.scale
     assert value <= exact.objective + 2e-6 * double.scale
+
+
+@pytest.mark.parametrize("unit", [1e150, 1e-150])
+def test_standard_errors_of_a_cross_validation_scale_with_the_squares_of_y(unit):
+    d = cases.data("LeastSquares")
+    plain = ps.cross_validate(cases.problem(d), ps.L1(1.0), folds=3, n_lambdas=5)
+    scaled = ps.LeastSquares(d.X, d.y * unit)
+    found = ps.cross_validate(scaled, ps.L1(1.0), folds=3, n_lambdas=5)
+    np.testing.assert_allclose(found.standard_error / unit / unit, plain.standard_error, 1e-6)
+    assert found.one_standard_error_index == plain.one_standard_error_index
+
+
+def test_many_fits_and_paths_take_what_solve_takes():
+    """Products of X and y of which the squares overflow, beside squares that do not."""
+    d = cases.data("LeastSquares")
+    X, y, lam = d.X * 1e100, d.y * 1e100, 0.07e200
+    want = ps.solve(ps.LeastSquares(X, y), ps.L1(lam), tol=1e-9)
+    plain = ps.solve(cases.problem(d), ps.L1(0.07), tol=1e-9)
+    assert want.converged
+    np.testing.assert_allclose(want.x, plain.x, 1e-6)
+    many = ps.solve_many(X, y[:, None], ps.L1(lam), 1e-9)
+    np.testing.assert_allclose(many.x[0], plain.x, 1e-6)
+    with pytest.raises(ValueError, match="the squares overflow"):
+        ps.path(ps.LeastSquares(d.X, d.y * 1e160), ps.L1(1.0))

@@ -34,7 +34,7 @@ FitWorker::FitWorker(const ManyRun& run, const Blocks& blocks, int64_t p, bool s
 void FitWorker::run(const Centred& X, const Targets& targets, int64_t fit) {
   ManyReport* report = run_.reports + fit;
   report->scale = scale_of(targets), report->largest = X.largest();
-  report->pull = std::sqrt(dot(targets.c.data(), targets.c.data()));
+  report->pull = norm(targets.c.data());
   std::copy_n(run_.x + fit * p_, p_, x_.data());
   const int64_t left = run_.max_epochs - static_cast<int64_t>(report->epochs);
   const SmallFit small = small_fit(X, targets, run_.tolerance * report->scale, left);
@@ -91,6 +91,18 @@ void FitWorker::put_inside() {
 
 double FitWorker::dot(const double* a, const double* b) const {
   return std::inner_product(a, a + p_, b, 0.0);
+}
+
+// In units of the largest number: squares of gradients may overflow where those of X and y do not.
+double FitWorker::norm(const double* values) const {
+  double largest = 0.0, sum = 0.0;
+  for (int64_t k = 0; k < p_; ++k) {
+    if (!(std::abs(values[k]) <= largest)) largest = std::abs(values[k]);  // NaN stays
+    if (std::isnan(largest)) return largest;
+  }
+  if (largest == 0.0 || std::isinf(largest)) return largest;
+  for (int64_t k = 0; k < p_; ++k) sum += (values[k] / largest) * (values[k] / largest);
+  return largest * std::sqrt(sum);
 }
 
 double FitWorker::loss(const Targets& targets, double inner) const {

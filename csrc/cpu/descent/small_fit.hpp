@@ -44,6 +44,7 @@ class FitWorker {
   void round_to_single();
   void put_inside();
   double dot(const double* a, const double* b) const;
+  double norm(const double* values) const;
   double loss(const Targets& targets, double inner) const;
 
   const ManyRun& run_;

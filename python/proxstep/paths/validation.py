@@ -63,9 +63,11 @@ class CrossValidation:
 
         With equal folds it is their standard deviation over the root of their number.
         """
-        spread = self.weights @ (self.scores - self.mean) ** 2
+        apart = self.scores - self.mean
+        unit = abs(apart).max(initial=0.0) or 1.0  # whose square may overflow
+        spread = self.weights @ (apart / unit) ** 2
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.sqrt(spread / np.float64(len(self.scores) - 1))
+            return unit * np.sqrt(spread / np.float64(len(self.scores) - 1))
 
     @property
     def best_index(self) -> int:

@@ -5,6 +5,7 @@ Letters: x parameters, b intercept, X_c the centred X, u = X x + b margins, r = 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -131,7 +132,7 @@ class Evaluator(Cached, Pointwise):
         """Bound on the null model's slope in any parameter, by Cauchy and Schwarz."""
         residual = self.null.residual
         square = self.xp.sum(residual * self.weights.undo(residual), dtype=self.xp.float64)
-        return float(np.sqrt(self.xp.read(square)[0] * self.design.scales.max(initial=0.0)))
+        return math.sqrt(self.xp.read(square)[0]) * math.sqrt(self.design.scales.max(initial=0.0))
 
     @cached_property
     def scale(self) -> float:

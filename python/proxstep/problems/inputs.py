@@ -17,11 +17,18 @@ def matrix(X: Any) -> Array:
     if is_sparse(X):
         return _sparse_matrix(X)
     xp = namespace(X)
-    if np.ma.is_masked(X):
-        raise TypeError("X is a masked array with masked values; fill them in, or drop their rows")
+    check_unmasked("X", X)
     X = xp.plain(X)
     _check_matrix(X, xp)
     return xp.dense(X)
+
+
+def check_unmasked(name: str, values: Any) -> None:
+    """Refuse a masked array that masks something: what it masks would count."""
+    if np.ma.is_masked(values):
+        raise TypeError(
+            f"{name} is a masked array with masked values; fill them in, or drop their rows"
+        )
 
 
 def namespace_of(X: Any) -> Namespace:
@@ -69,6 +76,7 @@ def _check_matrix(X: Any, xp: Namespace) -> None:
 
 def numbers(xp: Namespace, name: str, values: Any, shape: tuple[int, ...], dtype: Any) -> Array:
     """Return real, finite values of this shape as a new array of this dtype, beside X."""
+    check_unmasked(name, values)
     given = xp.bring(name, values)
     if not xp.is_real(given):
         raise TypeError(f"{name} must be real numbers, got dtype {given.dtype}")

@@ -46,6 +46,7 @@ def check_start(problem: Problem, start: Array) -> None:
         raise ValueError(f"the loss is {loss} at x0; start nearer to 0")
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def check_scale(problem: Problem) -> None:
     """Refuse numbers whose squares overflow, or vanish."""
     problem = problem.double

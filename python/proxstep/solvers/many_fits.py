@@ -105,7 +105,7 @@ class ManyFits:
         if self.dual is None or not self.begun.any():
             return
         scale, largest = self.reports[self.begun][:, 4:6].max(axis=0)
-        relaxed = without_weaker(self.penalty, math.sqrt(2.0 * scale * largest), largest)
+        relaxed = without_weaker(self.penalty, math.sqrt(2.0 * scale) * math.sqrt(largest), largest)
         if relaxed is not self.penalty:
             self.dual = None
 

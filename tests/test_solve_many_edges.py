@@ -118,6 +118,12 @@ def test_constant_targets_and_columns_have_an_exact_answer() -> None:
     np.testing.assert_allclose(found.intercept, 0.3, rtol=1e-14)
 
 
+def test_nonzeros_are_counted_for_each_fit() -> None:
+    found = ps.solve_many(X3, Y3, ps.L1(0.2))
+    assert found.nonzeros.tolist() == [np.count_nonzero(x) for x in found.x]
+    assert 0 < found.nonzeros.sum() < 12
+
+
 def test_far_means_cost_no_accuracy() -> None:
     found = ps.solve_many(X3 + 1e5, Y3 - 1e4, L1, 1e-9)
     wanted = ps.solve_many(X3, Y3, L1, 1e-12)

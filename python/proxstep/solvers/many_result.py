@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..arrays import Array
 
 
@@ -47,6 +49,11 @@ class ManyResult:
     seconds: float
     tol: float
     certificate: str
+
+    @property
+    def nonzeros(self) -> Array:
+        """How many parameters of each fit are not zero, shape (B,)."""
+        return np.count_nonzero(self.x, axis=1)
 
     def __repr__(self) -> str:
         fits, p = self.x.shape

@@ -71,14 +71,18 @@ class Result:
     solver: str
     history: Trace = field(repr=False)
 
+    @property
+    def nonzeros(self) -> int:
+        """How many parameters are not zero."""
+        return int(np.count_nonzero(on_host(self.x)))
+
     def __repr__(self) -> str:
         sign = "<=" if self.converged else ">"
-        nonzeros = np.count_nonzero(on_host(self.x))
         return (
             f"Result({self.reason} after {self.n_iter} iterations of {self.solver} in "
             f"{self.seconds:.3g} s: objective {self.objective:.6g}, "
             f"{self.certificate} {self.gap:.2g} {sign} {self.tol:g}, "
-            f"{nonzeros} of {math.prod(self.x.shape)} parameters are not zero)"
+            f"{self.nonzeros} of {math.prod(self.x.shape)} parameters are not zero)"
         )
 
     def plot(self, ax: Any = None) -> Any:

@@ -198,3 +198,18 @@ def test_bad_arguments_are_refused() -> None:
             held.run(penalty, np.array(rows), point, at, 1e-6, 10)
     with refused(ValueError, r"targets\[2\] is 5; there are 5 classes"):
         _core.RowsDescent(problem("labels").design.matrix, 5, "softmax", np.arange(N) + 3)
+
+
+@pytest.mark.parametrize("name", ["Softmax", "LeastSquares"])
+@pytest.mark.parametrize("make", [ps.L1, lambda lam: ps.Group(ps.L1(lam), "rows")])
+@pytest.mark.parametrize("share", [1e-5, 1e-6])
+def test_where_epochs_crawl_auto_goes_on_with_fista(name, make, share):
+    """Weak penalties leave valleys; half of the budget is kept for who gets along there."""
+    rng = np.random.default_rng(0)
+    n, p, k = (200, 30, 3) if name == "Softmax" else (60, 200, 4)
+    X, x = rng.standard_normal((n, p)), np.zeros((p, k))
+    x[:5] = 2 * rng.standard_normal((5, k))
+    U = X @ x + rng.gumbel(size=(n, k))
+    problem = getattr(ps, name)(X, U.argmax(axis=1) if name == "Softmax" else U)
+    result = ps.solve(problem, make(share * problem.lambda_max(make(1.0))))
+    assert result.converged, result

@@ -19,6 +19,7 @@ _NEARLY_CONSTANT = 25.0  # squared mean over variance of a column
 # Parts of the gap that a set over a dense X may leave: the core's estimate of it is far too wide.
 _INNER_DENSE, _INNER_SQUARES = 0.3, 0.6
 _FIRST_SQUARES = 1024  # rows: epochs over so many cost less than a product with all of X
+_FEW = 1000  # epochs that are left to this solver in any case
 _FOLLOWED = 1e-8  # tolerance from which margins may follow x; below it they are computed anew
 
 
@@ -47,7 +48,7 @@ class RowWorkingSet(WorkingSet):
             x,
             margins,
             self.tolerance * self.problem.scale,
-            self.monitor.limits.max_iter - self.monitor.n_iter,
+            self._budget - self.monitor.n_iter,
             self.monitor.out_of_time,
         )
         self._followed = margins
@@ -78,12 +79,20 @@ class RowWorkingSet(WorkingSet):
     def _by_block(self, values: Array) -> Array:
         return np.sqrt(np.einsum("jc,jc->j", values, values))
 
-    def crowded(self) -> bool:
-        """Whether most rows of x may move and X lies by rows: its columns would be a second X.
+    @property
+    def _budget(self) -> int:
+        """Epochs of this solver: where another may go on, half of them, as epochs crawl there."""
+        most = self.monitor.limits.max_iter
+        return max(_FEW, most // 2) if self.may_give_way and most > _FEW else most
 
-        By columns softmax gives way where most rows have moved and elements are penalised: there
-        its models take hundreds of epochs.
+    def crowded(self) -> bool:
+        """Whether epochs crawl, or most rows of x may move and X lies by rows.
+
+        Its columns would be a second X then. By columns softmax gives way where most rows have
+        moved and elements are penalised: there its models take hundreds of epochs.
         """
+        if self.monitor.n_iter >= self._budget:
+            return True
         n, p = self.problem.design.shape
         chosen, X = self._chosen(), self.problem.X
         if is_sparse(X):

@@ -213,3 +213,18 @@ def test_where_epochs_crawl_auto_goes_on_with_fista(name, make, share):
     problem = getattr(ps, name)(X, U.argmax(axis=1) if name == "Softmax" else U)
     result = ps.solve(problem, make(share * problem.lambda_max(make(1.0))))
     assert result.converged, result
+
+
+@pytest.mark.parametrize("classes", [3, 4])
+@pytest.mark.parametrize("share", [1e-6, 1e-8, 1e-10])
+def test_shifts_to_which_a_softmax_is_blind_are_not_left_to_a_weak_penalty(classes, share):
+    """A median of each row is 0 at the optimum."""
+    rng = np.random.default_rng(1)
+    X, y = rng.standard_normal((200, 5)), rng.integers(0, classes, 200)
+    problem = ps.Softmax(X, y)
+    h = ps.L1(share * problem.lambda_max(ps.L1(1.0)))
+    result = ps.solve(problem, h)
+    assert result.converged, result
+    ordered, half = np.sort(result.x, axis=1), (classes - 1) // 2
+    assert (ordered[:, half] <= 1e-6).all()
+    assert (ordered[:, classes - 1 - half] >= -1e-6).all()

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..groups import Group
-from ..penalties import Penalty
+from ..penalties import L1, Penalty
 from ..problems import Evaluation, Problem
 from ..problems.inputs import is_sparse
 from .monitor import Monitor
@@ -21,6 +21,14 @@ _INNER_DENSE, _INNER_SQUARES = 0.3, 0.6
 _FIRST_SQUARES = 1024  # rows: epochs over so many cost less than a product with all of X
 _FEW = 1000  # epochs that are left to this solver in any case
 _FOLLOWED = 1e-8  # tolerance from which margins may follow x; below it they are computed anew
+
+
+def _shifts(x: Any) -> Any:
+    """Return the median of each row; where it is an interval, its number nearest to 0."""
+    shifts, rows = np.zeros(len(x)), np.flatnonzero(x.any(axis=1))
+    ordered, half = np.sort(x[rows], axis=1), (x.shape[1] - 1) // 2
+    shifts[rows] = np.clip(0.0, ordered[:, half], ordered[:, x.shape[1] - 1 - half])
+    return shifts
 
 
 class RowWorkingSet(WorkingSet):
@@ -78,6 +86,18 @@ class RowWorkingSet(WorkingSet):
 
     def _by_block(self, values: Array) -> Array:
         return np.sqrt(np.einsum("jc,jc->j", values, values))
+
+    def _accept(self, x: Any, change: Any) -> None:
+        """Move rows of a softmax to their medians first: to that the loss is blind.
+
+        Only the penalty acts there, and where it is weak no step is long enough.
+        """
+        l1 = isinstance(self.penalty, L1) and self.penalty.weights is None
+        if l1 and self.problem.rows_loss == "softmax":
+            shifts = _shifts(x)
+            if shifts.any():
+                x, self._followed = x - shifts[:, None], None
+        super()._accept(x, change)
 
     @property
     def _budget(self) -> int:

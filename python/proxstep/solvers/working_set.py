@@ -15,6 +15,7 @@ from ..arrays import Array
 from ..groups import Group, SparseGroup
 from ..penalties import L1, MCP, SCAD, Box, ElasticNet, NonNegativeL1, Penalty, SquaredL2
 from ..problems import Evaluation, Problem
+from .certificate import DualityGap
 from .grouping import Groups, block_norms, group_ids
 from .metric import metric
 from .monitor import Monitor
@@ -61,10 +62,9 @@ class WorkingSet:
     ) -> None:
         self.problem, self.penalty, self.monitor = problem, penalty, monitor
         self.groups = self._block_ids()
-        units, diagonal = metric(problem, penalty)
-        self.step = float(diagonal.min(initial=np.inf)) / problem.first_curvature
-        # Of the certificate: longer ones ask of MCP and SCAD for more than a local optimum.
-        self.steps = self.step if _not_convex(penalty) else units / problem.first_curvature
+        largest = problem.design.scales.max(initial=0.0) or 1.0
+        self.step = 1.0 / (problem.first_curvature * float(largest))
+        self.steps = self._steps_of_violation()
         self.tolerance, self.idle = np.inf, False
         self.at, self.objective = at, self._objective_at(at)
         self.screening = screening_for(problem, monitor.certificate, self.groups)
@@ -82,6 +82,15 @@ class WorkingSet:
         if self.screening:
             vars(self.at).pop("gradient", None)  # it may lack columns that another strength needs
         return self.at
+
+    def _steps_of_violation(self) -> Any:
+        """Return steps in the units of each column; one for all where the certificate has none.
+
+        Longer ones ask of MCP and SCAD for more than a local optimum.
+        """
+        if isinstance(self.monitor.certificate, DualityGap) or _not_convex(self.penalty):
+            return self.step
+        return metric(self.problem, self.penalty)[0] / self.problem.first_curvature
 
     def _objective_at(self, at: Evaluation) -> float:
         return at.loss + float(self.penalty.value(at.x))

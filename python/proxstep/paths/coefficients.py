@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,6 +24,12 @@ class Nonzeros(NamedTuple):
         flat = x.reshape(-1)
         index = np.flatnonzero(flat)
         return cls(index, flat[index], x.shape)
+
+    def among(self, rows: Array, shape: tuple[int, ...]) -> Nonzeros:
+        """Return the nonzeros of the whole x, of which this one is some rows."""
+        outputs = math.prod(shape[1:])
+        index = rows[self.index // outputs] * outputs + self.index % outputs
+        return Nonzeros(index, self.values, shape)
 
     def dense(self) -> Array:
         """Return x as a new array."""

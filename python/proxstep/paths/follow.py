@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..arrays import Array
@@ -13,6 +13,7 @@ from ..problems import LeastSquares, Problem
 from ..problems.by_gram import gram_pays
 from ..solvers.arguments import check, checked_limits
 from ..solvers.dispatch import chosen, solve_quietly
+from ..solvers.reduction import reduction_of, restricted
 from ..solvers.result import ConvergenceWarning, Result
 from ..solvers.strength import with_strength
 from .budget import Budget
@@ -152,6 +153,10 @@ def _with_gram(problem: Problem, plan: Plan) -> Problem:
 
 def _run(problem: Problem, plan: Plan, points: list[Point]) -> str:
     """Append a point for each strength; return why it ended."""
+    shorter = reduction_of(problem, with_strength(plan.penalty, float(plan.lambdas[-1])), None)
+    if shorter is not None:
+        problem = shorter.problem
+        plan = replace(plan, penalty=restricted(plan.penalty, shorter.columns))
     start = problem.start(None)
     for lam in plan.lambdas:
         if plan.budget.stop.is_set():
@@ -161,7 +166,8 @@ def _run(problem: Problem, plan: Plan, points: list[Point]) -> str:
         result, start = solve_quietly(problem, penalty, limits, start, plan.solver)
         if result.reason in ("interrupted", "max_time"):
             return result.reason
-        points.append(_point(problem, penalty, float(lam), result))
+        point = _point(problem, penalty, float(lam), result)
+        points.append(point if shorter is None else point.among(shorter.columns, shorter.shape))
         plan.tick()
         if plan.until is not None and plan.until(points[-1]):
             return "stopped"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..arrays import Array
@@ -38,6 +38,10 @@ class Point:
     seconds: float
     certificate: str
     solver: str
+
+    def among(self, rows: Array, shape: tuple[int, ...]) -> Point:
+        """Return the point in the whole x, of which this one knows some rows."""
+        return replace(self, nonzeros=self.nonzeros.among(rows, shape))
 
     @property
     def x(self) -> Array:

@@ -107,6 +107,11 @@ class Design(Products):
         return np.isfinite(squares) & (squares <= rounding)
 
     @property
+    def stored(self) -> Any:
+        """How many entries of each column are stored, on the host."""
+        return np.full(self.shape[1], self.shape[0])
+
+    @property
     def rounding(self) -> Any:
         """Share of each column's mean square around 0 by which `scales` may be wrong."""
         return (64 * np.finfo(np.float64).eps) ** 2
@@ -178,6 +183,13 @@ class Design(Products):
         other.weights = weights
         for name in ("means", "scales", "norms", "constant", "_moments"):
             vars(other).pop(name, None)
+        return other
+
+    def restricted(self, columns: Any) -> Design:
+        """Return the same operator over some of the columns (numbers on the host), copied."""
+        other: Design = object.__new__(type(self))
+        vars(other).update(self.without_caches(), X=self.X[:, columns])
+        vars(other).update(_moments=(self.means[columns], self.scales[columns]))
         return other
 
     def in_double(self) -> Design:

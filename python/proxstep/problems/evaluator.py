@@ -173,6 +173,12 @@ class Evaluator(Cached, Pointwise):
             return self
         return self._with(self.weights.in_double(), self.design.in_double())
 
+    def restricted(self, columns: Any) -> Any:
+        """Return the problem over some of the columns (numbers on the host), copied."""
+        other = self._with(self.weights, self.design.restricted(columns))
+        other.X = other.design.X
+        return other
+
     @cached_property
     def descent(self) -> _core.Descent:
         """Native coordinate descent on this problem, computing in float64; what it learns stays."""

@@ -80,6 +80,11 @@ class Huber(OneMargin, Regression):
         super().__init__(X, y, Options(sample_weight, fit_intercept, offset, standardize))
 
     @property
+    def steepest(self) -> tuple[float, float]:
+        """Bounds on a residual over its share, in the domain of F*: on an element, on the norm."""
+        return self.delta, self.delta
+
+    @property
     def loss_spec(self) -> tuple[str, list[float]]:
         """Name in the core's list of losses of one margin, and its settings."""
         return "huber", [self.delta]

@@ -98,6 +98,11 @@ class Logistic(Problem):
         loss = _core.logistic_loss(margins, t, residual, *self.weights.kernel(rows))
         return float(loss), residual
 
+    @property
+    def steepest(self) -> tuple[float, float]:
+        """Bounds on a residual over its share, in the domain of F*: on an element, on the norm."""
+        return 1.0, 1.0
+
     def hessian_product(self, residual: Array, direction: Array) -> Array:
         """Return ``w p (1 - p) direction``, p the probability of class 1."""
         p = self.targets + self.weights.undo(residual)

@@ -5,6 +5,7 @@ Letters: u margins, F(u) the mean loss, r = dF/du the residual, b intercept.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,6 +60,11 @@ class Pointwise(ABC):
     @abstractmethod
     def _pointwise(self, margins: Array, rows: Array | None = None) -> tuple[float, Array]:
         """Return F and dF/du at these margins, of all samples or of some."""
+
+    @property
+    def steepest(self) -> tuple[float, float]:
+        """Bounds on a residual over its share, in the domain of F*: on an element, on the norm."""
+        return math.inf, math.inf
 
     @property
     def first_curvature(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -126,6 +127,11 @@ class Softmax(Problem):
         margins = self.with_known(margins, rows)
         loss = _core.softmax_cross_entropy(margins, t, residual, *self.weights.kernel(rows))
         return float(loss), residual
+
+    @property
+    def steepest(self) -> tuple[float, float]:
+        """Bounds on a residual over its share, in the domain of F*: on an element, on the norm."""
+        return 1.0, math.sqrt(2.0)  # two distributions are no further apart
 
     def hessian_product(self, residual: Array, direction: Array) -> Array:
         """Return ``w (diag(p) - p p') direction``, p the probabilities of each sample."""

@@ -43,9 +43,10 @@ class SparseDesign(Design):
         of_sum = (64 + self.shape[0]) * np.finfo(np.float64).eps
         if not self.matrix:
             return of_sum
-        return np.where(self._stored() == self.shape[0], of_sum**2, of_sum)
+        return np.where(self.stored == self.shape[0], of_sum**2, of_sum)
 
-    def _stored(self) -> Any:
+    @cached_property
+    def stored(self) -> Any:
         """Return how many entries of each column are stored, on the host."""
         X, p = self.X, self.shape[1]
         if X.format == "csc":

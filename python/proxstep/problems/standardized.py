@@ -55,6 +55,11 @@ class StandardizedDesign(Cached):
         """Which columns are constant but for rounding, on the host."""
         return self.unscaled.constant
 
+    @property
+    def stored(self) -> Any:
+        """How many entries of each column are stored, on the host."""
+        return self.unscaled.stored
+
     @cached_property
     def matrix(self) -> Any:
         """X times the factors (not centred) as the core reads it; None on a device."""
@@ -113,6 +118,10 @@ class StandardizedDesign(Cached):
     def reweighted(self, weights: SampleWeights) -> StandardizedDesign:
         """Return the same matrix with the means and deviations of other weights; X is shared."""
         return StandardizedDesign(self.unscaled.reweighted(weights))
+
+    def restricted(self, columns: Any) -> StandardizedDesign:
+        """Return the same operator over some of the columns (numbers on the host), copied."""
+        return StandardizedDesign(self.unscaled.restricted(columns))
 
     def in_double(self) -> StandardizedDesign:
         """Return the same operator computing in float64, without a second copy of X."""

@@ -21,7 +21,7 @@ from ..paths import Point
 from ..problems import Problem
 from ..solvers.adapter import as_penalty
 from ..solvers.arguments import checked_limits
-from ..solvers.dispatch import solve_quietly
+from ..solvers.dispatch import solve_checked
 from ..solvers.report import advice
 from ..solvers.result import ConvergenceWarning as SolverWarning
 from ..solvers.result import Result
@@ -92,8 +92,9 @@ class SingleFit(LinearEstimator):
     def _solve(self, problem: Problem, penalty: Any) -> Array:
         """Return x, and warn whoever called the method that calls this one."""
         limits = checked_limits(self.tol, self.max_iter, self.max_time)
-        start = problem.start(self._start(problem.shape))
-        result, _ = solve_quietly(problem, as_penalty(penalty), limits, start, "auto")
+        last = self._start(problem.shape)
+        start = None if last is None else problem.start(last)
+        result = solve_checked(problem, as_penalty(penalty), limits, start, "auto")
         self.result_ = result
         self._record(problem, result)
         if not result.converged and result.reason != "interrupted":

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..checks import count, nearest, non_negative, positive
+from ..penalties import ElementwisePenalty
 from ..problems import Problem
 from .monitor import Limits
 
@@ -35,9 +36,16 @@ def checked_limits(tol: float, max_iter: int, max_time: float | None) -> Limits:
     return Limits(tol, max_iter, max_time)
 
 
-def check_start(problem: Problem, start: Array) -> None:
+def check_fit(problem: Problem, penalty: Any, start: Array | None) -> None:
+    """Refuse weights and groups that do not fit x, in the core's words."""
+    if isinstance(penalty, ElementwisePenalty) and getattr(penalty, "weights", None) is None:
+        return  # fits any x, of which no array is needed
+    penalty.value(problem.start(None) if start is None else start)
+
+
+def check_start(problem: Problem, start: Array | None) -> None:
     """Refuse a start from which no step leads back: where an exponential overflows."""
-    if math.isfinite(problem.curvature) or not problem.xp.is_any(start != 0):
+    if math.isfinite(problem.curvature) or start is None or not problem.xp.is_any(start != 0):
         return
     double = problem.double
     with np.errstate(over="ignore", invalid="ignore"):

@@ -12,12 +12,13 @@ from ..penalties import Penalty
 from ..problems import Evaluation, Problem
 from ..projections import Projection
 from .adapter import as_penalty
-from .arguments import check, check_scale, check_start, checked_limits
+from .arguments import check, check_fit, check_scale, check_start, checked_limits
 from .certificate import DualityGap, certificate_for
 from .fista import Fista
 from .gram_set import GramSet
 from .metric import fits
 from .monitor import Limits, Monitor, rounding
+from .reduction import reduction_of
 from .report import advice, make_result
 from .result import ConvergenceWarning, Result
 from .row_working_set import RowWorkingSet
@@ -111,13 +112,29 @@ def solve(
     check(problem, solver)
     limits = checked_limits(tol, max_iter, max_time)
     penalty = as_penalty(penalty)
-    start = problem.start(x0)
-    penalty.value(start)  # weights and groups that do not fit are refused in the core's words
+    start = None if x0 is None else problem.start(x0)
+    check_fit(problem, penalty, start)
     check_start(problem, start)
-    result, _ = solve_quietly(problem, penalty, limits, start, solver)
+    result = solve_checked(problem, penalty, limits, start, solver)
     if result.reason not in ("converged", "interrupted"):
         warnings.warn(advice(result), ConvergenceWarning, stacklevel=2)
     return result
+
+
+def solve_checked(
+    problem: Problem, penalty: Any, limits: Limits, start: Array | None, solver: str
+) -> Result:
+    """Solve with checked arguments, from zeros where there is no start; warnings are the caller's.
+
+    Columns that are known to be zero are left out.
+    """
+    reduction = reduction_of(problem, penalty, start)
+    if reduction is None:
+        start = problem.start(None) if start is None else start
+        return solve_quietly(problem, penalty, limits, start, solver)[0]
+    start = reduction.problem.start(None) if start is None else start[reduction.columns]
+    found, _ = solve_quietly(reduction.problem, reduction.penalty, limits, start, solver)
+    return reduction.whole(found)
 
 
 def solve_quietly(

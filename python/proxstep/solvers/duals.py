@@ -134,9 +134,9 @@ def dual_of(penalty: Any, shape: tuple[int, ...]) -> Dual | None:
         return _group(penalty, shape)
     if isinstance(penalty, groups.SparseGroup):
         return _sparse_group(penalty, shape)
-    strengths = _elastic_strengths(penalty)
+    strengths = strengths_of(penalty)
     if strengths is not None:
-        l1, l2 = (_weighted(s, penalty.weights) for s in strengths)
+        l1, l2 = strengths
         signed = isinstance(penalty, penalties.NonNegativeL1)
         free = np.broadcast_to((l1 == 0) & (l2 == 0) & (not signed), shape)
         # A free element that must not be negative has no finite dual away from the optimum.
@@ -149,13 +149,22 @@ def dual_of(penalty: Any, shape: tuple[int, ...]) -> Dual | None:
     return None if support is None else Support(support, np.zeros(shape, bool))
 
 
+def strengths_of(penalty: Any) -> tuple[Array, Array] | None:
+    """Return the weighted strengths of |x| and x^2 / 2, x being elements or norms of groups."""
+    grouped = isinstance(penalty, groups.Group)
+    found = _elastic_strengths(penalty.penalty if grouped else penalty)
+    if found is None:
+        return None
+    weights = penalty.group_weights if grouped else penalty.weights
+    return _weighted(found[0], weights), _weighted(found[1], weights)
+
+
 def _group(penalty: Any, shape: tuple[int, ...]) -> Dual | None:
     ids, count = group_ids(penalty.over, shape)
-    strengths = _elastic_strengths(penalty.penalty)
+    strengths = strengths_of(penalty)
     if strengths is None:
         return None
-    weights = penalty.group_weights
-    l1, l2 = (np.broadcast_to(_weighted(s, weights), (count,)) for s in strengths)
+    l1, l2 = (np.broadcast_to(s, (count,)) for s in strengths)
     free = ((l1 == 0) & (l2 == 0))[ids].reshape(shape)
     return Elastic(l1, l2, lambda v: group_norms(v, ids, count), free)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 import problem_cases as cases
 import proxstep as ps
 import pytest
 import reference_problems as ref
+from proxstep.solvers.certificate import certificate_for
 from proxstep.solvers.duals import dual_of
 
 SHAPES = [(6,), (6, 3)]
@@ -143,3 +145,14 @@ def test_the_null_model_is_the_unit():
     share = np.bincount(d.y) / len(d.y)
     assert cases.problem(d).scale == pytest.approx(-(share * np.log(share)).sum(), rel=1e-14)
     assert ref.loss(d, np.zeros(d.shape), np.log(share)) == pytest.approx(cases.problem(d).scale)
+
+
+def test_a_point_that_was_measured_is_not_measured_again():
+    """The null model is looked at twice: as an optimum and as a start."""
+    P = ps.Logistic(np.random.default_rng(0).standard_normal((30, 5)), np.arange(30) % 2)
+    certificate = certificate_for(P, ps.L1(0.01))
+    first = certificate.measure(P.null, P.null.loss, 1.0)
+    with patch.object(ps.Logistic, "conjugate", side_effect=AssertionError):
+        assert certificate.measure(P.null, P.null.loss, 1.0) == first
+        with pytest.raises(AssertionError):
+            certificate.measure(P.evaluate(np.zeros(5)), P.null.loss, 1.0)

@@ -6,6 +6,8 @@ The duals compute on the host: a check copies one gradient by x there.
 from __future__ import annotations
 
 import math
+import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
@@ -41,11 +43,13 @@ class DualityGap:
         self.part = FreePart(problem, dual.free) if dual.free.any() else None
         self.best = problem.least_loss  # penalties with a dual are never negative
         self.value, self.factor = -np.inf, 0.0  # of the last dual point, c r
+        self._taken_at: Callable[[], Evaluation | None] = lambda: None
 
     def measure(self, at: Evaluation, objective: float, steps: Array | float = 1.0) -> float:
         """Return the gap, at least 0; inf outside the penalty's domain."""
-        self.value = self._dual_value(at, at.gradient)
-        self.best = max(self.best, self.value)
+        if self._taken_at() is not at:
+            self.value, self._taken_at = self._dual_value(at, at.gradient), weakref.ref(at)
+            self.best = max(self.best, self.value)
         if self.without_weak is not None:
             self.without_weak.measure(at, objective)
             self.best = max(self.best, self.without_weak.best)

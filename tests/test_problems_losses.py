@@ -197,3 +197,15 @@ def test_a_constant_y_is_its_own_fit(make, fit, value, dtype):
         assert result.converged
         assert result.intercept == pytest.approx(fit(value), rel=1e-6, abs=1e-7)
         assert make(X, np.full(37, value)).scale > 0
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_second_derivative_by_the_intercepts_is_that_of_the_residual(weighted):
+    rng = np.random.default_rng(11)
+    w = rng.uniform(0.2, 2.0, 40) if weighted else None
+    P = ps.Softmax(rng.standard_normal((40, 3)), rng.integers(4, size=40), w, classes=4)
+    margins = rng.standard_normal((40, 4))
+    got = P.offset_hessian(P._pointwise(margins)[1])
+    units = 1e-6 * np.eye(4)
+    sums = [[P._pointwise(margins + s * e)[1].sum(axis=0) for e in units] for s in (1, -1)]
+    np.testing.assert_allclose(got, np.subtract(*sums) / 2e-6, 1e-6, 1e-8)

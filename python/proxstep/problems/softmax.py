@@ -112,14 +112,10 @@ class Softmax(Problem):
     def offset_hessian(self, residual: Array) -> Any:
         """Return ``sum_i w_i (diag(p_i) - p_i p_i')``, on the host.
 
-        It is the second derivative by the intercepts.
+        It is the second derivative by the intercepts; as p_i sums to 1, its rows sum to 0.
         """
-        xp, p = self.xp, self._probabilities(residual)
-        weighted = self.weights.times(p)
-        squares = xp.asarray(weighted.T @ p, xp.float64)
-        total = xp.sum(weighted, axis=0, dtype=xp.float64)
-        both = xp.to_host(xp.concat([total[None, :], squares]))
-        return np.diag(both[0]) - both[1:]
+        squares = self.xp.to_host(self.weights.squares(self._probabilities(residual)))
+        return np.diag(squares.sum(axis=1)) - squares
 
     def _pointwise(self, margins: Array, rows: Array | None = None) -> tuple[float, Array]:
         residual = self.xp.empty_like(margins)

@@ -58,6 +58,13 @@ class SampleWeights:
             return values / math.sqrt(self.n)
         return values * column(self.xp.sqrt(self.shares), values)
 
+    def squares(self, values: Array) -> Array:
+        """Return ``values' W values`` in float64; equal weights take no temporary."""
+        if self.shares is None:
+            return self.xp.asarray(values.T @ values, self.xp.float64) / self.n
+        roots = self.root_times(values)
+        return self.xp.asarray(roots.T @ roots, self.xp.float64)
+
     def undo(self, values: Array) -> Array:
         """Divide row i by share i; rows without weight become 0."""
         if self.shares is None:

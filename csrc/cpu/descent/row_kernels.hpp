@@ -65,6 +65,9 @@ struct RowTable {
   RowLoops ones;          // a dense column of float64
   RowLoops sparse[2][2];  // float64, float32; by index type: int32, int64
   TileLoops dense[2];
+  // Sums over n samples, of width outputs and their pairs: diag(share_i (p_i + ridge)) and
+  // share_i p_i p_i'. Both are set.
+  void (*bend)(const SampleRows&, std::int64_t n, double* diagonal, double* squares);
   // The residual follows a change of the margins, over tiles begin to end.
   void (*follow)(const SampleRows&, const double* margins, std::int64_t begin, std::int64_t end);
 };

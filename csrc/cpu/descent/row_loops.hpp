@@ -124,6 +124,38 @@ void curvature(const Column& x, int64_t width, const double* bend, double* h) {
   });
 }
 
+// to += share_i p_i p_i' for Count samples, in their order.
+template <int W, int Count>
+PROXSTEP_FN void add_squares(const SampleRows& at, int64_t first, double* to) {
+  const int64_t n = W ? W : at.width;
+  const double* const p = at.p + first * n;
+  for (int64_t a = 0; a < n; ++a, to += n) {
+    double f[Count];
+    for (int i = 0; i < Count; ++i) f[i] = at.shares[first + i] * p[i * n + a];
+    for (int64_t b = 0; b < n; ++b) {
+      double sum = to[b];
+      for (int i = 0; i < Count; ++i) sum += f[i] * p[i * n + b];
+      to[b] = sum;
+    }
+  }
+}
+
+inline void bend_of_margins(const SampleRows& at, int64_t n, double* diagonal, double* squares) {
+  const int64_t width = at.width;
+  for (int64_t c = 0; c < width; ++c) diagonal[c] = 0.0;
+  for (int64_t e = 0; e < width * width; ++e) squares[e] = 0.0;
+  for (int64_t i = 0; i < n; ++i) {
+    const double* const p = at.p + i * width;
+    for (int64_t c = 0; c < width; ++c) diagonal[c] += at.shares[i] * (p[c] + at.ridge);
+  }
+  with_width(width, [&](auto w) {
+    constexpr int W = decltype(w)::constant;
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) add_squares<W, 4>(at, i, squares);
+    for (; i < n; ++i) add_squares<W, 1>(at, i, squares);
+  });
+}
+
 template <class Samples>
 constexpr RowLoops row_loops() {
   return {gradient<Samples>, change<Samples>, curvature<Samples>};

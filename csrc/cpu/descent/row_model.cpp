@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "../kernels.hpp"
+#include "../lanes.hpp"
 #include "../loss.hpp"
 #include "../pool.hpp"
 #include "cholesky.hpp"
@@ -28,7 +29,7 @@ RowModel::RowModel(const RowsDescent& descent)
       gradients_(descent.X.n * descent.outputs),
       p_(descent.softmax ? descent.X.n * width_ : 0) {}
 
-double RowModel::evaluate(const double* margins, bool take) {
+double RowModel::evaluate(const double* margins) {
   const int64_t n = descent_.X.n;
   double value = 0.0;
   if (descent_.softmax) {
@@ -37,7 +38,7 @@ double RowModel::evaluate(const double* margins, bool take) {
     job.logits = margins;
     job.labels64 = descent_.labels;
     job.probabilities = descent_.targets;
-    job.grad = take ? gradients_.data() : nullptr;
+    job.grad = gradients_.data();
     job.weights = shares_.data();
     job.scale = 1.0;
     value = softmax_cross_entropy(job, n);
@@ -46,28 +47,34 @@ double RowModel::evaluate(const double* margins, bool take) {
       for (int64_t e = i * outputs(); e < (i + 1) * outputs(); ++e) {
         const double error = margins[e] - descent_.targets[e], r = shares_[i] * error;
         value += 0.5 * error * r;
-        if (take) gradients_[e] = r;
+        gradients_[e] = r;
       }
     }
   }
-  if (!take) return value;
-  parallel_for(descent_.softmax ? n : 0, kSamplesAtOnce, [&](int64_t begin, int64_t end, int64_t) {
+  return value;
+}
+
+void RowModel::take() {
+  const int64_t n = descent_.softmax ? descent_.X.n : 0;
+  parallel_for(n, kSamplesAtOnce, [&](int64_t begin, int64_t end, int64_t) {
     for (int64_t i = begin; i < end; ++i) find_probabilities(i);
   });
   take_derivatives();
   if (descent_.means) find_intercept_hessian();
-  return value;
 }
 
 void RowModel::find_probabilities(int64_t i) {
   const int64_t k = outputs();
   const double share = shares_[i], *g = gradients_.data() + i * k;
   double* p = &p_[i * width_];
-  for (int64_t c = 0; c < k; ++c) {
-    const double target =
-        descent_.labels ? double(descent_.labels[i] == c) : descent_.targets[i * k + c];
-    p[c] = share > 0.0 ? std::min(1.0, std::max(0.0, g[c] / share + target)) : 0.0;
+  if (!(share > 0.0)) {
+    std::fill_n(p, k, 0.0);
+    return;
   }
+  for (int64_t c = 0; c < k; ++c) p[c] = g[c] / share;
+  if (descent_.labels) p[descent_.labels[i]] += 1.0;
+  for (int64_t c = 0; !descent_.labels && c < k; ++c) p[c] += descent_.targets[i * k + c];
+  for (int64_t c = 0; c < k; ++c) p[c] = std::min(1.0, std::max(0.0, p[c]));
 }
 
 // diag(p) - p p' is below diag(p), and, by diagonal dominance, below 2 diag(p (1 - p)): the first
@@ -88,13 +95,16 @@ void RowModel::find_bend(int64_t i, double* bend) const {
 // H itself is blind to a shift of all outputs; with 1 1' / k it is not.
 void RowModel::find_intercept_hessian() {
   const int64_t k = outputs();
-  std::vector<double> H(k * k, descent_.softmax ? 1.0 / double(k) : 0.0);
-  for (int64_t i = 0; i < descent_.X.n; ++i) {
-    const double* p = descent_.softmax ? &p_[i * width_] : nullptr;
-    for (int64_t a = 0; a < k; ++a) {
-      H[a * k + a] += shares_[i] * (p ? p[a] + kRidge : 1.0);
-      for (int64_t b = 0; p && b <= a; ++b) H[a * k + b] -= shares_[i] * p[a] * p[b];
+  std::vector<double> H(k * k), diagonal(width_, 1.0), squares(width_ * width_);
+  if (descent_.softmax) {
+    const SampleRows at{width_, shares_.data(), p_.data(), kRidge, nullptr};
+    tables().row->bend(at, descent_.X.n, diagonal.data(), squares.data());
+  }
+  for (int64_t a = 0; a < k; ++a) {
+    for (int64_t b = 0; descent_.softmax && b <= a; ++b) {
+      H[a * k + b] = 1.0 / double(k) - squares[a * width_ + b];
     }
+    H[a * k + a] += diagonal[a];
   }
   factorise(H, k);
   intercept_factor_ = std::move(H);
@@ -122,9 +132,8 @@ std::vector<double> RowModel::margins_change(const std::vector<double>& changes,
 }
 
 double RowModel::slope(const std::vector<double>& change) const {
-  double total = 0.0;
-  for (std::size_t e = 0; e < change.size(); ++e) total += gradients_[e] * change[e];
-  return total;
+  return lane_sum(static_cast<int64_t>(change.size()),
+                  [&](int64_t e) { return gradients_[e] * change[e]; });
 }
 
 }  // namespace proxstep::cpu

@@ -17,8 +17,10 @@ class RowModel {
   virtual ~RowModel() = default;
 
   std::int64_t outputs() const { return descent_.outputs; }
-  // The loss at these margins, n x outputs; with `take` the model is made there.
-  double evaluate(const double* margins, bool take);
+  // The loss at these margins, n x outputs.
+  double evaluate(const double* margins);
+  // Makes the model where the loss was last evaluated.
+  void take();
 
   // Rows come in blocks of so many. When one is entered its gradients are found, and follow when
   // one of its rows changes. Steps by the curvatures never raise the model.
@@ -51,7 +53,7 @@ class RowModel {
   Columns columns_;
   std::int64_t width_;  // outputs, padded
   std::vector<double> shares_;
-  std::vector<double> gradients_;  // by the margins, n x outputs
+  std::vector<double> gradients_;  // by the margins, n x outputs, where last evaluated
   std::vector<double> p_;          // of the softmax, n x width
 
  private:

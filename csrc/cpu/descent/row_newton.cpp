@@ -46,14 +46,14 @@ RowNewton::RowNewton(const RowsDescent& descent)
 }
 
 RowsReport RowNewton::run() {
-  double value = model_.evaluate(descent_.margins, true);
+  double value = model_.evaluate(descent_.margins);
   while (report_.models < kMostModels && report_.epochs < descent_.max_epochs) {
+    model_.take();
     const double left = minimise_model();
     ++report_.models;
     const bool moved = search(&value);
     const double reached = descent_.softmax ? estimate_ : left;
     if (!moved || reached <= descent_.tolerance || descent_.interrupted()) break;
-    model_.evaluate(descent_.margins, true);
   }
   finish();
   return report_;
@@ -169,7 +169,7 @@ bool RowNewton::search(double* value) {
     for (std::size_t e = 0; e < margins.size(); ++e) {
       descent_.margins[e] = margins[e] + step * direction[e];
     }
-    const double now = model_.evaluate(descent_.margins, false);
+    const double now = model_.evaluate(descent_.margins);
     if (now + blocks_.value(x_.data()) <= before + kArmijo * step * std::min(slope, 0.0) + noise) {
       *value = now;
       return true;

@@ -15,6 +15,7 @@ constexpr RowTable kTable = {
       row_loops<SparseSamples<double, int64_t>>()},
      {row_loops<SparseSamples<float, std::int32_t>>(), row_loops<SparseSamples<float, int64_t>>()}},
     {tile_loops<double>(), tile_loops<float>()},
+    bend_of_margins,
     follow_margins};
 const RowTable PROXSTEP_JOIN(table_row_, PROXSTEP_ISA) = kTable;
 

@@ -16,7 +16,8 @@ from .working_set import WorkingSet
 
 _IN_CACHE = 1 << 16  # residuals
 _NEARLY_CONSTANT = 25.0  # squared mean over variance of a column
-# Parts of the gap that a set over a dense X may leave: the core's estimate of it is far too wide.
+# Parts of the gap that a set over a large dense X may leave: the core's estimate of it is far too
+# wide. Over a small one epochs cost less than the choice of another set.
 _INNER_DENSE, _INNER_SQUARES = 0.3, 0.6
 _FIRST_SQUARES = 1024  # rows: epochs over so many cost less than a product with all of X
 _FEW = 1000  # epochs that are left to this solver in any case
@@ -45,7 +46,7 @@ class RowWorkingSet(WorkingSet):
         if problem.rows_loss == "square":
             self.inner = _INNER_SQUARES
             self.first_set = max(self.first_set, min(_FIRST_SQUARES, problem.X.shape[1] // 4))
-        elif not is_sparse(problem.X):
+        elif not is_sparse(problem.X) and self._large:
             self.inner = _INNER_DENSE
 
     def _descend(self, x: Any) -> tuple[Any, int]:
@@ -113,8 +114,7 @@ class RowWorkingSet(WorkingSet):
         """
         if self.monitor.n_iter >= self._budget:
             return True
-        n, p = self.problem.design.shape
-        chosen, X = self._chosen(), self.problem.X
+        chosen, X, p = self._chosen(), self.problem.X, self.problem.shape[0]
         if is_sparse(X):
             return self._far_from_centred(chosen)
         if self.problem.xp.to_host(X).flags.f_contiguous:
@@ -123,7 +123,11 @@ class RowWorkingSet(WorkingSet):
             crowd = 0 if follows else moved
         else:
             crowd = len(chosen)
-        return bool(n * self.problem.shape[1] > _IN_CACHE and 2 * crowd > p)
+        return bool(self._large and 2 * crowd > p)
+
+    @property
+    def _large(self) -> bool:
+        return bool(self.problem.X.shape[0] * self.problem.shape[1] > _IN_CACHE)
 
     def _far_from_centred(self, chosen: Any) -> bool:
         """Whether a column of a sparse X, which descent does not centre, is nearly constant.

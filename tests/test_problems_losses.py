@@ -209,3 +209,10 @@ def test_the_second_derivative_by_the_intercepts_is_that_of_the_residual(weighte
     units = 1e-6 * np.eye(4)
     sums = [[P._pointwise(margins + s * e)[1].sum(axis=0) for e in units] for s in (1, -1)]
     np.testing.assert_allclose(got, np.subtract(*sums) / 2e-6, 1e-6, 1e-8)
+
+
+@pytest.mark.parametrize("offset", [None, np.arange(120.0).reshape(40, 3) / 50])
+def test_the_size_of_a_loss_is_that_of_margins_that_know_nothing(offset):
+    rng = np.random.default_rng(12)
+    P = ps.Softmax(rng.standard_normal((40, 2)), rng.integers(3, size=40), offset=offset)
+    np.testing.assert_allclose(P._size_of_loss, P.value(np.zeros((2, 3)), np.zeros(3)), 1e-14)

@@ -90,6 +90,10 @@ class Softmax(Problem):
             return xp.to_host(w @ xp.asarray(self.targets, xp.float64))
         return np.bincount(xp.to_host(self.targets), xp.to_host(w), self.classes)
 
+    @property
+    def _size_of_loss(self) -> float:
+        return super()._size_of_loss if self.known_margins is not None else math.log(self.classes)
+
     @cached_property
     def _null_offset(self) -> Any:
         if (self.class_shares == 0).any():

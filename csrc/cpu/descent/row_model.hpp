@@ -63,7 +63,7 @@ class RowModel {
 };
 
 constexpr double kRidge = 1e-6;  // of saturated samples, so that steps stay bounded
-constexpr std::int64_t kSamplesAtOnce = 1 << 10;  // of the pool
+constexpr std::int64_t kSamplesAtOnce = 1 << 11;  // of the pool
 
 std::unique_ptr<RowModel> dense_rows(const RowsDescent& descent);
 std::unique_ptr<RowModel> sparse_rows(const RowsDescent& descent);

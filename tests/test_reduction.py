@@ -75,8 +75,8 @@ def test_the_solution_is_that_of_the_whole(loss: str, standardize: bool) -> None
         np.testing.assert_allclose(got.objective, want.objective, 1e-10)
         if loss == "Huber":  # linear far out: more than one optimum
             continue
-        np.testing.assert_allclose(got.x, want.x, 0, 1e-5)
-        np.testing.assert_allclose(got.intercept, want.intercept, 0, 1e-5)
+        np.testing.assert_allclose(got.x, want.x, 1e-4, 1e-5)
+        np.testing.assert_allclose(got.intercept, want.intercept, 1e-4, 1e-5)
 
 
 @losses

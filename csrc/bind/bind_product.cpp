@@ -128,8 +128,8 @@ void bind_product(py::module_& m) {
         "Add X x over the chosen columns; where a row of x is 0, nothing is read.");
   m.def("mean_squares", &mean_squares, py::arg("matrix"), py::arg("out"),
         py::arg("shares") = py::none(), py::arg("means") = py::none(),
-        "out becomes the mean squares of the columns around their means, which are found, too, "
-        "where X is dense; around 0 without means.");
+        "out becomes the mean squares of the columns around their means, which are found, "
+        "too; around 0 without means.");
 }
 
 }  // namespace proxstep::bind

@@ -70,7 +70,11 @@ class Squares {
     const I* starts = static_cast<const I*>(X_.starts);
     parallel_for(X_.p, kStripe, [&](int64_t begin, int64_t end, int64_t) {
       for (int64_t j = begin; j < end; ++j) {
-        double sum = 0.0, present = 0.0;
+        double sum = 0.0, present = 0.0, mean = 0.0;
+        for (I e = starts[j]; job_.means && e < starts[j + 1]; ++e) {
+          mean += share(indices[e]) * value(e);
+        }
+        if (job_.means) job_.means[j] = mean;
         for (I e = starts[j]; e < starts[j + 1]; ++e) {
           sum += share(indices[e]) * square(e, j);
           present += share(indices[e]);
@@ -88,6 +92,10 @@ class Squares {
     std::vector<double> present(X_.p, 0.0);
     std::vector<int64_t> count(X_.p, 0);
     std::fill_n(out_, X_.p, 0.0);
+    if (job_.means) std::fill_n(job_.means, X_.p, 0.0);
+    for (int64_t i = 0; job_.means && i < X_.n; ++i) {
+      for (I e = starts[i]; e < starts[i + 1]; ++e) job_.means[indices[e]] += share(i) * value(e);
+    }
     for (int64_t i = 0; i < X_.n; ++i) {
       for (I e = starts[i]; e < starts[i + 1]; ++e) {
         out_[indices[e]] += share(i) * square(e, indices[e]);
@@ -103,8 +111,9 @@ class Squares {
   double share(int64_t i) const { return job_.shares ? job_.shares[i] : equal_; }
   double weight(int64_t i) const { return job_.shares ? job_.shares[i] : 1.0; }
   double mean(int64_t j) const { return job_.means ? job_.means[j] : 0.0; }
+  double value(int64_t at) const { return double(static_cast<const T*>(X_.values)[at]); }
   double square(int64_t at, int64_t j) const {
-    const double apart = double(static_cast<const T*>(X_.values)[at]) - mean(j);
+    const double apart = value(at) - mean(j);
     return apart * apart;
   }
   // Where all entries are stored no rounding of their shares' sum stands for others.

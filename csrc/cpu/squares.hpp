@@ -11,7 +11,7 @@ struct SquareJob {
   double* means;
 };
 
-// Of a dense X the means are found, in the same pass; of a sparse one they are given.
+// The means are found, in the same pass but where X lies by sparse rows.
 void mean_squares(const Matrix& X, const SquareJob& job, double* out);
 
 }  // namespace proxstep::cpu

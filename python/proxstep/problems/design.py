@@ -49,13 +49,10 @@ class Design(Products):
             means = self._means()
             return means, self._scales(means)
         means = np.zeros(self.shape[1])
-        scales = self._native_scales(self.matrix, means if self.centred else None)
-        return self.xp.asarray(means, self.xp.float64), scales
-
-    def _native_scales(self, matrix: _core.Matrix, means: Any) -> Any:
         scales, exact = np.empty(self.shape[1]), self.weights.exact
-        _core.mean_squares(matrix, scales, None if exact is None else self.xp.to_host(exact), means)
-        return scales
+        shares = None if exact is None else self.xp.to_host(exact)
+        _core.mean_squares(self.matrix, scales, shares, means if self.centred else None)
+        return self.xp.asarray(means, self.xp.float64), scales
 
     def _means(self) -> Array:
         total = self._zeros(self.shape[1])

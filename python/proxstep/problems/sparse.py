@@ -27,13 +27,6 @@ class SparseDesign(Design):
         X = self.X
         return _core.Matrix(X.data, X.indices, X.indptr, self.shape, X.format)
 
-    @cached_property
-    def _moments(self) -> tuple[Array, Any]:
-        means = self._means()
-        if self.matrix:
-            return means, self._native_scales(self.matrix, self.xp.to_host(means))
-        return means, self._scales(means)
-
     @property
     def rounding(self) -> Any:
         """That of a sum of shares: what is not stored has the rest of 1.
@@ -57,8 +50,6 @@ class SparseDesign(Design):
     def _means(self) -> Array:
         if not self.centred:
             return self._zeros(self.shape[1])
-        if self.matrix:
-            return self._native_adjoint(self.matrix, self._shares)
         return self._in_float64().T @ self._shares
 
     def _scales(self, means: Array) -> Any:

@@ -148,4 +148,6 @@ def _refuse_number(xp: Namespace, name: str, values: Array, rows: Any, bad: Any)
 
 def xlogx(xp: Namespace, q: Array) -> Array:
     """Return ``q log q`` with its limit 0 at 0."""
-    return q * xp.log(xp.maximum(q, xp.tiny(q.dtype)))
+    result = xp.log(xp.maximum(q, xp.tiny(q.dtype)))
+    result *= q
+    return result

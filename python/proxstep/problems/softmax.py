@@ -145,7 +145,9 @@ class Softmax(Problem):
         A known part o of the margins takes ``factor * <o, residual>`` off.
         """
         xp = self.xp
-        q = xp.clip(self._add_targets(factor * self.weights.undo(residual)), 0, 1)
+        q = self.weights.undo(residual)
+        q *= factor
+        q = xp.clip(self._add_targets(q), 0, 1)
         mean = self.weights.mean(xp.sum(inputs.xlogx(xp, q), axis=1))
         entropy, known = xp.read(mean, self.against_known(residual))
         return entropy - factor * known

@@ -51,9 +51,9 @@ def reduction_of(problem: Problem, penalty: Any, start: Array | None) -> Reducti
     scales = problem.design.scales
     if not scales.max(initial=0.0) > _LEAST_SQUARE:
         return None
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         harmless = limits / (problem.steepest[isinstance(penalty, Group)] * _ROUNDING)
-    left = ~((_column_sums(problem) <= harmless) & (limits > 0))
+        left = ~((_squared_sums(problem) <= harmless**2) & (limits > 0))
     left[np.argmax(scales)] = True  # the unit of steps
     if start is not None:
         left |= np.any(start.reshape(len(start), -1) != 0, axis=1)
@@ -78,12 +78,12 @@ def _limits(problem: Problem, penalty: Any) -> Array | None:
     return l1.min(axis=1) if l1.ndim == 2 else l1
 
 
-def _column_sums(problem: Problem) -> Array:
-    """Return bounds on ``sum_i w_i |x_ij|``: by Cauchy and Schwarz, as the squares are known."""
+def _squared_sums(problem: Problem) -> Array:
+    """Return bounds on ``(sum_i w_i |x_ij|)^2`` by the columns' squares (Cauchy and Schwarz)."""
     design, shares = problem.design, problem.weights.exact
     largest = 1.0 / problem.weights.n if shares is None else float(shares.max())
     present = np.minimum(1.0, largest * design.stored)
-    return np.asarray(np.sqrt((design.scales + design.means**2) * present))
+    return np.asarray((design.scales + design.means**2) * present)
 
 
 def _saves(problem: Problem, left: Array) -> bool:

@@ -50,15 +50,19 @@ struct DenseLoops {
 };
 
 // Sums in four partial ones: a chain of additions would be slower than the loads.
-template <class Term>
-double entry_sum(int64_t count, const Term& term) {
-  double sum[4] = {};
+struct EntrySum {
+  double parts[4] = {};
+  double total() const { return (parts[0] + parts[2]) + (parts[1] + parts[3]); }
+};
+
+// Calls add(k, lane) for all entries, in four lanes.
+template <class Add>
+void in_lanes(int64_t count, const Add& add) {
   int64_t k = 0;
   for (; k + 4 <= count; k += 4) {
-    for (int lane = 0; lane < 4; ++lane) sum[lane] += term(k + lane);
+    for (int lane = 0; lane < 4; ++lane) add(k + lane, lane);
   }
-  for (; k < count; ++k) sum[0] += term(k);
-  return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+  for (; k < count; ++k) add(k, 0);
 }
 
 template <class T, class I>
@@ -66,7 +70,9 @@ struct SparseLoops {
   static double dot(const Column& x, const double* r) {
     const T* v = values_of<T>(x);
     const I* at = samples_of<I>(x);
-    return x.factor * entry_sum(x.count, [=](int64_t k) { return double(v[k]) * r[at[k]]; });
+    EntrySum sum;
+    in_lanes(x.count, [&](int64_t k, int lane) { sum.parts[lane] += double(v[k]) * r[at[k]]; });
+    return x.factor * sum.total();
   }
   static void add(const Column& x, double d, double* to) {
     const T* v = values_of<T>(x);
@@ -83,9 +89,13 @@ struct SparseLoops {
   static Moments moments(const Column& x, const double* h) {
     const T* v = values_of<T>(x);
     const I* at = samples_of<I>(x);
-    const auto first = [=](int64_t k) { return h[at[k]] * double(v[k]); };
-    const auto second = [=](int64_t k) { return first(k) * double(v[k]); };
-    return {x.factor * entry_sum(x.count, first), x.factor * x.factor * entry_sum(x.count, second)};
+    EntrySum first, second;
+    in_lanes(x.count, [&](int64_t k, int lane) {
+      const double moment = h[at[k]] * double(v[k]);
+      first.parts[lane] += moment;
+      second.parts[lane] += moment * double(v[k]);
+    });
+    return {x.factor * first.total(), x.factor * x.factor * second.total()};
   }
   // Of the samples that both columns have.
   static double product(const Column& x, const Column& z, const double* h) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../lanes.hpp"
 #include "../loss.hpp"
 #include "../pool.hpp"
 #include "../registry.hpp"
@@ -25,7 +26,7 @@ double sum(const std::vector<double>& values) {
   const int64_t n = static_cast<int64_t>(values.size());
   std::vector<double> parts((n + kSamples - 1) / kSamples);
   parallel_for(n, kSamples, [&](int64_t begin, int64_t end, int64_t k) {
-    for (int64_t i = begin; i < end; ++i) parts[k] += values[i];
+    parts[k] = lane_sum(end - begin, [&](int64_t i) { return values[begin + i]; });
   });
   double total = 0.0;
   for (const double part : parts) total += part;
@@ -55,9 +56,9 @@ DescentReport Newton::run() {
     report_.estimate = quadratic() ? epochs.last : epochs.first;
     if (quadratic()) break;
     find_direction();
+    last_ = report_.estimate <= descent_.tolerance;
     const bool moved = search(&value);
-    if (!moved || report_.estimate <= descent_.tolerance || descent_.interrupted()) break;
-    evaluate(margins_.data(), true);
+    if (!moved || last_ || descent_.interrupted()) break;
   }
   for (std::size_t k = 0; k < x_.size(); ++k) descent_.x[blocks_.columns()[k]] = x_[k];
   return report_;
@@ -141,10 +142,12 @@ bool Newton::search(double* value) {
     for (std::size_t i = 0; i < margins.size(); ++i) {
       margins[i] = margins_[i] + step * direction_[i];
     }
-    const double now = evaluate(margins.data(), false);
+    const bool derivatives = k == 0 && !last_;  // most whole steps are taken
+    const double now = evaluate(margins.data(), derivatives);
     if (now + blocks_.value(x_.data()) <= before + noise) {
       *value = now;
       margins_ = margins;
+      if (!derivatives && !last_) evaluate(margins_.data(), true);
       report_.intercept_change += step * centred_shift_;
       return true;
     }

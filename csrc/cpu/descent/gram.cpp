@@ -164,26 +164,25 @@ std::vector<double> square_part(const double* matrix, int64_t side,
   return part;
 }
 
-SampleEntries::SampleEntries(const Columns& columns) : starts(columns.samples() + 1, 0) {
-  for (int64_t k = 0; k < columns.count(); ++k) {
-    columns.for_entries(k, [&](int64_t i, double) { ++starts[i + 1]; });
-  }
-  for (int64_t i = 0; i < columns.samples(); ++i) starts[i + 1] += starts[i];
-  entries.resize(starts.back());
-  std::vector<int64_t> next(starts.begin(), starts.end() - 1);
-  for (int64_t k = 0; k < columns.count(); ++k) {
-    columns.for_entries(k, [&](int64_t i, double v) { entries[next[i]++] = {std::int32_t(k), v}; });
-  }
-}
-
 GramRows::GramRows(const Matrix& X, std::vector<int64_t> columns)
     : X_(X), columns_(std::move(columns)) {
-  if (X.sparse()) entries_.emplace(Columns(X, columns_));
+  if (X.sparse()) take_sparse(own_.emplace(X, columns_));
+}
+
+GramRows::GramRows(const Columns& columns) : X_(columns.X()), columns_(columns.chosen()) {
+  if (X_.sparse()) take_sparse(columns);
+}
+
+void GramRows::take_sparse(const Columns& columns) {
+  shared_ = SharedGram::of(columns);
+  if (!shared_) entries_.emplace(columns);
 }
 
 std::vector<double> GramRows::from(int64_t first, const double* h) const {
   const Wanted wanted{X_, columns_, first, h};
-  std::vector<double> gram = entries_ ? sparse_gram(wanted, *entries_) : DenseGram(wanted).make();
+  std::vector<double> gram = shared_    ? shared_->from(first, h)
+                             : entries_ ? sparse_gram(wanted, *entries_)
+                                        : DenseGram(wanted).make();
   multiply_by_factors(wanted, gram.data());
   for (int64_t j = 0; j < wanted.rows(); ++j) {  // among the wanted columns one half was summed
     for (int64_t k = j + 1; k < wanted.rows(); ++k) {

@@ -6,33 +6,29 @@
 #include <vector>
 
 #include "columns.hpp"
+#include "sample_entries.hpp"
+#include "shared_gram.hpp"
 
 namespace proxstep::cpu {
 
 constexpr double kConstant = 0x1p-44;  // a centred square below this share is rounding
 
-// The entries of chosen columns of a sparse X, by their samples.
-struct SampleEntries {
-  explicit SampleEntries(const Columns& columns);
-  struct Entry {
-    std::int32_t place;
-    double value;
-  };
-  std::vector<std::int64_t> starts;
-  std::vector<Entry> entries;
-};
-
 // Of one H after the other.
 class GramRows {
  public:
   GramRows(const Matrix& X, std::vector<std::int64_t> columns);
+  explicit GramRows(const Columns& columns);  // which have to stay
 
   // The rows of X' H X that belong to columns[first], columns[first + 1], ..., against all columns.
   std::vector<double> from(std::int64_t first, const double* h) const;
 
  private:
+  void take_sparse(const Columns& columns);
+
   Matrix X_;
   std::vector<std::int64_t> columns_;
+  std::optional<Columns> own_;
+  std::optional<SharedGram> shared_;
   std::optional<SampleEntries> entries_;
 };
 

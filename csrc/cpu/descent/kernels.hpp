@@ -30,6 +30,7 @@ struct ColumnLoops {
 
 constexpr int kGramRows = 256;  // samples of one tile
 constexpr int kGramBlock = 4;   // columns that stay in registers, by as many
+constexpr int kWordBits = 64;   // columns that a word of a sample tells of
 
 struct DescentTable {
   ColumnLoops dense[2];      // float64, float32
@@ -37,6 +38,10 @@ struct DescentTable {
   // G += A'B over one tile for a block of columns, which lie `rows` apart (whole lines of 8), G
   // with the given distance between its rows.
   void (*gram)(const double* a, const double* b, std::int64_t rows, double* g, std::int64_t stride);
+  // By index type: for each of the first bits, the sum of h over the samples of a sparse column
+  // whose words have it. There is room for kWordBits sums.
+  void (*shared[2])(const Column&, const double* h, const std::uint64_t* words, std::int64_t bits,
+                    double* sums);
 };
 
 }  // namespace proxstep::cpu

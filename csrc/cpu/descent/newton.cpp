@@ -87,7 +87,7 @@ EpochReport Newton::minimise_model() {
   start_ = x_;
   curvature_.emplace(columns_, bend_);
   if (gram_pays()) {
-    if (!gram_rows_) gram_rows_.emplace(columns_.X(), columns_.chosen());
+    if (!gram_rows_) gram_rows_.emplace(columns_);
     GramModel model = gram_model(columns_, *gram_rows_, bend_, *curvature_);
     return descend_on(model);
   }

@@ -139,25 +139,6 @@ PROXSTEP_FN void add_outputs(const Line& line, const double* factors, int64_t st
   }
 }
 
-template <class T, int N>
-PROXSTEP_FN void find_lines(const LineJob& job, int64_t k, const T* (&line)[N]) {
-  for (int q = 0; q < N; ++q) {
-    const int64_t which = job.lines ? job.lines[k + q] : k + q;
-    line[q] = static_cast<const T*>(job.matrix->values) + which * job.length;
-  }
-}
-
-template <class T>
-PROXSTEP_FN void add_four(const T* const (&line)[4], const double* f, int64_t first, int64_t last,
-                          double* to) {
-  const T *const a = line[0], *const b = line[1], *const c = line[2], *const d = line[3];
-  const double fa = f[0], fb = f[1], fc = f[2], fd = f[3];
-#pragma GCC ivdep
-  for (int64_t e = first; e < last; ++e) {
-    to[e] = to[e] + fa * double(a[e]) + fb * double(b[e]) + fc * double(c[e]) + fd * double(d[e]);
-  }
-}
-
 // body(width, first output), widths 16, 8, 4, 2 and 1 as constants.
 template <class Body>
 PROXSTEP_FN void over_outputs(int64_t outputs, const Body& body) {

@@ -1,6 +1,7 @@
 // The loops of products. Compiled once per instruction set with -DPROXSTEP_ISA=<name>.
 // No library templates, and no external linkage but the table.
 #include "lines.hpp"
+#include "streams.hpp"
 
 #define PROXSTEP_JOIN2(a, b) a##b
 #define PROXSTEP_JOIN(a, b) PROXSTEP_JOIN2(a, b)
@@ -33,23 +34,39 @@ void add(const LineJob& job, int64_t begin, int64_t end, int64_t first, int64_t 
   }
 }
 
-// One output: four lines pass over to together, in the order in which they would one by one.
+template <class T, int N>
+void find_lines(const LineJob& job, int64_t k, int64_t first, const T* (&line)[N]) {
+  for (int q = 0; q < N; ++q) {
+    const int64_t which = job.lines ? job.lines[k + q] : k + q;
+    line[q] = static_cast<const T*>(job.matrix->values) + which * job.length + first;
+  }
+}
+
+// One output: several lines at once.
+template <class T>
+void dot_dense(const LineJob& job, int64_t begin, int64_t end) {
+  if (job.outputs != 1) return dot<DenseLines<T>>(job, begin, end);
+  over_streams(end - begin, [&](int64_t k, auto streams) {
+    const T* line[decltype(streams)::count];
+    find_lines(job, begin + k, 0, line);
+    dot_streams<decltype(streams)::count>(line, job.count, job.from, job.to + begin + k);
+  });
+}
 template <class T>
 void add_dense(const LineJob& job, int64_t begin, int64_t end, int64_t first, int64_t last) {
-  int64_t k = begin;
-  for (; job.outputs == 1 && k + 4 <= end; k += 4) {
-    const T* line[4];
-    find_lines(job, k, line);
-    add_four(line, job.from + k, first, last, job.to);
-  }
-  add<DenseLines<T>>(job, k, end, first, last);
+  if (job.outputs != 1) return add<DenseLines<T>>(job, begin, end, first, last);
+  over_streams(end - begin, [&](int64_t k, auto streams) {
+    const T* line[decltype(streams)::count];
+    find_lines(job, begin + k, first, line);
+    add_streams<decltype(streams)::count>(line, last - first, job.from + begin + k, job.to + first);
+  });
 }
 
 }  // namespace
 
 extern const LineTable PROXSTEP_JOIN(table_line_, PROXSTEP_ISA);
 constexpr LineTable kTable = {
-    {{dot<DenseLines<double>>, add_dense<double>}, {dot<DenseLines<float>>, add_dense<float>}},
+    {{dot_dense<double>, add_dense<double>}, {dot_dense<float>, add_dense<float>}},
     {{dot<ChosenLines<double>>, add<ChosenLines<double>>},
      {dot<ChosenLines<float>>, add<ChosenLines<float>>}},
     {{{dot<SparseLines<double, std::int32_t>>, add<SparseLines<double, std::int32_t>>},

@@ -13,13 +13,22 @@ double step_product(const std::vector<std::vector<double>>& x, int a, int b) {
   return sum;
 }
 
+std::vector<double> combination(const std::vector<std::vector<double>>& x, const double* weights) {
+  std::vector<double> sum(x[0].size(), 0.0);
+  for (int a = 0; a < K; ++a) {
+    for (std::size_t j = 0; j < sum.size(); ++j) sum[j] += weights[a] * x[a + 1][j];
+  }
+  return sum;
+}
+
 }  // namespace
 
-bool Anderson::push(const std::vector<double>& x) {
+bool Anderson::push(const std::vector<double>& x, const std::vector<double>* affine) {
   iterates_.push_back(x);
+  if (affine) affines_.push_back(*affine);
   if (iterates_.size() <= K) return false;
   const bool found = combine();
-  iterates_.clear();
+  restart();
   return found;
 }
 
@@ -29,12 +38,8 @@ bool Anderson::combine() {
     for (int b = 0; b <= a; ++b) products[a][b] = products[b][a] = step_product(iterates_, a, b);
   }
   if (!anderson_weights(products, weights)) return false;
-  candidate_.assign(iterates_[0].size(), 0.0);
-  for (int a = 0; a < K; ++a) {
-    for (std::size_t j = 0; j < candidate_.size(); ++j) {
-      candidate_[j] += weights[a] * iterates_[a + 1][j];
-    }
-  }
+  candidate_ = combination(iterates_, weights);
+  if (!affines_.empty()) candidate_affine_ = combination(affines_, weights);
   return true;
 }
 

@@ -10,15 +10,17 @@ namespace proxstep::cpu {
 
 class Anderson {
  public:
-  // Takes an iterate; true where `candidate` is a point worth trying.
-  bool push(const std::vector<double>& x);
+  // Takes an iterate; true where `candidate` is a point worth trying. What is affine in x may be
+  // given with each iterate, and is then known of the candidate.
+  bool push(const std::vector<double>& x, const std::vector<double>* affine = nullptr);
   const std::vector<double>& candidate() const { return candidate_; }
-  void restart() { iterates_.clear(); }
+  const std::vector<double>& candidate_affine() const { return candidate_affine_; }
+  void restart() { iterates_.clear(), affines_.clear(); }
 
  private:
   bool combine();
-  std::vector<std::vector<double>> iterates_;
-  std::vector<double> candidate_;
+  std::vector<std::vector<double>> iterates_, affines_;
+  std::vector<double> candidate_, candidate_affine_;
 };
 
 }  // namespace proxstep::cpu

@@ -35,15 +35,15 @@ class Epochs {
 
   EpochReport run(const EpochLimits& limits) {
     EpochReport report;
-    anderson_.push(x_);
+    push();
     while (report.count < limits.most && !limits.interrupted()) {
       report.last = epoch();
       if (report.count++ == 0) report.first = report.last;
       if (report.last <= std::max(limits.tolerance, limits.share * report.first)) break;
       if (report.count >= next_support_ && blocks_.single()) {
         next_support_ = report.count + change_supports(report.count);
-      } else if (anderson_.push(x_)) {
-        try_point(anderson_.candidate());
+      } else if (push()) {
+        try_point(anderson_.candidate(), model_.state() ? &anderson_.candidate_affine() : nullptr);
       }
     }
     return report;
@@ -55,6 +55,11 @@ class Epochs {
 
   // Whether it is a step: none belongs to a curvature of 0, or to one so small that 1 / it is inf.
   static bool usable(double s) { return s > 0.0 && std::isfinite(s); }
+
+  bool push() {
+    model_.settle();
+    return anderson_.push(x_, model_.state());
+  }
 
   // The largest gradient left behind times the size of x: what it may cost, to first order.
   double epoch() {
@@ -71,22 +76,22 @@ class Epochs {
     const double s = 1.0 / curvature, before = x_[k];
     if (!usable(s)) return;
     const double moved = blocks_.prox(k, before - s * model_.gradient(k), s);
-    note(k, curvature, moved - before);
+    const double d = moved - before;
+    note(moved, d, curvature);
+    if (d != 0.0) model_.change(k, d);
     x_[k] = moved;
   }
 
-  void note(std::int64_t k, double curvature, double d) {
-    size_ += std::abs(x_[k] + d);
-    if (d == 0.0) return;
+  void note(double moved, double d, double curvature) {
+    size_ += std::abs(moved);
     largest_ = std::max(largest_, curvature * std::abs(d));
     largest_step_ = std::max(largest_step_, std::abs(d));
-    model_.change(k, d);
   }
 
   // Proximal steps on the block's own quadratic, whose Hessian is small.
   void move_block(std::int64_t b);
   void find_block_bounds();
-  bool try_point(std::vector<double> point);
+  bool try_point(std::vector<double> point, const std::vector<double>* state = nullptr);
   std::int64_t change_supports(std::int64_t count);
   bool change_support();
 
@@ -101,73 +106,24 @@ class Epochs {
   double largest_ = 0.0, size_ = 0.0, largest_step_ = 0.0;
 };
 
+// Goes to a point, of which the model's state may be known, where the objective is not higher, and
+// starts Anderson's combinations anew.
 template <class Model>
-void Epochs<Model>::find_block_bounds() {
-  for (std::int64_t b = 0; b < blocks_.count(); ++b) {
-    const std::int64_t n = blocks_.size(b), first = blocks_.begin(b);
-    places_.push_back(hessians_.size());
-    double bound = 0.0;  // the largest sum of a row bounds all eigenvalues
-    for (std::int64_t i = 0; i < n; ++i) {
-      double row = 0.0;
-      for (std::int64_t j = 0; j < n; ++j) {
-        hessians_.push_back(j < i ? hessians_[places_[b] + j * n + i]
-                                  : model_.hessian(first + i, first + j));
-        row += std::abs(hessians_.back());
-      }
-      bound = std::max(bound, row);
-    }
-    bounds_.push_back(bound);
-  }
-}
-
-template <class Model>
-void Epochs<Model>::move_block(std::int64_t b) {
-  constexpr int kSteps = 20;
-  const std::int64_t n = blocks_.size(b), first = blocks_.begin(b);
-  const double bound = bounds_[b];
-  if (!usable(1.0 / bound)) return;
-  gradient_.resize(n), target_.resize(n);
-  for (std::int64_t i = 0; i < n; ++i) gradient_[i] = model_.gradient(first + i);
-  point_.assign(x_.begin() + first, x_.begin() + first + n);
-  const double* hessian = hessians_.data() + places_[b];
-  double start = 0.0;
-  for (int step = 0; step < kSteps; ++step) {
-    for (std::int64_t i = 0; i < n; ++i) target_[i] = point_[i] - gradient_[i] / bound;
-    blocks_.prox_block(b, target_.data(), 1.0 / bound);
-    double length = 0.0;
-    for (std::int64_t j = 0; j < n; ++j) {
-      const double d = target_[j] - point_[j];
-      length += d * d;
-      if (d == 0.0) continue;
-      for (std::int64_t i = 0; i < n; ++i) gradient_[i] += d * hessian[j * n + i];
-    }
-    point_ = target_;
-    if (step == 0) start = length;
-    if (length <= 0.01 * start) break;
-  }
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double moved = point_[i];
-    note(first + i, bound, moved - x_[first + i]);
-    x_[first + i] = moved;
-  }
-}
-
-// Goes to a point where the objective is not higher, and starts Anderson's combinations anew.
-template <class Model>
-bool Epochs<Model>::try_point(std::vector<double> point) {
+bool Epochs<Model>::try_point(std::vector<double> point, const std::vector<double>* state) {
   std::vector<double> changes = point;
   const double before = blocks_.value(x_.data()), after = blocks_.value(point.data());
   for (std::size_t k = 0; k < changes.size(); ++k) changes[k] -= x_[k];
   model_.settle();
   model_.save();
-  for (std::size_t k = 0; k < changes.size(); ++k) {
+  if (state) model_.take(*state);
+  for (std::size_t k = 0; !state && k < changes.size(); ++k) {
     if (changes[k] != 0.0) model_.change(static_cast<std::int64_t>(k), changes[k]);
   }
   model_.settle();
   const bool lower = model_.rise(changes) + after <= before;
   lower ? x_.swap(point) : model_.restore();
   anderson_.restart();
-  anderson_.push(x_);
+  push();
   return lower;
 }
 
@@ -197,3 +153,5 @@ bool Epochs<Model>::change_support() {
 }
 
 }  // namespace proxstep::cpu
+
+#include "block_epochs.hpp"

@@ -22,7 +22,10 @@ struct Moments {
 // Of one storage type and, where sparse, one index type.
 struct ColumnLoops {
   double (*dot)(const Column&, const double* r);
-  void (*add)(const Column&, double d, double* to);                        // to += d x
+  void (*add)(const Column&, double d, double* to);  // to += d x
+  // Several columns: their dots, and to += d[0] x[0] + d[1] x[1] + ...
+  void (*dots)(const Column* x, std::int64_t count, const double* r, double* to);
+  void (*add_all)(const Column* x, std::int64_t count, const double* d, double* to);
   void (*add_bent)(const Column&, double d, const double* h, double* to);  // to += d h x
   Moments (*moments)(const Column&, const double* h);
   double (*product)(const Column&, const Column&, const double* h);  // sum_i h_i x_i z_i

@@ -1,6 +1,7 @@
 // Loops over one column of X: dense ones in fixed lanes, sparse ones in the order of their entries.
 #pragma once
 #include "../lanes.hpp"
+#include "../streams.hpp"
 #include "kernels.hpp"
 
 namespace proxstep::cpu {
@@ -29,6 +30,24 @@ struct DenseLoops {
 #pragma GCC ivdep
     for (int64_t i = 0; i < x.count; ++i) to[i] += d * double(v[i]);
   }
+  static void dots(const Column* x, int64_t count, const double* r, double* to) {
+    over_streams(count, [=](int64_t k, auto streams) {
+      constexpr int C = decltype(streams)::count;
+      const T* v[C];
+      for (int c = 0; c < C; ++c) v[c] = values_of<T>(x[k + c]);
+      dot_streams<C>(v, x->count, r, to + k);
+      for (int c = 0; c < C; ++c) to[k + c] *= x[k + c].factor;
+    });
+  }
+  static void add_all(const Column* x, int64_t count, const double* d, double* to) {
+    over_streams(count, [=](int64_t k, auto streams) {
+      constexpr int C = decltype(streams)::count;
+      const T* v[C];
+      double f[C];
+      for (int c = 0; c < C; ++c) v[c] = values_of<T>(x[k + c]), f[c] = d[k + c] * x[k + c].factor;
+      add_streams<C>(v, x->count, f, to);
+    });
+  }
   static void add_bent(const Column& x, double d, const double* h, double* to) {
     const T* v = values_of<T>(x);
     d *= x.factor;
@@ -46,7 +65,9 @@ struct DenseLoops {
         lane_sum(x.count, [=](int64_t i) { return h[i] * (double(v[i]) * double(u[i])); });
     return x.factor * z.factor * sum;
   }
-  static constexpr ColumnLoops loops() { return {dot, add, add_bent, moments, product}; }
+  static constexpr ColumnLoops loops() {
+    return {dot, add, dots, add_all, add_bent, moments, product};
+  }
 };
 
 // Sums in four partial ones: a chain of additions would be slower than the loads.
@@ -80,6 +101,12 @@ struct SparseLoops {
     d *= x.factor;
     for (int64_t k = 0; k < x.count; ++k) to[at[k]] += d * double(v[k]);
   }
+  static void dots(const Column* x, int64_t count, const double* r, double* to) {
+    for (int64_t k = 0; k < count; ++k) to[k] = dot(x[k], r);
+  }
+  static void add_all(const Column* x, int64_t count, const double* d, double* to) {
+    for (int64_t k = 0; k < count; ++k) add(x[k], d[k], to);
+  }
   static void add_bent(const Column& x, double d, const double* h, double* to) {
     const T* v = values_of<T>(x);
     const I* at = samples_of<I>(x);
@@ -110,7 +137,9 @@ struct SparseLoops {
     }
     return x.factor * z.factor * sum;
   }
-  static constexpr ColumnLoops loops() { return {dot, add, add_bent, moments, product}; }
+  static constexpr ColumnLoops loops() {
+    return {dot, add, dots, add_all, add_bent, moments, product};
+  }
 };
 
 }  // namespace

@@ -42,9 +42,38 @@ void ColumnModel::change(int64_t k, double d) {
   shift_ -= d * bend_.mean(curvature_.first(k));
 }
 
+void ColumnModel::gradients(int64_t first, int64_t count, double* to) const {
+  columns_.loops().dots(&columns_[first], count, residual_.data(), to);
+  for (int64_t k = 0; k < count; ++k) to[k] += shift_ * curvature_.first(first + k);
+}
+
+void ColumnModel::change_all(int64_t first, int64_t count, const double* d) {
+  if (!bend_.flat) {
+    for (int64_t k = 0; k < count; ++k) change(first + k, d[k]);
+    return;
+  }
+  std::vector<double> scaled(d, d + count);
+  for (double& value : scaled) value *= bend_.bend[0];
+  columns_.loops().add_all(&columns_[first], count, scaled.data(), residual_.data());
+  for (int64_t k = 0; k < count; ++k) shift_ -= d[k] * bend_.mean(curvature_.first(first + k));
+}
+
 double ColumnModel::hessian(int64_t j, int64_t k) const {
   const double product = columns_.loops().product(columns_[j], columns_[k], bend_.bend.data());
   return product - curvature_.first(j) * bend_.mean(curvature_.first(k));
+}
+
+void ColumnModel::hessians(int64_t j, int64_t first, double* to) const {
+  const int64_t count = j + 1 - first;
+  if (columns_.sparse()) {
+    for (int64_t k = 0; k < count; ++k) to[k] = hessian(j, first + k);
+    return;
+  }
+  std::vector<double> bent(columns_.samples(), 0.0);
+  columns_.loops().add_bent(columns_[j], 1.0, bend_.bend.data(), bent.data());
+  columns_.loops().dots(&columns_[first], count, bent.data(), to);
+  const double mean = bend_.mean(curvature_.first(j));
+  for (int64_t k = 0; k < count; ++k) to[k] -= mean * curvature_.first(first + k);
 }
 
 void ColumnModel::save() { saved_ = residual_; }
@@ -84,6 +113,12 @@ void GramModel::change(int64_t k, double d) {
   double* gradient = gradient_.data();
 #pragma GCC ivdep
   for (int64_t j = 0; j < count_; ++j) gradient[j] += d * row[j];
+}
+
+void GramModel::change_all(int64_t first, int64_t count, const double* d) {
+  for (int64_t k = 0; k < count; ++k) {
+    if (d[k] != 0.0) change(first + k, d[k]);
+  }
 }
 
 double GramModel::rise(const std::vector<double>& changes) const {

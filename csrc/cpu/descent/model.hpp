@@ -3,6 +3,7 @@
 // r and h the first and second derivatives of the loss by the margins, both with the samples'
 // shares. Two forms of one face: gradients from the samples, or from the Gram matrix.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -44,11 +45,18 @@ class ColumnModel {
     return columns_.loops().dot(columns_[k], residual_.data()) + shift_ * curvature_.first(k);
   }
   void change(std::int64_t k, double d);
-  // Between two columns.
+  // The same for some columns in a row.
+  void gradients(std::int64_t first, std::int64_t count, double* to) const;
+  void change_all(std::int64_t first, std::int64_t count, const double* d);
+  // Between two columns, and between one and those before it from `first` on, with its own last.
   double hessian(std::int64_t j, std::int64_t k) const;
+  void hessians(std::int64_t j, std::int64_t first, double* to) const;
 
   void save();     // the present state
   void restore();  // the saved one
+  // The settled state, affine in x, where it costs less than an epoch: X is dense.
+  const std::vector<double>* state() const { return columns_.sparse() ? nullptr : &residual_; }
+  void take(const std::vector<double>& state) { residual_ = state; }
   // By how much the smooth part rose since it was saved.
   double rise(const std::vector<double>& changes) const;
   void settle();  // puts the shift into the residual
@@ -72,8 +80,17 @@ class GramModel {
   double curvature(std::int64_t k) const { return gram_[k * count_ + k]; }
   double gradient(std::int64_t k) const { return gradient_[k]; }
   void change(std::int64_t k, double d);
+  void gradients(std::int64_t first, std::int64_t count, double* to) const {
+    std::copy_n(gradient_.data() + first, count, to);
+  }
+  void change_all(std::int64_t first, std::int64_t count, const double* d);
   double hessian(std::int64_t j, std::int64_t k) const { return gram_[j * count_ + k]; }
+  void hessians(std::int64_t j, std::int64_t first, double* to) const {
+    std::copy_n(gram_ + j * count_ + first, j + 1 - first, to);
+  }
 
+  const std::vector<double>* state() const { return nullptr; }  // `change` costs little
+  void take(const std::vector<double>& state) { gradient_ = state; }
   void save() { saved_ = gradient_; }
   void restore() { gradient_ = saved_; }
   double rise(const std::vector<double>& changes) const;

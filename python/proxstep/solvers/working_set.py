@@ -25,6 +25,7 @@ _ELEMENTWISE = (L1, ElasticNet, SquaredL2, NonNegativeL1, Box, MCP, SCAD)
 _LARGEST_GROUP = 256  # elements; the Hessian of a group is kept
 _FIRST_SET = 64  # blocks, at least
 _INNER = 0.1  # part of the gap that a set may leave
+_INNER_GROUPS = 0.5  # of groups, whose estimate by the core is wider
 _FINEST = 1e-2  # part of tol below which no set is solved: it would be rounding
 
 
@@ -62,6 +63,8 @@ class WorkingSet:
     ) -> None:
         self.problem, self.penalty, self.monitor = problem, penalty, monitor
         self.groups = self._block_ids()
+        if self.groups is not None:
+            self.inner = _INNER_GROUPS
         largest = problem.design.scales.max(initial=0.0) or 1.0
         self.step = 1.0 / (problem.first_curvature * float(largest))
         self.steps = self._steps_of_violation()

@@ -127,14 +127,27 @@ class Squares {
     const double* w = job_.shares;
     const double origin = x[origin_];
     if (job_.means && w) {
-      job_.means[j] = origin + lane_sum(X_.n, [=](int64_t i) { return w[i] * (x[i] - origin); });
+      job_.means[j] = origin + sum_of(x, [=](int64_t i) { return w[i] * (x[i] - origin); });
     } else if (job_.means) {
-      job_.means[j] = origin + equal_ * lane_sum(X_.n, [=](int64_t i) { return x[i] - origin; });
+      job_.means[j] = origin + equal_ * sum_of(x, [=](int64_t i) { return x[i] - origin; });
     }
     const double m = mean(j);
     const auto square = [=](int64_t i) { return (double(x[i]) - m) * (double(x[i]) - m); };
-    if (w) return lane_sum(X_.n, [=](int64_t i) { return w[i] * square(i); });
-    return equal_ * lane_sum(X_.n, square);
+    if (w) return sum_of(x, [=](int64_t i) { return w[i] * square(i); });
+    return equal_ * sum_of(x, square);
+  }
+
+  // lane_sum over a column, while the next one is asked for.
+  template <class Term>
+  double sum_of(const T* x, const Term& term) const {
+    constexpr int64_t kLine = 64 / int64_t(sizeof(T)), kPart = 16 * kLanes;
+    double lanes[kLanes] = {};
+    for (int64_t i = 0; i < X_.n; i += kPart) {
+      const int64_t count = std::min(kPart, X_.n - i);
+      for (int64_t k = 0; k < count; k += kLine) __builtin_prefetch(x + X_.n + i + k);
+      add_to_lanes(lanes, count, [=](int64_t k) { return term(i + k); });
+    }
+    return fold_lanes(lanes);
   }
 
   // Of a tile, which begins at sample i and column j.

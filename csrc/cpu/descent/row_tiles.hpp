@@ -7,11 +7,12 @@
 namespace proxstep::cpu {
 namespace {
 
-// One tile of a column in double; the next one is asked for, as columns come from far.
+// One tile of a column in double. The next one is asked for, as columns come from far: by the last
+// element of each line's length, as columns seldom begin where lines do.
 template <class T>
 void widen(const T* from, double factor, double centre, int64_t count, double* to) {
   constexpr int64_t kLine = 64 / int64_t(sizeof(T));
-  for (int64_t s = 0; s < count; s += kLine) __builtin_prefetch(from + kTileSamples + s);
+  for (int64_t s = kLine - 1; s < count; s += kLine) __builtin_prefetch(from + kTileSamples + s);
   for (int64_t s = 0; s < count; ++s) to[s] = double(from[s]) * factor - centre;
 }
 

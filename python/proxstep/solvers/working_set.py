@@ -25,7 +25,8 @@ _ELEMENTWISE = (L1, ElasticNet, SquaredL2, NonNegativeL1, Box, MCP, SCAD)
 _LARGEST_GROUP = 256  # elements; the Hessian of a group is kept
 _FIRST_SET = 64  # blocks, at least
 _INNER = 0.1  # part of the gap that a set may leave
-_INNER_GROUPS = 0.5  # of groups, whose estimate by the core is wider
+_INNER_GROUPS = 0.5  # of many groups: the core's estimate of them is far too wide
+_MANY = 0.1  # part of all groups; epochs over fewer cost little beside a product with all of X
 _FINEST = 1e-2  # part of tol below which no set is solved: it would be rounding
 
 
@@ -63,8 +64,6 @@ class WorkingSet:
     ) -> None:
         self.problem, self.penalty, self.monitor = problem, penalty, monitor
         self.groups = self._block_ids()
-        if self.groups is not None:
-            self.inner = _INNER_GROUPS
         largest = problem.design.scales.max(initial=0.0) or 1.0
         self.step = 1.0 / (problem.first_curvature * float(largest))
         self.steps = self._steps_of_violation()
@@ -116,11 +115,17 @@ class WorkingSet:
 
     def _sharpen(self) -> None:
         """Choose how exactly the next set is solved: much more so where the last had no work."""
-        wanted = self.inner * min(self.monitor.gap, 1.0)
+        wanted = self._inner_part() * min(self.monitor.gap, 1.0)
         if self.idle:
             wanted = min(wanted, _INNER * self.tolerance)
         finest = _FINEST * self.finer**self.monitor.idle * self.monitor.limits.tol
         self.tolerance = max(wanted, finest)
+
+    def _inner_part(self) -> float:
+        if self.groups is None:
+            return self.inner
+        moved = np.count_nonzero(self._by_block(self.problem.xp.to_host(self.at.x)))
+        return _INNER_GROUPS if moved > _MANY * self.groups[1] else self.inner
 
     def _accept(self, x: Any, change: Any) -> None:
         """Go on from x unless the objective rose there, or is no number, beyond rounding."""

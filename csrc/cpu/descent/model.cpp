@@ -109,10 +109,7 @@ GramModel::GramModel(std::vector<double> gram, std::vector<double> gradient)
 }
 
 void GramModel::change(int64_t k, double d) {
-  const double* row = gram_ + k * count_;
-  double* gradient = gradient_.data();
-#pragma GCC ivdep
-  for (int64_t j = 0; j < count_; ++j) gradient[j] += d * row[j];
+  tables().descent->dense[0].add({gram_ + k * count_, nullptr, count_}, d, gradient_.data());
 }
 
 void GramModel::change_all(int64_t first, int64_t count, const double* d) {

@@ -13,7 +13,7 @@ from ..problems.by_gram import KeptGram
 from .monitor import Monitor
 from .working_set import _FINEST, _INNER, WorkingSet
 
-_FIRST = 3.0  # tolerances of tol, of which the first epochs leave a tenth
+_FIRST = 10.0  # tolerances of tol, of which the first epochs leave a tenth
 _SHARE = 0.05  # of tol that the rounding of an evaluation may take
 
 

@@ -1,7 +1,8 @@
-// The module's part of products with a lent matrix: adjoint and add_product.
+// The module's part of products with a lent matrix: adjoint, add_product, gram.
 #include <optional>
 #include <string>
 
+#include "../cpu/descent/gram.hpp"
 #include "../cpu/product.hpp"
 #include "../cpu/squares.hpp"
 #include "bind.hpp"
@@ -11,6 +12,7 @@
 #include "lent_rows.hpp"
 #include "loss_arguments.hpp"
 #include "messages.hpp"
+#include "signals.hpp"
 
 namespace proxstep::bind {
 namespace {
@@ -118,6 +120,24 @@ void mean_squares(const LentMatrix& lent, py::handle out_object, py::handle shar
   cpu::mean_squares(X, job, static_cast<double*>(out.array.data));
 }
 
+void gram(const LentMatrix& lent, py::handle out_object, py::handle shares_object,
+          py::handle means_object) {
+  const Matrix& X = lent.matrix();
+  if (X.sparse()) throw py::type_error("a Gram matrix of all columns is that of a dense X");
+  const Borrowed out = Borrowed::output(out_object, "out");
+  check_rows_of(out, DType::float64, X.p, X.p);
+  Borrowed shares, means;
+  const double* given = lent_vector(shares_object, "shares", X.n, &shares);
+  const double* centres = lent_vector(means_object, "means", X.p, &means);
+  Signals signals(py::none{});
+  {
+    py::gil_scoped_release released;
+    cpu::gram_of_columns(X, given, centres, static_cast<double*>(out.array.data),
+                         [&signals] { return signals.raised(); });
+  }
+  if (PyErr_Occurred()) throw py::error_already_set();
+}
+
 }  // namespace
 
 void bind_product(py::module_& m) {
@@ -130,6 +150,9 @@ void bind_product(py::module_& m) {
         py::arg("shares") = py::none(), py::arg("means") = py::none(),
         "out becomes the mean squares of the columns around their means, which are found, "
         "too; around 0 without means.");
+  m.def("gram", &gram, py::arg("matrix"), py::arg("out"), py::arg("shares") = py::none(),
+        py::arg("means") = py::none(),
+        "out becomes X_c' W X_c of a dense X, centred by these means, if given.");
 }
 
 }  // namespace proxstep::bind

@@ -6,11 +6,9 @@
 #include <vector>
 
 #include "../../array.hpp"
-#include "many_kernels.hpp"
+#include "zeros.hpp"
 
 namespace proxstep::cpu {
-
-inline std::int64_t whole_lines(std::int64_t count) { return (count + kLine - 1) / kLine * kLine; }
 
 // The samples' shares, with sum 1, and whether means are taken off.
 struct SampleShares {
@@ -22,22 +20,6 @@ struct SampleShares {
   std::int64_t n;
   bool intercept;
   std::vector<double> shares, roots;
-};
-
-// Zeros from the start of a cache line on.
-class Zeros {
- public:
-  explicit Zeros(std::int64_t count) : held_(count + kLine) {}
-  Zeros(Zeros&&) = default;
-  double* data() { return held_.data() + behind(); }
-  const double* data() const { return held_.data() + behind(); }
-
- private:
-  std::size_t behind() const {
-    const auto at = reinterpret_cast<std::uintptr_t>(held_.data()) / sizeof(double);
-    return (kLine - at % kLine) % kLine;
-  }
-  std::vector<double> held_;
 };
 
 // Where tiles of samples are widened to.

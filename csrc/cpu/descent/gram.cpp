@@ -1,10 +1,11 @@
 #include "gram.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
-#include "../kernels.hpp"
 #include "../pool.hpp"
+#include "dense_gram.hpp"
 
 namespace proxstep::cpu {
 namespace {
@@ -12,31 +13,19 @@ namespace {
 using std::int64_t;
 
 constexpr int64_t kMostParts = 8;
-constexpr int64_t kPadded = kGramBlock - 1;
-
-int64_t padded(int64_t count) { return (count + kPadded) / kGramBlock * kGramBlock; }
-
-// What is asked for: the last columns against all of them.
-struct Wanted {
-  const Matrix& X;
-  const std::vector<int64_t>& columns;
-  int64_t from;
-  const double* h;
-  int64_t count() const { return static_cast<int64_t>(columns.size()); }
-  int64_t rows() const { return count() - from; }
-};
+constexpr int64_t kLeastPart = 1024;   // samples
+constexpr int64_t kFewSums = 1 << 16;  // of which every part may have its own
 
 // Samples of one part, which has sums of its own.
 int64_t part_length(int64_t samples, int64_t columns) {
-  const int64_t least = std::max<int64_t>(4 * kGramRows, columns);
+  const int64_t least = std::max<int64_t>(kLeastPart, columns);
   const int64_t length = std::max(least, (samples + kMostParts - 1) / kMostParts);
-  return (length + kGramRows - 1) / kGramRows * kGramRows;
+  return (length + kLeastPart - 1) / kLeastPart * kLeastPart;
 }
 
 // Sums over parts of the samples of what add(begin, end, sums) adds.
 template <class Add>
-std::vector<double> sum_of_parts(int64_t samples, int64_t columns, int64_t size, const Add& add) {
-  const int64_t length = part_length(samples, columns);
+std::vector<double> sum_of_parts(int64_t samples, int64_t length, int64_t size, const Add& add) {
   std::vector<std::vector<double>> parts((samples + length - 1) / length);
   parallel_for(samples, length, [&](int64_t begin, int64_t end, int64_t part) {
     parts[part].assign(size, 0.0);
@@ -48,83 +37,20 @@ std::vector<double> sum_of_parts(int64_t samples, int64_t columns, int64_t size,
   return std::move(parts[0]);
 }
 
-// One column of a tile, in double.
-template <class T>
-void widen(const Matrix& X, int64_t column, int64_t begin, int64_t end, double* to) {
-  const T* values = static_cast<const T*>(X.values);
-  const bool by_rows = X.layout == Matrix::Layout::rows;
-  const T* from = by_rows ? values + begin * X.p + column : values + column * X.n + begin;
-  const int64_t apart = by_rows ? X.p : 1;
-  for (int64_t i = 0; i < end - begin; ++i) to[i] = double(from[i * apart]);
+// Threads share the samples where sums are few, and the sums where they are many.
+std::vector<double> dense_gram(const WantedGram& wanted) {
+  const DenseGram gram(wanted);
+  const int64_t n = wanted.X.n, size = wanted.rows() * wanted.count();
+  const int64_t length = size <= kFewSums ? part_length(n, wanted.count()) : n;
+  std::vector<double> sums = sum_of_parts(
+      n, length, size, [&](int64_t begin, int64_t end, double* g) { gram.add(begin, end, g, {}); });
+  finish_gram(wanted, gram.factor(), sums.data());
+  return sums;
 }
 
-// Tiles of samples are widened once, and those of wanted rows multiplied by h where it varies.
-class DenseGram {
- public:
-  explicit DenseGram(const Wanted& wanted)
-      : wanted_(wanted),
-        rows_(padded(wanted.rows())),
-        count_(padded(wanted.count())),
-        flat_(std::all_of(wanted.h, wanted.h + wanted.X.n,
-                          [&](double h) { return h == *wanted.h; })) {}
-
-  std::vector<double> make() const {
-    const std::vector<double> sums =
-        sum_of_parts(wanted_.X.n, count_, rows_ * count_,
-                     [&](int64_t begin, int64_t end, double* g) { add_part(begin, end, g); });
-    std::vector<double> gram(wanted_.rows() * wanted_.count());
-    const double factor = flat_ ? *wanted_.h : 1.0;
-    for (int64_t j = 0; j < wanted_.rows(); ++j) {
-      const double* from = sums.data() + j * count_;
-      double* to = gram.data() + j * wanted_.count();
-      for (int64_t k = 0; k < wanted_.count(); ++k) to[k] = factor * from[k];
-    }
-    return gram;
-  }
-
- private:
-  void add_part(int64_t begin, int64_t end, double* g) const {
-    std::vector<double> plain((count_ + kPadded) * kGramRows);
-    std::vector<double> products(flat_ ? 0 : rows_ * kGramRows);
-    const double* bent = flat_ ? plain.data() + wanted_.from * kGramRows : products.data();
-    const auto block = tables().descent->gram;
-    for (int64_t i = begin; i < end; i += kGramRows) {
-      fill(i, std::min(end, i + kGramRows), plain.data(), products.data());
-      for (int64_t j = 0; j < rows_; j += kGramBlock) {
-        const int64_t last = std::min(count_, wanted_.from + j + kGramBlock + kPadded);
-        for (int64_t k = 0; k < last; k += kGramBlock) {
-          block(bent + j * kGramRows, plain.data() + k * kGramRows, kGramRows, g + j * count_ + k,
-                count_);
-        }
-      }
-    }
-  }
-
-  void fill(int64_t begin, int64_t end, double* plain, double* bent) const {
-    const int64_t length = end - begin;
-    if (length < kGramRows) {
-      std::fill_n(plain, count_ * kGramRows, 0.0);
-      if (!flat_) std::fill_n(bent, rows_ * kGramRows, 0.0);
-    }
-    for (int64_t k = 0; k < wanted_.count(); ++k) {
-      double* to = plain + k * kGramRows;
-      wanted_.X.dtype == DType::float64
-          ? widen<double>(wanted_.X, wanted_.columns[k], begin, end, to)
-          : widen<float>(wanted_.X, wanted_.columns[k], begin, end, to);
-      if (flat_ || k < wanted_.from) continue;
-      double* product = bent + (k - wanted_.from) * kGramRows;
-      for (int64_t i = 0; i < length; ++i) product[i] = wanted_.h[begin + i] * to[i];
-    }
-  }
-
-  const Wanted& wanted_;
-  int64_t rows_, count_;
-  bool flat_;  // h is the same for all samples
-};
-
 // The entries of a sample lie by their places.
-void add_sample(const SampleEntries::Entry* entries, int64_t count, const Wanted& wanted, double h,
-                double* g) {
+void add_sample(const SampleEntries::Entry* entries, int64_t count, const WantedGram& wanted,
+                double h, double* g) {
   for (int64_t a = count - 1; a >= 0 && entries[a].place >= wanted.from; --a) {
     double* to = g + (entries[a].place - wanted.from) * wanted.count();
     const double left = h * entries[a].value;
@@ -132,17 +58,21 @@ void add_sample(const SampleEntries::Entry* entries, int64_t count, const Wanted
   }
 }
 
-std::vector<double> sparse_gram(const Wanted& wanted, const SampleEntries& samples) {
+std::vector<double> sparse_gram(const WantedGram& wanted, const SampleEntries& samples) {
   const auto add = [&](int64_t begin, int64_t end, double* g) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = samples.starts[i], count = samples.starts[i + 1] - first;
       add_sample(samples.entries.data() + first, count, wanted, wanted.h[i], g);
     }
   };
-  return sum_of_parts(wanted.X.n, wanted.count(), wanted.rows() * wanted.count(), add);
+  const int64_t n = wanted.X.n;
+  std::vector<double> sums =
+      sum_of_parts(n, part_length(n, wanted.count()), wanted.rows() * wanted.count(), add);
+  finish_gram(wanted, 1.0, sums.data());
+  return sums;
 }
 
-void multiply_by_factors(const Wanted& wanted, double* gram) {
+void multiply_by_factors(const WantedGram& wanted, double* gram) {
   for (int64_t j = 0; wanted.X.factors && j < wanted.rows(); ++j) {
     const double factor = wanted.X.factor(wanted.columns[wanted.from + j]);
     for (int64_t k = 0; k < wanted.count(); ++k) {
@@ -179,17 +109,30 @@ void GramRows::take_sparse(const Columns& columns) {
 }
 
 std::vector<double> GramRows::from(int64_t first, const double* h) const {
-  const Wanted wanted{X_, columns_, first, h};
-  std::vector<double> gram = shared_    ? shared_->from(first, h)
-                             : entries_ ? sparse_gram(wanted, *entries_)
-                                        : DenseGram(wanted).make();
-  multiply_by_factors(wanted, gram.data());
-  for (int64_t j = 0; j < wanted.rows(); ++j) {  // among the wanted columns one half was summed
-    for (int64_t k = j + 1; k < wanted.rows(); ++k) {
-      gram[j * wanted.count() + first + k] = gram[k * wanted.count() + first + j];
-    }
+  const WantedGram wanted{X_, columns_, first, h};
+  std::vector<double> gram;
+  if (shared_) {
+    gram = shared_->from(first, h);
+    finish_gram(wanted, 1.0, gram.data());
+  } else {
+    gram = entries_ ? sparse_gram(wanted, *entries_) : dense_gram(wanted);
   }
+  multiply_by_factors(wanted, gram.data());
   return gram;
+}
+
+void gram_of_columns(const Matrix& X, const double* shares, const double* means, double* out,
+                     const std::function<bool()>& interrupted) {
+  std::vector<int64_t> columns(X.p);
+  std::iota(columns.begin(), columns.end(), int64_t{0});
+  std::vector<double> equal;
+  if (!shares) equal.assign(X.n, 1.0 / double(X.n));
+  const WantedGram wanted{X, columns, 0, shares ? shares : equal.data(), means};
+  const DenseGram gram(wanted);
+  std::fill_n(out, X.p * X.p, 0.0);
+  gram.add(0, X.n, out, interrupted);
+  finish_gram(wanted, gram.factor(), out);
+  multiply_by_factors(wanted, out);
 }
 
 }  // namespace proxstep::cpu

@@ -2,6 +2,7 @@
 // dense X is read in tiles where it lies, whatever its order.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -31,6 +32,11 @@ class GramRows {
   std::optional<SharedGram> shared_;
   std::optional<SampleEntries> entries_;
 };
+
+// X_c' H X_c of all columns of a dense X, in float64, with the shares of the samples (null: all the
+// same) and these means of its columns (null: zeros). Unfinished where it is interrupted.
+void gram_of_columns(const Matrix& X, const double* shares, const double* means, double* out,
+                     const std::function<bool()>& interrupted);
 
 // Of a square matrix with so long sides, some rows and the same columns.
 std::vector<double> square_part(const double* matrix, std::int64_t side,

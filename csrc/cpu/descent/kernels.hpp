@@ -31,16 +31,23 @@ struct ColumnLoops {
   double (*product)(const Column&, const Column&, const double* h);  // sum_i h_i x_i z_i
 };
 
-constexpr int kGramRows = 256;  // samples of one tile
-constexpr int kGramBlock = 4;   // columns that stay in registers, by as many
-constexpr int kWordBits = 64;   // columns that a word of a sample tells of
+constexpr int kGramLine = 8;               // columns of a block of a Gram matrix
+constexpr int kGramPanel = 3 * kGramLine;  // columns that lie side by side, sample by sample
+constexpr int kWordBits = 64;              // columns that a word of a sample tells of
+
+// Of a Gram matrix, over one tile of samples: kGramLine columns of a panel by some lines of one.
+struct GramBlock {
+  const double* a;
+  const double* b;
+  std::int64_t samples, lines;
+  double* g;
+  std::int64_t stride;  // from row to row of g
+};
 
 struct DescentTable {
-  ColumnLoops dense[2];      // float64, float32
-  ColumnLoops sparse[2][2];  // by index type: int32, int64
-  // G += A'B over one tile for a block of columns, which lie `rows` apart (whole lines of 8), G
-  // with the given distance between its rows.
-  void (*gram)(const double* a, const double* b, std::int64_t rows, double* g, std::int64_t stride);
+  ColumnLoops dense[2];            // float64, float32
+  ColumnLoops sparse[2][2];        // by index type: int32, int64
+  void (*gram)(const GramBlock&);  // g += a'b
   // By index type: for each of the first bits, the sum of h over the samples of a sparse column
   // whose words have it. There is room for kWordBits sums.
   void (*shared[2])(const Column&, const double* h, const std::uint64_t* words, std::int64_t bits,

@@ -67,6 +67,12 @@ class Design(Products):
             total += w @ (centred * centred)
         return self.xp.to_host(total)
 
+    def _native_gram(self, matrix: _core.Matrix) -> Any:
+        gram, exact, host = np.empty((self.shape[1],) * 2), self.weights.exact, self.xp.to_host
+        shares = None if exact is None else host(exact)
+        _core.gram(matrix, gram, shares, host(self.means) if self.centred else None)
+        return gram
+
     def check_finite(self) -> None:
         """Refuse an X that holds NaN or inf, which its moments, where they are cheap, tell."""
         if not self.matrix or not np.isfinite(self.scales).all():
@@ -166,6 +172,8 @@ class Design(Products):
 
     def gram_of_columns(self) -> Array:
         """Return ``X_c' W X_c`` in float64."""
+        if self.matrix and not inputs.is_sparse(self.X):
+            return self.xp.asarray(self._native_gram(self.matrix), self.xp.float64)
         shares, total = self.weights.exact, self._zeros((self.shape[1],) * 2)
         for rows in self._row_slices():
             block = self._double(self.X[rows])

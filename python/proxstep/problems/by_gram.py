@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import _core
 from ..arrays import Array
 from .inputs import is_sparse
 from .pointwise import Evaluation
@@ -66,13 +67,15 @@ class KeptGram:
         self.matrix = np.ascontiguousarray(problem.design.gram_of_columns())
         self.matrix[problem.design.constant] = 0.0  # of these columns it is rounding
         self.matrix[:, problem.design.constant] = 0.0
+        self._columns = _core.Matrix(self.matrix.T)  # of which those are read whose x is not 0
         variances, means = self.matrix.diagonal(), problem.xp.to_host(problem.design.means)
         self._sizes, self._spreads = np.sqrt(variances + means**2), np.sqrt(variances)
 
     def evaluate(self, x: Array) -> GramEvaluation:
         """Evaluate at x, float64."""
         null = self.problem.null
-        product = self.matrix @ x
+        product = np.zeros_like(x)
+        _core.add_product(self._columns, x, product)
         loss = null.loss + float(null.gradient @ x) + 0.5 * float(x @ product)
         return GramEvaluation(self.problem, x, max(0.0, loss), null.gradient + product)
 

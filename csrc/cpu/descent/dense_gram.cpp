@@ -19,10 +19,12 @@ constexpr int64_t kFetched = 8;     // doubles, of a line of the cache
 
 int64_t panels_of(int64_t columns) { return (columns + kGramPanel - 1) / kGramPanel; }
 
-// Samples of some columns, `apart` items from one to the next; h null: ones.
+// Samples of a line of columns, and the line that is read next, `apart` items from one to the next;
+// h null: ones.
 template <class T>
 struct Stored {
   const T* columns[kGramLine];
+  const T* next[kGramLine];
   double means[kGramLine];
   int64_t apart;
   const double* h;
@@ -36,12 +38,12 @@ void pack_sample(const Stored<T>& from, int64_t i, double* to) {
   }
 }
 
-// The columns behind these are fetched meanwhile where they are the next ones of X.
+// What is read next is fetched meanwhile where it lies far from what is read.
 template <class T>
-void pack_line(const Stored<T>& from, int64_t ahead, int64_t count, double* to) {
+void pack_line(const Stored<T>& from, int64_t count, double* to) {
   for (int64_t i = 0; i < count; ++i) {
-    if (ahead && i % kFetched == 0) {
-      for (const T* column : from.columns) __builtin_prefetch(column + ahead + i);
+    if (from.apart == 1 && i % kFetched == 0) {
+      for (const T* column : from.next) __builtin_prefetch(column + i);
     }
     pack_sample(from, i, to + i * kGramPanel);
   }
@@ -54,14 +56,16 @@ void pack_panel(const WantedGram& wanted, int64_t place, int64_t begin, int64_t 
   const Matrix& X = wanted.X;
   const bool by_rows = X.layout == Matrix::Layout::rows;
   const T* values = static_cast<const T*>(X.values) + begin * (by_rows ? X.p : 1);
-  for (int64_t line = 0; line < kGramPanel; line += kGramLine) {
-    Stored<T> from{{}, {}, by_rows ? X.p : 1, h ? h + begin : nullptr};
+  const auto column = [&](int64_t k) { return wanted.columns[std::min(k, wanted.count() - 1)]; };
+  const auto start = [&](int64_t k) { return values + column(k) * (by_rows ? 1 : X.n); };
+  for (int64_t line = place; line < place + kGramPanel; line += kGramLine) {
+    Stored<T> from{{}, {}, {}, by_rows ? X.p : 1, h ? h + begin : nullptr};
     for (int c = 0; c < kGramLine; ++c) {
-      const int64_t column = wanted.columns[std::min(place + line + c, wanted.count() - 1)];
-      from.columns[c] = values + column * (by_rows ? 1 : X.n);
-      from.means[c] = wanted.means ? wanted.means[column] : 0.0;
+      from.columns[c] = start(line + c);
+      from.next[c] = start(line + c + kGramLine);
+      from.means[c] = wanted.means ? wanted.means[column(line + c)] : 0.0;
     }
-    pack_line(from, by_rows ? 0 : kGramLine * X.n, count, to + line);
+    pack_line(from, count, to + (line - place));
   }
 }
 

@@ -48,9 +48,9 @@ std::vector<double> dense_gram(const WantedGram& wanted) {
   return sums;
 }
 
-// The entries of a sample lie by their places.
-void add_sample(const SampleEntries::Entry* entries, int64_t count, const WantedGram& wanted,
-                double h, double* g) {
+// The entries of a sample lie by their places. Within its callers the loop would lack registers.
+[[gnu::noinline]] void add_sample(const SampleEntries::Entry* entries, int64_t count,
+                                  const WantedGram& wanted, double h, double* g) {
   for (int64_t a = count - 1; a >= 0 && entries[a].place >= wanted.from; --a) {
     double* to = g + (entries[a].place - wanted.from) * wanted.count();
     const double left = h * entries[a].value;

@@ -128,7 +128,7 @@ class Evaluator(Cached, Pointwise):
         return self.evaluate(self.xp.zeros(self.shape, self.dtype), self._zero_margins())
 
     @cached_property
-    def steepest(self) -> float:
+    def null_slope(self) -> float:
         """Bound on the null model's slope in any parameter, by Cauchy and Schwarz."""
         residual = self.null.residual
         square = self.xp.sum(residual * self.weights.undo(residual), dtype=self.xp.float64)

@@ -80,7 +80,7 @@ class Huber(OneMargin, Regression):
         super().__init__(X, y, Options(sample_weight, fit_intercept, offset, standardize))
 
     @property
-    def steepest(self) -> tuple[float, float]:
+    def largest_residuals(self) -> tuple[float, float]:
         """Bounds on a residual over its share, in the domain of F*: on an element, on the norm."""
         return self.delta, self.delta
 

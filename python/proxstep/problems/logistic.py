@@ -99,7 +99,7 @@ class Logistic(Problem):
         return float(loss), residual
 
     @property
-    def steepest(self) -> tuple[float, float]:
+    def largest_residuals(self) -> tuple[float, float]:
         """Bounds on a residual over its share, in the domain of F*: on an element, on the norm."""
         return 1.0, 1.0
 

@@ -62,7 +62,7 @@ class Pointwise(ABC):
         """Return F and dF/du at these margins, of all samples or of some."""
 
     @property
-    def steepest(self) -> tuple[float, float]:
+    def largest_residuals(self) -> tuple[float, float]:
         """Bounds on a residual over its share, in the domain of F*: on an element, on the norm."""
         return math.inf, math.inf
 

@@ -129,7 +129,7 @@ class Softmax(Problem):
         return float(loss), residual
 
     @property
-    def steepest(self) -> tuple[float, float]:
+    def largest_residuals(self) -> tuple[float, float]:
         """Bounds on a residual over its share, in the domain of F*: on an element, on the norm."""
         return 1.0, math.sqrt(2.0)  # two distributions are no further apart
 

@@ -52,7 +52,7 @@ def reduction_of(problem: Problem, penalty: Any, start: Array | None) -> Reducti
     if not scales.max(initial=0.0) > _LEAST_SQUARE:
         return None
     with np.errstate(invalid="ignore", over="ignore"):
-        harmless = limits / (problem.steepest[isinstance(penalty, Group)] * _ROUNDING)
+        harmless = limits / (problem.largest_residuals[isinstance(penalty, Group)] * _ROUNDING)
         left = ~((_squared_sums(problem) <= harmless**2) & (limits > 0))
     left[np.argmax(scales)] = True  # the unit of steps
     if start is not None:

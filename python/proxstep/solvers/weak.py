@@ -31,19 +31,19 @@ def without_weak(problem: Problem, penalty: Any) -> Any:
     if not _strengths(getattr(penalty, "penalty", penalty)):
         return penalty
     double = problem.double
-    return without_weaker(penalty, double.steepest, float(double.design.scales.max(initial=0.0)))
+    return without_weaker(penalty, double.null_slope, float(double.design.scales.max(initial=0.0)))
 
 
-def without_weaker(penalty: Any, steepest: float, square: float) -> Any:
+def without_weaker(penalty: Any, null_slope: float, square: float) -> Any:
     """Return the same for a bound on the null model's slopes, and the largest mean square."""
     if isinstance(penalty, groups.Group):
-        inner = _without(penalty.penalty, penalty.group_weights, steepest, square)
+        inner = _without(penalty.penalty, penalty.group_weights, null_slope, square)
         return penalty if inner is penalty.penalty else replace(penalty, penalty=inner)
-    return _without(penalty, getattr(penalty, "weights", None), steepest, square)
+    return _without(penalty, getattr(penalty, "weights", None), null_slope, square)
 
 
-def _without(penalty: Any, weights: Any, steepest: float, square: float) -> Any:
-    limits = {1: _SHARE * steepest, 2: _SHARE**2 * square}
+def _without(penalty: Any, weights: Any, null_slope: float, square: float) -> Any:
+    limits = {1: _SHARE * null_slope, 2: _SHARE**2 * square}
     orders, largest = _ORDERS.get(type(penalty), {}), _largest(weights)
     weak = {
         name: 0.0

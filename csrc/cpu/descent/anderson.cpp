@@ -1,9 +1,13 @@
 #include "anderson.hpp"
 
+#include <cmath>
+
 namespace proxstep::cpu {
 namespace {
 
 constexpr int K = kAndersonDepth;
+
+constexpr double kMostWeights = 1e2;  // by which the rounding of what is affine may grow
 
 double step_product(const std::vector<std::vector<double>>& x, int a, int b) {
   double sum = 0.0;
@@ -13,10 +17,12 @@ double step_product(const std::vector<std::vector<double>>& x, int a, int b) {
   return sum;
 }
 
+// From the last one on, by distances: large weights, whose sum is 1, would cost digits of x itself.
 std::vector<double> combination(const std::vector<std::vector<double>>& x, const double* weights) {
-  std::vector<double> sum(x[0].size(), 0.0);
-  for (int a = 0; a < K; ++a) {
-    for (std::size_t j = 0; j < sum.size(); ++j) sum[j] += weights[a] * x[a + 1][j];
+  const std::vector<double>& last = x[K];
+  std::vector<double> sum = last;
+  for (int a = 0; a + 1 < K; ++a) {
+    for (std::size_t j = 0; j < sum.size(); ++j) sum[j] += weights[a] * (x[a + 1][j] - last[j]);
   }
   return sum;
 }
@@ -39,7 +45,10 @@ bool Anderson::combine() {
   }
   if (!anderson_weights(products, weights)) return false;
   candidate_ = combination(iterates_, weights);
-  if (!affines_.empty()) candidate_affine_ = combination(affines_, weights);
+  double size = 0.0;
+  for (const double weight : weights) size += std::abs(weight);
+  candidate_affine_.clear();
+  if (!affines_.empty() && size <= kMostWeights) candidate_affine_ = combination(affines_, weights);
   return true;
 }
 

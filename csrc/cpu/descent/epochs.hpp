@@ -43,7 +43,7 @@ class Epochs {
       if (report.count >= next_support_ && blocks_.single()) {
         next_support_ = report.count + change_supports(report.count);
       } else if (push()) {
-        try_point(anderson_.candidate(), model_.state() ? &anderson_.candidate_affine() : nullptr);
+        try_point(anderson_.candidate(), anderson_.candidate_affine());
       }
     }
     return report;

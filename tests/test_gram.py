@@ -101,3 +101,8 @@ def test_it_refuses_what_does_not_fit() -> None:
         _core.gram(matrix, np.empty((4, 3)))
     with refused(ValueError, r"shares has shape \(4,\); \(9,\) in C order is needed"):
         _core.gram(matrix, np.empty((4, 4)), np.ones(4))
+    with refused(ValueError, "the matrix has no samples; a Gram matrix needs one"):
+        _core.gram(_core.Matrix(np.empty((0, 4))), np.empty((4, 4)))
+    out = np.ones((4, 4))
+    with refused(ValueError, "out and means overlap in memory"):
+        _core.gram(matrix, out, None, out[0])

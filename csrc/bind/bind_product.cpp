@@ -124,11 +124,14 @@ void gram(const LentMatrix& lent, py::handle out_object, py::handle shares_objec
           py::handle means_object) {
   const Matrix& X = lent.matrix();
   if (X.sparse()) throw py::type_error("a Gram matrix of all columns is that of a dense X");
+  if (X.n == 0) throw py::value_error("the matrix has no samples; a Gram matrix needs one");
   const Borrowed out = Borrowed::output(out_object, "out");
   check_rows_of(out, DType::float64, X.p, X.p);
   Borrowed shares, means;
   const double* given = lent_vector(shares_object, "shares", X.n, &shares);
   const double* centres = lent_vector(means_object, "means", X.p, &means);
+  if (given) check_no_overlap(out, shares);
+  if (centres) check_no_overlap(out, means);
   Signals signals(py::none{});
   {
     py::gil_scoped_release released;

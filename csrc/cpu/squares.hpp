@@ -11,7 +11,7 @@ struct SquareJob {
   double* means;
 };
 
-// The means are found, in the same pass but where X lies by sparse rows.
+// The means are found, too.
 void mean_squares(const Matrix& X, const SquareJob& job, double* out);
 
 }  // namespace proxstep::cpu

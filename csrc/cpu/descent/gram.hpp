@@ -1,5 +1,5 @@
-// X' H X over chosen columns, in fixed chunks of samples whose sums are added in their order. A
-// dense X is read in tiles where it lies, whatever its order.
+// X' H X over chosen columns, with sums whose order does not depend on threads. A dense X is read
+// in tiles where it lies, whatever its order.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -19,6 +19,8 @@ class GramRows {
  public:
   GramRows(const Matrix& X, std::vector<std::int64_t> columns);
   explicit GramRows(const Columns& columns);  // which have to stay
+  GramRows(const GramRows&) = delete;         // its parts point to one another
+  GramRows& operator=(const GramRows&) = delete;
 
   // The rows of X' H X that belong to columns[first], columns[first + 1], ..., against all columns.
   std::vector<double> from(std::int64_t first, const double* h) const;

@@ -105,7 +105,9 @@ struct SparseLoops {
     for (int64_t k = 0; k < count; ++k) to[k] = dot(x[k], r);
   }
   static void add_all(const Column* x, int64_t count, const double* d, double* to) {
-    for (int64_t k = 0; k < count; ++k) add(x[k], d[k], to);
+    for (int64_t k = 0; k < count; ++k) {
+      if (d[k] != 0.0) add(x[k], d[k], to);
+    }
   }
   static void add_bent(const Column& x, double d, const double* h, double* to) {
     const T* v = values_of<T>(x);

@@ -49,7 +49,9 @@ void ColumnModel::gradients(int64_t first, int64_t count, double* to) const {
 
 void ColumnModel::change_all(int64_t first, int64_t count, const double* d) {
   if (!bend_.flat) {
-    for (int64_t k = 0; k < count; ++k) change(first + k, d[k]);
+    for (int64_t k = 0; k < count; ++k) {
+      if (d[k] != 0.0) change(first + k, d[k]);
+    }
     return;
   }
   std::vector<double> scaled(d, d + count);

@@ -156,3 +156,28 @@ def test_a_point_that_was_measured_is_not_measured_again():
         assert certificate.measure(P.null, P.null.loss, 1.0) == first
         with pytest.raises(AssertionError):
             certificate.measure(P.evaluate(np.zeros(5)), P.null.loss, 1.0)
+
+
+def test_a_softmax_with_free_parameters_claims_no_bound_that_is_beaten():
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        n, k = int(rng.integers(4, 12)), int(rng.integers(2, 4))
+        X = np.abs(rng.standard_normal((n, 2)))
+        X[:, 0] = 1.0
+        y = rng.choice(k, n, p=[0.85] + [0.15 / (k - 1)] * (k - 1))
+        offset = rng.standard_normal((n, k)) * rng.choice([1, 2])
+        problem = ps.Softmax(X, y, fit_intercept=False, classes=k, offset=offset)
+        penalty = ps.L1(0.3, weights=np.array([[0.0] * k, [1.0] * k]))
+        points = rng.standard_normal((30, 2, k)) * rng.choice([0.1, 1, 3], (30, 1, 1))
+        found = [
+            (problem.value(x) + penalty.value(x), problem.duality_gap(x, penalty)) for x in points
+        ]
+        bound = max(objective - gap * problem.scale for objective, gap in found)
+        assert bound <= min(objective for objective, _ in found) + 1e-9 * problem.scale
+
+
+def test_a_gap_with_many_weak_strengths_needs_no_projection():
+    """The dual without them has as many free parameters as X has columns."""
+    problem = cases.problem(cases.data("Logistic", p=200))
+    with patch("proxstep.solvers.certificate.project", side_effect=AssertionError):
+        assert problem.duality_gap(np.zeros(200), ps.L1(1e-20)) > 0.1

@@ -83,9 +83,9 @@ class Pointwise(ABC):
     def domain_factor(self, residual: Array, direction: Array) -> float:
         """Return the largest c <= 1 for which ``F*(c residual)`` is surely finite, 0 for none.
 
-        The residual is ``r - F''(u) direction`` of a true one, r. By default it stays in the
-        domain while ``|direction| <= 1``: there ``p - p (1 - p) z`` is a probability, and
-        ``m - m z`` a mean.
+        The residual is ``r - F''(u) direction`` of a true one, r. With one margin a sample it
+        stays in the domain while ``|direction| <= 1``: there ``p - p (1 - p) z`` is a probability,
+        and ``m - m z`` a mean.
         """
         inside = not self.bounded_domain or not self.xp.is_any(~(abs(direction) <= 1))
         return float(inside)

@@ -106,10 +106,11 @@ def certificate_for(problem: Problem, penalty: Any) -> Certificate:
 
 def relative_gap(problem: Problem, at: Evaluation, penalty: Any) -> float:
     """Return the duality gap at a point over the loss of the null model."""
-    duals = [dual for dual in _duals(problem, penalty) if dual is not None]
-    if not duals:
+    first, *weaker = _duals(problem, penalty)
+    if first is None:
         raise TypeError(f"{penalty!r} has no duality gap")
-    return DualityGap(problem, *duals).measure(at, at.loss + penalty.value(at.x))
+    few = [dual for dual in weaker if dual is not None and np.count_nonzero(dual.free) <= MOST]
+    return DualityGap(problem, first, *few).measure(at, at.loss + penalty.value(at.x))
 
 
 def _duals(problem: Problem, penalty: Any) -> list[Dual | None]:

@@ -17,7 +17,7 @@ def metric(problem: Problem, penalty: Any) -> tuple[Any, Any]:
     It undoes unequal units of the columns. Penalties whose prox needs one step take one number.
     First as an array of x's shape, where X lies, then as one number a column, on the host.
     """
-    scales, xp = usable_scales(problem), problem.xp
+    scales, xp = _usable_scales(problem), problem.xp
     largest = float(scales.max(initial=0.0)) or 1.0
     by_element = isinstance(penalty, Penalty | LinfBall)
     if not by_element or scales.min(initial=largest, where=scales > 0) > largest / 4:
@@ -29,7 +29,7 @@ def metric(problem: Problem, penalty: Any) -> tuple[Any, Any]:
     return array, xp.to_host(array if array.ndim == 1 else array[:, 0]).astype(np.float64)
 
 
-def usable_scales(problem: Problem) -> Any:
+def _usable_scales(problem: Problem) -> Any:
     """Return the columns' mean squares, 0 where they are rounding or their inverse no number."""
     design = problem.design
     scales = np.where(design.constant, 0.0, design.scales)

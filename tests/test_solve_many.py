@@ -76,11 +76,11 @@ def test_fits_are_those_of_solve(
     )  # fmt: skip
     assert found.converged.all()
     for k, (problem, alone) in enumerate(one_by_one(kind, X, Y, penalty, w, fit_intercept)):
-        unit = 1e-7 * problem.scale if "violation" in found.certificate else 3e-9 * problem.scale
+        unit = 1e-7 * problem.scale if "violation" in found.certificate[k] else 3e-9 * problem.scale
         at_ours = problem.value(found.x[k], found.intercept[k]) + penalty.value(found.x[k])
         assert abs(found.objective[k] - at_ours) <= 1e-13 * problem.scale
         assert abs(found.objective[k] - alone.objective) <= unit
-        if found.certificate == "duality gap":
+        if found.certificate[k] == "duality gap":
             assert abs(problem.duality_gap(found.x[k], penalty) - found.gap[k]) <= 1e-12
         if shape[1] < shape[0]:
             np.testing.assert_allclose(found.x[k], alone.x, atol=2e-4)

@@ -82,3 +82,31 @@ def test_a_weak_strength_is_as_good_as_none(ratio: float, make: Any) -> None:
     found, free = ps.solve_many(X, Y, make(ratio)), ps.solve_many(X, Y, make(0.0), 1e-10)
     assert found.converged.all(), found
     np.testing.assert_allclose(found.objective, free.objective, rtol=1e-6)
+
+
+@pytest.mark.parametrize("penalty", [ps.L1(0.0), ps.SquaredL2(0.0), ps.L1(1e-20)], ids=repr)
+@pytest.mark.parametrize("tol", [1e-6, 1e-8])
+def test_fits_without_a_strength_end_as_alone(penalty: Any, tol: float) -> None:
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((60, 30)) + 100 * rng.standard_normal((60, 1))
+    Y = X @ rng.standard_normal((30, 4)) / 100 + 0.1 * rng.standard_normal((60, 4))
+    found = ps.solve_many(X, Y, penalty, tol, max_iter=20_000)
+    assert (found.n_iter >= 1000).any()
+    assert found.converged.all(), found
+    for k in np.flatnonzero(found.n_iter > 1000):
+        assert found.certificate[k] == ps.solve(ps.LeastSquares(X, Y[:, k]), penalty).certificate
+
+
+def test_a_certificate_depends_on_no_other_fit() -> None:
+    X, Y = alike(100, 5, 1.0)
+    alone = ps.solve_many(X, Y[:, :1], ps.L1(0.01))
+    beside = ps.solve_many(X, np.stack([Y[:, 0], 1e14 * Y[:, 1]], axis=1), ps.L1(0.01))
+    assert beside.certificate.tolist() == ["duality gap", "optimality violation"]
+    assert (beside.gap[0], beside.n_iter[0]) == (alone.gap[0], alone.n_iter[0])
+
+
+def test_a_strength_beside_a_weak_one_has_a_gap() -> None:
+    X, Y = alike(100, 5, 1.0)
+    found = ps.solve_many(X, Y, ps.ElasticNet(1e-20, 0.1))
+    assert found.converged.all()
+    assert set(found.certificate) == {"duality gap"}

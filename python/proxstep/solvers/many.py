@@ -53,8 +53,9 @@ def solve_many(
         The penalty; weights have shape (p,).
     tol : float
         Largest certificate at convergence: the duality gap over the loss of the fit's null model.
-        Where parameters have no penalty, or one that the rounding of gradients hides, or a Box an
-        infinite bound, it is the prox residual over the gradient of the null model.
+        Where parameters have no penalty, or one that the rounding of a fit's gradients hides, or a
+        Box an infinite bound, it is the prox residual over the gradient of the null model. A fit
+        that goes on alone has the certificate of `ps.solve`.
     fit_intercept : bool
         Whether each fit has an unpenalised intercept.
     sample_weight : array_like or None, shape (n,)
@@ -186,7 +187,7 @@ def _result(fits: ManyFits, limits: Limits, dtype: Any, started: float) -> ManyR
         n_iter=fits.epochs.astype(np.int64),
         seconds=time.perf_counter() - started,
         tol=limits.tol,
-        certificate="optimality violation" if fits.dual is None else "duality gap",
+        certificate=fits.certificates,
     )
 
 
@@ -194,6 +195,6 @@ def _advice(result: ManyResult) -> str:
     left, worst = int((~result.converged).sum()), int(np.argmax(result.gap))
     return (
         f"ps.solve_many: {left} of {len(result.gap)} fits did not converge; the worst relative "
-        f"{result.certificate} is {result.gap[worst]:.2g}, above tol={result.tol:g}: "
+        f"{result.certificate[worst]} is {result.gap[worst]:.2g}, above tol={result.tol:g}: "
         f"{CHANGES[result.reason[worst]]}"
     )

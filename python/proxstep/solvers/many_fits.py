@@ -19,6 +19,7 @@ import numpy as np
 from .. import _core
 from ..arrays import Array
 from ..problems import Problem
+from .certificate import DualityGap, Violation
 from .dispatch import solve_quietly
 from .duals import dual_of
 from .monitor import Limits
@@ -30,6 +31,12 @@ _FEW = 1000  # epochs of a fit
 _LONGEST = 1e9  # seconds
 _INNER = 1.0  # part of the tolerance that the first run may leave
 _LEAST = float(np.finfo(np.float64).eps)  # of the tolerance: what is below is rounding
+
+
+def _whole_dual(penalty: Any, shape: tuple[int, ...]) -> Any:
+    """Return the dual of a penalty of all parameters; None for others."""
+    dual = dual_of(penalty, shape)
+    return None if dual is None or dual.free.any() else dual
 
 
 class ManyFits:
@@ -48,8 +55,8 @@ class ManyFits:
         self.reports = np.zeros((len(start), _REPORT))
         self.gaps = np.full(len(start), np.inf)
         self.stopped: str | None = None  # why all ended, where not each by itself
-        dual = dual_of(penalty, start.shape[1:])
-        self.dual: Any = None if dual is None or dual.free.any() else dual
+        self.dual = _whole_dual(penalty, start.shape[1:])
+        self.by_gap = np.full(len(start), self.dual is not None)  # whose certificates are gaps
 
     def run(self, limits: Limits, until: float) -> None:
         """Run until each certificate is within tol or its budget is spent, or to that time."""
@@ -69,7 +76,7 @@ class ManyFits:
             self._certify(left)
 
     def _go_on(self, limits: Limits, until: float) -> None:
-        """Solve what crawls one by one, and certify it as the rest."""
+        """Solve what crawls one by one."""
         spent = (self.epochs >= _FEW) & (self.epochs < limits.max_iter)
         crawls = spent & np.isfinite(self.gaps) & (self.gaps > limits.tol)
         for k in np.flatnonzero(crawls):
@@ -88,7 +95,7 @@ class ManyFits:
         self.x[k] = at.x
         self._descend(np.array([k]), np.inf, epochs, math.inf)  # no epoch more: its report
         self.reports[k, 7] = epochs + result.n_iter
-        self._certify(np.array([k]))
+        self.gaps[k], self.by_gap[k] = result.gap, result.certificate == DualityGap.name
 
     def _descend(self, fits: Array, tolerance: float, max_iter: int, until: float) -> None:
         def late() -> bool:
@@ -98,23 +105,30 @@ class ManyFits:
         self.squares.run(self.penalty.spec, *arrays, tolerance, max_iter, late)
         if late():
             self.stopped = "max_time"
-        self._weaken()
-
-    def _weaken(self) -> None:
-        """Let strengths that are weak in any fit be certified as none."""
-        if self.dual is None or not self.begun.any():
-            return
-        scale, largest = self.reports[self.begun][:, 4:6].max(axis=0)
-        relaxed = without_weaker(self.penalty, math.sqrt(2.0 * scale) * math.sqrt(largest), largest)
-        if relaxed is not self.penalty:
-            self.dual = None
 
     def _certify(self, fits: Array) -> None:
         """Measure the certificates of those fits that were begun."""
         fits = fits[self.begun[fits]]
-        measure = self._violations if self.dual is None else self._gaps
+        self._look_for_weak(fits)
+        by_gap = self.by_gap[fits]
         with np.errstate(over="ignore", invalid="ignore"):
-            self.gaps[fits] = measure(fits)
+            for measure, some in ((self._gaps, fits[by_gap]), (self._violations, fits[~by_gap])):
+                if some.size:
+                    self.gaps[some] = measure(some)
+
+    def _look_for_weak(self, fits: Array) -> None:
+        """Certify otherwise where a strength is weak, and some parameters as good as free."""
+        fits = fits[self.by_gap[fits]]
+        if not fits.size or self._relaxed(*self.reports[fits, 4:6].max(axis=0)) is self.penalty:
+            return
+        for k in fits:
+            relaxed = self._relaxed(*self.reports[k, 4:6])
+            weak = relaxed is not self.penalty
+            self.by_gap[k] = not weak or _whole_dual(relaxed, self.x.shape[1:]) is not None
+
+    def _relaxed(self, scale: float, largest: float) -> Any:
+        slope = math.sqrt(2.0 * scale) * math.sqrt(largest)
+        return without_weaker(self.penalty, slope, largest)
 
     def _gaps(self, fits: Array) -> Array:
         """Return duality gaps, relative to the null models.
@@ -129,7 +143,7 @@ class ManyFits:
         return np.maximum(0.0, objective - best) / scale
 
     def _violations(self, fits: Array) -> Array:
-        """Return the prox residuals over those of the null models, as `Violation` does."""
+        """Return the prox residuals over the null models' gradients, with one step a fit."""
         x, penalty = self.x[fits], self.penalty
         *_, largest, pull, _ = self.reports[fits].T
         steps = 1.0 / np.where(largest > 0, largest, 1.0)
@@ -138,6 +152,11 @@ class ManyFits:
         each = np.repeat(steps[:, None], x.shape[1], axis=1)
         moved = penalty.prox(x - each * self.gradient[fits], each)
         return np.linalg.norm(x - moved, axis=1) / (steps * np.where(pull > 0, pull, 1.0))
+
+    @property
+    def certificates(self) -> Array:
+        """Name of each fit's certificate."""
+        return np.where(self.by_gap, DualityGap.name, Violation.name)
 
     def reasons(self, limits: Limits) -> Array:
         """Return why each fit ended, in the words of `Result`."""

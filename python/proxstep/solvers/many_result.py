@@ -35,7 +35,7 @@ class ManyResult:
         Wall-clock time of all.
     tol : float
         The tolerance asked for.
-    certificate : str
+    certificate : array of str, shape (B,)
         "duality gap" or "optimality violation".
     """
 
@@ -48,7 +48,7 @@ class ManyResult:
     n_iter: Array
     seconds: float
     tol: float
-    certificate: str
+    certificate: Array
 
     @property
     def nonzeros(self) -> Array:
@@ -57,8 +57,11 @@ class ManyResult:
 
     def __repr__(self) -> str:
         fits, p = self.x.shape
+        found = ""
+        if fits:
+            worst = int(np.argmax(self.gap))
+            found = f"worst {self.certificate[worst]} {self.gap[worst]:.2g}, "
         return (
             f"ManyResult({int(self.converged.sum())} of {fits} fits of {p} parameters converged "
-            f"in {self.seconds:.3g} s: worst {self.certificate} "
-            f"{self.gap.max(initial=0.0):.2g}, tol {self.tol:g})"
+            f"in {self.seconds:.3g} s: {found}tol {self.tol:g})"
         )

@@ -75,7 +75,7 @@ def test_far_means_cost_no_digits() -> None:
     np.testing.assert_allclose(gram(far, None, means + 2.0**33), expected, atol=1e-4, rtol=1e-5)
 
 
-def test_ctrl_c_ends_it_early() -> None:
+def test_ctrl_c_ends_it_early(ctrl_c: None) -> None:
     X, out = values((20_000, 600), "float64", "F"), np.empty((600, 600))
     matrix = _core.Matrix(X)
 

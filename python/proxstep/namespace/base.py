@@ -134,9 +134,17 @@ class Namespace:
         """Return the mean over the first axis, added in float64."""
         return self.module.mean(x, axis=0, dtype=self.float64)
 
+    def total(self, x: Array) -> Array:
+        """Return the sum over the first axis, added in float64."""
+        return self.sum(x, axis=0, dtype=self.float64)
+
     def vdot(self, x: Array, y: Array) -> Array:
         """Return the product of two arrays as vectors."""
         return self.sum(x * y, dtype=self.float64)
+
+    def weighted_sum(self, w: Array, x: Array) -> Array:
+        """Return ``w' x`` for one weight an element, or a row, of x."""
+        return w @ x
 
     def any(self, x: Array, axis: Any = None) -> Array:
         """Return whether an element is true."""

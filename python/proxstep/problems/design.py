@@ -128,13 +128,13 @@ class Design(Products):
 
     def shift(self, x: Array) -> Array:
         """Return ``m' x`` in float64, shape () or (k,)."""
-        return self.means @ self.xp.asarray(x, self.xp.float64)
+        return self.xp.weighted_sum(self.means, self.xp.asarray(x, self.xp.float64))
 
     def adjoint(self, residual: Array) -> Array:
         """Return ``X_c' residual``, shape (p,) or (p, k)."""
         result = self._transposed_times(residual)
         if self.centred:
-            result -= self.spread(self.xp.ones(self.shape[0], residual.dtype) @ residual)
+            result -= self.spread(self.xp.total(residual))
         if self.constant.any():  # what is left of these columns is rounding
             result[self.xp.asarray(self.constant.nonzero()[0], self.xp.int64)] = 0.0
         return result

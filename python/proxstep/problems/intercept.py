@@ -55,12 +55,12 @@ def fit_vector(problem: Softmax, linear: Array, start: Any) -> tuple[Any, float,
     Newton's step where it lowers the loss; otherwise iterative scaling, ``b += log(t / p)``,
     which always lowers it (Darroch and Ratcliff 1972) for class shares t and p.
     """
-    eps = problem.xp.eps(linear.dtype)
-    ones = problem.xp.ones(linear.shape[0], linear.dtype)
+    xp = problem.xp
+    eps = xp.eps(linear.dtype)
     b = np.array(start, np.float64)
     loss, residual = problem._pointwise(problem.shifted(linear, b))
     for _ in range(_MAX_STEPS):
-        slope = problem.xp.to_host(ones @ residual).astype(np.float64)
+        slope = xp.to_host(xp.total(residual))
         if not np.abs(slope).max() > _SUM_TO_ZERO * eps:
             break
         step = _newton_step(problem, residual, slope)

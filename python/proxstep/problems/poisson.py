@@ -117,7 +117,7 @@ class Poisson(OneMargin):
         u = xp.asarray(self.with_known(linear), xp.float64)
         u = xp.where(shares > 0, u, -math.inf)
         largest = u.max()
-        top, total = xp.read(largest, shares @ xp.exp(u - largest))
+        top, total = xp.read(largest, xp.weighted_sum(shares, xp.exp(u - largest)))
         return np.asarray(math.log(self._mean_count / total) - top)
 
     def _fit_offset(self, linear: Array, start: Any) -> tuple[Any, float, Array]:

@@ -118,7 +118,7 @@ class Softmax(Problem):
 
         It is the second derivative by the intercepts; as p_i sums to 1, its rows sum to 0.
         """
-        squares = self.xp.to_host(self.weights.squares(self._probabilities(residual)))
+        squares = self.weights.squares(self._probabilities(residual))
         return np.diag(squares.sum(axis=1)) - squares
 
     def _pointwise(self, margins: Array, rows: Array | None = None) -> tuple[float, Array]:

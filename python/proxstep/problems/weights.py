@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
+from .. import _core
 from ..arrays import Array
 from ..namespace import Namespace
 
@@ -44,7 +47,7 @@ class SampleWeights:
         """Return the weighted mean over samples, added in float64, shape () or (k,)."""
         if self.exact is None:
             return self.xp.mean(values)
-        return self.exact @ self.xp.asarray(values, self.xp.float64)
+        return self.xp.weighted_sum(self.exact, self.xp.asarray(values, self.xp.float64))
 
     def times(self, values: Array) -> Array:
         """Multiply row i by share i."""
@@ -58,12 +61,17 @@ class SampleWeights:
             return values / math.sqrt(self.n)
         return values * column(self.xp.sqrt(self.shares), values)
 
-    def squares(self, values: Array) -> Array:
-        """Return ``values' W values`` in float64; equal weights take no temporary."""
-        if self.shares is None:
-            return self.xp.asarray(values.T @ values, self.xp.float64) / self.n
-        roots = self.root_times(values)
-        return self.xp.asarray(roots.T @ roots, self.xp.float64)
+    def squares(self, values: Array) -> Any:
+        """Return ``values' W values`` in float64, on the host."""
+        xp, k = self.xp, values.shape[1]
+        if not xp.is_on_host:
+            roots = self.root_times(values)
+            return xp.to_host(xp.asarray(roots.T @ roots, xp.float64))
+        total = np.empty((k, k))
+        _core.gram(
+            _core.Matrix(values), total, None if self.exact is None else xp.to_host(self.exact)
+        )
+        return total
 
     def undo(self, values: Array) -> Array:
         """Divide row i by share i; rows without weight become 0."""

@@ -99,6 +99,23 @@ def test_bits_do_not_depend_on_threads_or_instruction_set(
     assert len(set(on_every_path(both))) == 1
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", [(1900, 300), (70, 2500)])
+def test_bits_of_moments_do_not_depend_on_threads_or_instruction_set(
+    shape: tuple[int, int], layout: str, weighted: bool
+) -> None:
+    matrix = lent(values(shape, "float32"), layout)
+    shares = np.random.default_rng(9).dirichlet(np.ones(shape[0])) if weighted else None
+
+    def moments() -> bytes:
+        means, out = np.empty(shape[1]), np.empty(shape[1])
+        _core.mean_squares(matrix, out, shares, means)
+        return means.tobytes() + out.tobytes()
+
+    assert len(set(on_every_path(moments))) == 1
+
+
 @pytest.mark.parametrize("layout", ["csr", "csc"])
 def test_sums_that_leave_the_cache_are_taken_in_stretches(layout: str) -> None:
     S = sp.random_array((300, 40_000), density=0.003, format="csr", rng=7)
@@ -190,7 +207,7 @@ def test_mean_squares_are_numpys(shape: tuple[int, int], layout: str, dtype: str
             if means is not None:
                 each = w if shares is w else np.full(len(X), 1 / len(X))
                 np.testing.assert_allclose(means, each @ X.astype(np.float64), atol=1e-14)
-            np.testing.assert_allclose(out, squares(X, shares, means), rtol=1e-13)
+            np.testing.assert_allclose(out, squares(X, shares, means), rtol=1e-12)
 
 
 @pytest.mark.parametrize("layout", ["C", "F"])
@@ -202,6 +219,18 @@ def test_far_means_cost_mean_squares_no_digits(layout: str) -> None:
     exact = far - 2.0**33
     np.testing.assert_allclose(out, exact.var(axis=0), rtol=1e-9)
     np.testing.assert_allclose(means - 2.0**33, exact.mean(axis=0), atol=4e-6)
+
+
+@pytest.mark.parametrize("layout", ["C", "F"])
+def test_an_outlier_as_the_first_sample_costs_mean_squares_no_digits(layout: str) -> None:
+    """The sums are those of distances from it, and little is left of its own."""
+    X = np.array(values((700, 1100), "float64"), order=layout)  # type: ignore[call-overload]
+    X[0, [3, 1050]] = 1e9
+    shares = np.r_[1e-30, np.full(699, 1 / 699)]
+    means, out = np.empty(1100), np.empty(1100)
+    _core.mean_squares(_core.Matrix(X), out, shares, means)
+    np.testing.assert_allclose(out, squares(X, shares, shares @ X), rtol=1e-12)
+    np.testing.assert_allclose(means, shares @ X, atol=1e-14)
 
 
 @pytest.mark.parametrize("layout", ["C", "F"])
@@ -227,6 +256,8 @@ def test_moments_tell_of_numbers_that_are_not_finite(layout: str, bad: float) ->
 
 
 def test_mean_squares_refuse_what_does_not_fit() -> None:
+    with refused(ValueError, "the matrix has no samples; mean squares need one"):
+        _core.mean_squares(_core.Matrix(np.empty((0, 4))), np.empty(4))
     matrix = lent(values((9, 4), "float64"), "F")
     with refused(ValueError, r"out has shape \(3,\); \(4,\) in C order is needed"):
         _core.mean_squares(matrix, np.empty(3))

@@ -106,6 +106,7 @@ void add_product(const LentMatrix& lent, py::handle x_object, py::handle margins
 void mean_squares(const LentMatrix& lent, py::handle out_object, py::handle shares_object,
                   py::handle means_object) {
   const Matrix& X = lent.matrix();
+  if (X.n == 0) throw py::value_error("the matrix has no samples; mean squares need one");
   const Borrowed out = Borrowed::output(out_object, "out");
   check_rows_of(out, DType::float64, X.p, kOneAxis);
   Borrowed shares;

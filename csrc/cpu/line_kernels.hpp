@@ -18,6 +18,7 @@ struct LineJob {
   std::int64_t outputs;  // columns of from and to, in C order
   const double* from;
   double* to;
+  const double* by_output;  // from in Fortran order, where dense lines meet several outputs
 };
 
 struct LineKernels {
@@ -28,9 +29,28 @@ struct LineKernels {
               std::int64_t last);
 };
 
+// Sums over samples of w d and w d^2 for d = x - origin, one of each for a column of a dense X.
+// shares null: w is 1.
+struct DeviationJob {
+  const Matrix* matrix;
+  const double* shares;
+  const double* origin;
+  double* sums;
+  double* squares;
+};
+
+struct DeviationKernels {
+  // Columns that lie in a row of memory each: their sums are written.
+  void (*columns)(const DeviationJob&, std::int64_t begin, std::int64_t end);
+  // Columns that lie side by side, over some samples: their sums are added to.
+  void (*rows)(const DeviationJob&, std::int64_t first, std::int64_t last, std::int64_t begin,
+               std::int64_t end);
+};
+
 struct LineTable {
   LineKernels dense[2], chosen[2];  // by dtype: float64, float32; chosen: with positions
   LineKernels sparse[2][2];         // and by index: int32, int64
+  DeviationKernels deviations[2];
 };
 
 }  // namespace proxstep::cpu

@@ -9,19 +9,14 @@ namespace {
 
 using std::int64_t;
 
+constexpr int kSums = 4;  // of a line, where outputs leave room
+
 template <int N>
 struct Width {
   static constexpr int value = N;
 };
 
 // Elements of a line, and the rows of from or to that they meet.
-template <class T>
-struct DenseLine {
-  const T* values;
-  int64_t first, count;
-  int64_t position(int64_t e) const { return first + e; }
-  double value(int64_t e) const { return double(values[e]); }
-};
 template <class T>
 struct ChosenLine {
   const T* values;
@@ -43,19 +38,7 @@ struct SparseLine {
 
 // first, last: the stretch of positions that is wanted.
 template <class T>
-struct DenseLines {
-  static constexpr int sums = 16;
-  explicit DenseLines(const LineJob& job)
-      : values(static_cast<const T*>(job.matrix->values)), length(job.length) {}
-  DenseLine<T> line(int64_t k, int64_t first, int64_t last) const {
-    return {values + k * length + first, first, last - first};
-  }
-  const T* values;
-  int64_t length;
-};
-template <class T>
 struct ChosenLines {
-  static constexpr int sums = 4;
   explicit ChosenLines(const LineJob& job)
       : values(static_cast<const T*>(job.matrix->values)),
         positions(job.positions),
@@ -69,7 +52,6 @@ struct ChosenLines {
 };
 template <class T, class I>
 struct SparseLines {
-  static constexpr int sums = 4;
   explicit SparseLines(const LineJob& job)
       : values(static_cast<const T*>(job.matrix->values)),
         indices(static_cast<const I*>(job.matrix->indices)),

@@ -1,5 +1,7 @@
-// The loops of products. Compiled once per instruction set with -DPROXSTEP_ISA=<name>.
-// No library templates, and no external linkage but the table.
+// The loops of products and of moments. Compiled once per instruction set with
+// -DPROXSTEP_ISA=<name>. No library templates, and no external linkage but the table.
+#include "deviations.hpp"
+#include "line_blocks.hpp"
 #include "lines.hpp"
 #include "streams.hpp"
 
@@ -16,7 +18,7 @@ void dot(const LineJob& job, int64_t begin, int64_t end) {
     const auto line = lines.line(job.lines ? job.lines[k] : k, 0, job.count);
     over_outputs(job.outputs, [&](auto width, int64_t c) {
       constexpr int W = decltype(width)::value;
-      constexpr int U = Lines::sums > W ? Lines::sums / W : 1;
+      constexpr int U = kSums > W ? kSums / W : 1;
       dot_outputs<W, U>(line, job.from + c, job.outputs, job.to + k * job.outputs + c);
     });
   }
@@ -34,18 +36,9 @@ void add(const LineJob& job, int64_t begin, int64_t end, int64_t first, int64_t 
   }
 }
 
-template <class T, int N>
-void find_lines(const LineJob& job, int64_t k, int64_t first, const T* (&line)[N]) {
-  for (int q = 0; q < N; ++q) {
-    const int64_t which = job.lines ? job.lines[k + q] : k + q;
-    line[q] = static_cast<const T*>(job.matrix->values) + which * job.length + first;
-  }
-}
-
-// One output: several lines at once.
 template <class T>
 void dot_dense(const LineJob& job, int64_t begin, int64_t end) {
-  if (job.outputs != 1) return dot<DenseLines<T>>(job, begin, end);
+  if (job.outputs != 1) return dot_block<T>(job, begin, end);
   over_streams(end - begin, [&](int64_t k, auto streams) {
     const T* line[decltype(streams)::count];
     find_lines(job, begin + k, 0, line);
@@ -54,7 +47,7 @@ void dot_dense(const LineJob& job, int64_t begin, int64_t end) {
 }
 template <class T>
 void add_dense(const LineJob& job, int64_t begin, int64_t end, int64_t first, int64_t last) {
-  if (job.outputs != 1) return add<DenseLines<T>>(job, begin, end, first, last);
+  if (job.outputs != 1) return add_block<T>(job, begin, end, first, last);
   over_streams(end - begin, [&](int64_t k, auto streams) {
     const T* line[decltype(streams)::count];
     find_lines(job, begin + k, first, line);
@@ -72,7 +65,9 @@ constexpr LineTable kTable = {
     {{{dot<SparseLines<double, std::int32_t>>, add<SparseLines<double, std::int32_t>>},
       {dot<SparseLines<double, int64_t>>, add<SparseLines<double, int64_t>>}},
      {{dot<SparseLines<float, std::int32_t>>, add<SparseLines<float, std::int32_t>>},
-      {dot<SparseLines<float, int64_t>>, add<SparseLines<float, int64_t>>}}}};
+      {dot<SparseLines<float, int64_t>>, add<SparseLines<float, int64_t>>}}},
+    {{columns_apart<double>, columns_together<double>},
+     {columns_apart<float>, columns_together<float>}}};
 const LineTable PROXSTEP_JOIN(table_line_, PROXSTEP_ISA) = kTable;
 
 }  // namespace proxstep::cpu

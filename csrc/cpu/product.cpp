@@ -14,6 +14,8 @@ namespace {
 using std::int64_t;
 
 constexpr int64_t kWork = 1 << 16;   // multiplications of a chunk; some 20 us of one thread
+constexpr int64_t kBlock = 8;        // such chunks of dense lines with several outputs
+constexpr int64_t kVectors = 64;     // positions that dense loops take without a rest
 constexpr int64_t kTasks = 8;        // enough for the threads to share
 constexpr int64_t kNear = 1 << 14;   // bytes of sums that dense lines add to at a time
 constexpr int64_t kFar = 1 << 18;    // the same of sparse lines, searched for each stretch,
@@ -56,9 +58,26 @@ LineJob job_of(const Matrix& X, int64_t outputs, const double* from, double* to)
   return job;
 }
 
-void dot_lines(const LineJob& job, int64_t lines) {
+std::vector<double> by_output(const LineJob& job) {
+  std::vector<double> values(job.count * job.outputs);
+  parallel_for(job.count, std::max<int64_t>(1, kWork / job.outputs),
+               [&](int64_t begin, int64_t end, int64_t) {
+                 for (int64_t c = 0; c < job.outputs; ++c) {
+                   for (int64_t e = begin; e < end; ++e) {
+                     values[c * job.count + e] = job.from[e * job.outputs + c];
+                   }
+                 }
+               });
+  return values;
+}
+
+void dot_lines(LineJob job, int64_t lines) {
+  const bool dense = !job.matrix->sparse() && !job.positions && job.outputs != 1;
+  const std::vector<double> turned = dense ? by_output(job) : std::vector<double>();
+  job.by_output = turned.data();
   const auto dot = kernels(job).dot;
-  parallel_for(lines, std::max<int64_t>(1, kWork / line_work(job)),
+  const int64_t chunk = std::max<int64_t>(1, kWork / line_work(job));
+  parallel_for(lines, dense ? kBlock * chunk : chunk,
                [&](int64_t begin, int64_t end, int64_t) { dot(job, begin, end); });
 }
 
@@ -67,10 +86,12 @@ struct AddPlan {
   AddPlan(const LineJob& job, int64_t lines) {
     const bool sparse = job.matrix->sparse();
     const int64_t one = line_work(job), work = lines * one, sums = job.count * job.outputs;
-    const int64_t most = sparse ? one / (kSearch * job.outputs) : (job.count + 63) / 64;
+    const int64_t most =
+        sparse ? one / (kSearch * job.outputs) : (job.count + kVectors - 1) / kVectors;
     const int64_t wanted = !sparse ? 8 * sums / kNear : 8 * sums > kCache ? 8 * sums / kFar : 1;
     blocks = work < 2 * kWork ? 1 : std::max<int64_t>(1, std::min(wanted, most));
     block = (job.count + blocks - 1) / blocks;
+    if (!sparse) block = (block + kVectors - 1) / kVectors * kVectors;
     // Adding the pieces up is work, too.
     const int64_t worth = std::min(work / kWork, work / (4 * std::max<int64_t>(1, sums)));
     pieces = std::max<int64_t>(1, std::min(worth, kTasks / blocks));

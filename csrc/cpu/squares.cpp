@@ -1,9 +1,11 @@
 #include "squares.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
-#include "lanes.hpp"
+#include "kernels.hpp"
+#include "line_kernels.hpp"
 #include "pool.hpp"
 
 namespace proxstep::cpu {
@@ -11,58 +13,125 @@ namespace {
 
 using std::int64_t;
 
-constexpr int64_t kColumnsAtOnce = 8;  // that lie in a row of memory each
-constexpr int64_t kStripe = 256;       // columns that lie side by side
-constexpr int64_t kTileRows = 64;      // of a stripe: they stay in the cache for a second look
+constexpr int64_t kStripe = 1024;   // columns whose sums stay in the cache
+constexpr int64_t kRows = 512;      // that pay for sums of their own
+constexpr int64_t kTasks = 8;       // enough for the threads to share
+constexpr int64_t kWork = 1 << 16;  // elements of a task; some 20 us of one thread
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kCancelled = 0x1p-5;  // of the squares around a point, if less is left: once more
 
-// What some samples say of a stripe of columns: their share, means, and squares around these.
-struct Part {
-  double share = 0.0;
-  std::vector<double> means = std::vector<double>(kStripe), squares = means;
+// By distances from a sample: far means cost no digits, and a constant column is exactly so.
+class Dense {
+ public:
+  Dense(const Matrix& X, const SquareJob& job, double* out)
+      : X_(X),
+        job_(job),
+        scale_(job.shares ? 1.0 : 1.0 / double(X.n)),
+        origin_(X.p),
+        sums_(X.p),
+        squares_(out) {}
 
-  // Chan, Golub and LeVeque, Algorithms for computing the sample variance, 1983.
-  void merge(const Part& other, int64_t count) {
-    const double all = share + other.share, part = all > 0.0 ? other.share / all : 0.0;
-    for (int64_t k = 0; k < count; ++k) {
-      const double apart = other.means[k] - means[k];
-      means[k] += part * apart;
-      squares[k] += other.squares[k] + share * part * apart * apart;
-    }
-    share = all;
+  void run() {
+    if (job_.means) start_at(first_sample());
+    look(0, X_.p);
+    for (int64_t j = 0; j < X_.p; ++j) squares_[j] *= scale_;
+    if (!job_.means) return;
+    for (int64_t begin = 0; begin < X_.p; begin += kStripe) settle(begin);
   }
+
+ private:
+  bool side_by_side() const { return X_.layout == Matrix::Layout::rows; }
+
+  int64_t first_sample() const {
+    int64_t i = 0;
+    while (job_.shares && i + 1 < X_.n && job_.shares[i] == 0.0) ++i;
+    return i;
+  }
+  void start_at(int64_t sample) {
+    const int64_t begin = side_by_side() ? sample * X_.p : sample;
+    const int64_t stride = side_by_side() ? 1 : X_.n;
+    for (int64_t j = 0; j < X_.p; ++j) origin_[j] = value(begin + j * stride);
+  }
+  double value(int64_t at) const {
+    return X_.dtype == DType::float64 ? static_cast<const double*>(X_.values)[at]
+                                      : double(static_cast<const float*>(X_.values)[at]);
+  }
+
+  const DeviationKernels& kernels() const {
+    return tables().line->deviations[X_.dtype == DType::float32];
+  }
+
+  // Sums of some columns around their origin.
+  void look(int64_t begin, int64_t end) {
+    const DeviationJob job{&X_, job_.shares, origin_.data(), sums_.data(), squares_};
+    if (side_by_side()) return look_at_rows(job, begin, end);
+    const auto columns = kernels().columns;
+    parallel_for(
+        end - begin, std::max<int64_t>(1, kWork / X_.n),
+        [&](int64_t first, int64_t last, int64_t) { columns(job, begin + first, begin + last); });
+  }
+
+  // Pieces of the samples add to sums of their own.
+  void look_at_rows(const DeviationJob& job, int64_t begin, int64_t end) {
+    const int64_t stripes = (end - begin + kStripe - 1) / kStripe;
+    const int64_t wanted = (kTasks + stripes - 1) / stripes;
+    const int64_t pieces = std::max<int64_t>(1, std::min(wanted, X_.n / kRows));
+    const int64_t piece = (X_.n + pieces - 1) / pieces;
+    std::vector<double> parts(2 * pieces * X_.p);
+    const auto rows = kernels().rows;
+    parallel_for(stripes * pieces, 1, [&](int64_t task, int64_t, int64_t) {
+      const int64_t k = task / stripes, first = begin + task % stripes * kStripe;
+      DeviationJob own = job;
+      own.sums = parts.data() + 2 * k * X_.p;
+      own.squares = own.sums + X_.p;
+      rows(own, std::min(X_.n, k * piece), std::min(X_.n, (k + 1) * piece), first,
+           std::min(end, first + kStripe));
+    });
+    for (int64_t j = begin; j < end; ++j) {
+      double sum = 0.0, square = 0.0;
+      for (int64_t k = 0; k < pieces; ++k) {
+        sum += parts[2 * k * X_.p + j];
+        square += parts[(2 * k + 1) * X_.p + j];
+      }
+      job.sums[j] = sum;
+      job.squares[j] = square;
+    }
+  }
+
+  // Means and squares around them, of a stripe. Where the sample was far off, around the means.
+  void settle(int64_t begin) {
+    const int64_t end = std::min(X_.p, begin + kStripe);
+    if (!finish(begin, end)) return;
+    std::copy(job_.means + begin, job_.means + end, origin_.begin() + begin);
+    look(begin, end);
+    for (int64_t j = begin; j < end; ++j) squares_[j] *= scale_;
+    finish(begin, end);
+  }
+  // Tells whether too little is left of the squares of a column.
+  bool finish(int64_t begin, int64_t end) {
+    bool cancelled = false;
+    for (int64_t j = begin; j < end; ++j) {
+      const double apart = scale_ * sums_[j], around = squares_[j];
+      const double left = around < kInfinity ? around - apart * apart : around;
+      cancelled |= left < kCancelled * around;
+      job_.means[j] = origin_[j] + apart;
+      squares_[j] = std::max(left, 0.0);
+    }
+    return cancelled;
+  }
+
+  const Matrix& X_;
+  const SquareJob& job_;
+  double scale_;
+  std::vector<double> origin_, sums_;
+  double* squares_;
 };
 
 template <class T>
-class Squares {
+class Sparse {
  public:
-  Squares(const Matrix& X, const SquareJob& job, double* out)
-      : X_(X), job_(job), equal_(1.0 / double(X.n)), out_(out) {
-    while (job.shares && origin_ + 1 < X.n && job.shares[origin_] == 0.0) ++origin_;
-  }
-
-  void columns() const {
-    parallel_for(X_.p, kColumnsAtOnce, [&](int64_t begin, int64_t end, int64_t) {
-      for (int64_t j = begin; j < end; ++j) out_[j] = column(j);
-    });
-  }
-
-  // Sums are those of distances from a row: far means cost no digits.
-  void rows() const {
-    parallel_for(X_.p, kStripe, [&](int64_t begin, int64_t end, int64_t) {
-      const int64_t count = end - begin;
-      Part all, tile;
-      std::vector<double> origin(count);
-      if (job_.means) std::copy_n(row(origin_) + begin, count, origin.begin());
-      for (int64_t i = 0; i < X_.n; i += kTileRows) {
-        look(i, begin, origin.data(), count, &tile);
-        all.merge(tile, count);
-      }
-      for (int64_t k = 0; k < count; ++k) {
-        out_[begin + k] = all.squares[k] / all.share;
-        if (job_.means) job_.means[begin + k] = origin[k] + all.means[k];
-      }
-    });
-  }
+  Sparse(const Matrix& X, const SquareJob& job, double* out)
+      : X_(X), job_(job), equal_(1.0 / double(X.n)), out_(out) {}
 
   template <class I>
   void csc() const {
@@ -107,9 +176,7 @@ class Squares {
   }
 
  private:
-  const T* row(int64_t i) const { return static_cast<const T*>(X_.values) + i * X_.p; }
   double share(int64_t i) const { return job_.shares ? job_.shares[i] : equal_; }
-  double weight(int64_t i) const { return job_.shares ? job_.shares[i] : 1.0; }
   double mean(int64_t j) const { return job_.means ? job_.means[j] : 0.0; }
   double value(int64_t at) const { return double(static_cast<const T*>(X_.values)[at]); }
   double square(int64_t at, int64_t j) const {
@@ -121,89 +188,28 @@ class Squares {
     return count == X_.n ? 0.0 : std::max(1.0 - present, 0.0) * mean(j) * mean(j);
   }
 
-  // By distances from a sample: a constant column is exactly so.
-  double column(int64_t j) const {
-    const T* x = static_cast<const T*>(X_.values) + j * X_.n;
-    const double* w = job_.shares;
-    const double origin = x[origin_];
-    if (job_.means && w) {
-      job_.means[j] = origin + sum_of(x, [=](int64_t i) { return w[i] * (x[i] - origin); });
-    } else if (job_.means) {
-      job_.means[j] = origin + equal_ * sum_of(x, [=](int64_t i) { return x[i] - origin; });
-    }
-    const double m = mean(j);
-    const auto square = [=](int64_t i) { return (double(x[i]) - m) * (double(x[i]) - m); };
-    if (w) return sum_of(x, [=](int64_t i) { return w[i] * square(i); });
-    return equal_ * sum_of(x, square);
-  }
-
-  // lane_sum over a column, while the next one is asked for.
-  template <class Term>
-  double sum_of(const T* x, const Term& term) const {
-    constexpr int64_t kLine = 64 / int64_t(sizeof(T)), kPart = 16 * kLanes;
-    double lanes[kLanes] = {};
-    for (int64_t i = 0; i < X_.n; i += kPart) {
-      const int64_t count = std::min(kPart, X_.n - i);
-      for (int64_t k = 0; k < count; k += kLine) __builtin_prefetch(x + X_.n + i + k);
-      add_to_lanes(lanes, count, [=](int64_t k) { return term(i + k); });
-    }
-    return fold_lanes(lanes);
-  }
-
-  // Of a tile, which begins at sample i and column j.
-  void look(int64_t i, int64_t j, const double* origin, int64_t count, Part* tile) const {
-    const int64_t last = std::min(X_.n, i + kTileRows);
-    double *means = tile->means.data(), *squares = tile->squares.data();
-    tile->share = 0.0;
-    for (int64_t r = i; r < last; ++r) tile->share += weight(r);
-    std::fill_n(means, count, 0.0);
-    for (int64_t r = i; job_.means && r < last; ++r) {
-      const T* x = row(r) + j;
-      const double w = weight(r);
-#pragma GCC ivdep
-      for (int64_t k = 0; k < count; ++k) means[k] += w * (double(x[k]) - origin[k]);
-    }
-    for (int64_t k = 0; tile->share > 0.0 && k < count; ++k) means[k] /= tile->share;
-    std::fill_n(squares, count, 0.0);
-    for (int64_t r = i; r < last; ++r) {
-      const T* x = row(r) + j;
-      const double w = weight(r);
-#pragma GCC ivdep
-      for (int64_t k = 0; k < count; ++k) {
-        const double apart = (double(x[k]) - origin[k]) - means[k];
-        squares[k] += w * (apart * apart);
-      }
-    }
-  }
-
   const Matrix& X_;
   const SquareJob& job_;
   double equal_;
-  int64_t origin_ = 0;  // the first sample that has a share
   double* out_;
 };
 
+template <class T, class I>
+void of_sparse(const Matrix& X, const SquareJob& job, double* out) {
+  const Sparse<T> squares(X, job, out);
+  X.layout == Matrix::Layout::csc ? squares.template csc<I>() : squares.template csr<I>();
+}
 template <class T>
-void mean_squares_of(const Matrix& X, const SquareJob& job, double* out) {
-  const Squares<T> squares(X, job, out);
-  const bool wide = X.index == DType::int64;
-  switch (X.layout) {
-    case Matrix::Layout::columns:
-      return squares.columns();
-    case Matrix::Layout::rows:
-      return squares.rows();
-    case Matrix::Layout::csc:
-      return wide ? squares.template csc<int64_t>() : squares.template csc<std::int32_t>();
-    case Matrix::Layout::csr:
-      return wide ? squares.template csr<int64_t>() : squares.template csr<std::int32_t>();
-  }
+void of_sparse(const Matrix& X, const SquareJob& job, double* out) {
+  X.index == DType::int64 ? of_sparse<T, int64_t>(X, job, out)
+                          : of_sparse<T, std::int32_t>(X, job, out);
 }
 
 }  // namespace
 
 void mean_squares(const Matrix& X, const SquareJob& job, double* out) {
-  X.dtype == DType::float64 ? mean_squares_of<double>(X, job, out)
-                            : mean_squares_of<float>(X, job, out);
+  if (!X.sparse()) return Dense(X, job, out).run();
+  X.dtype == DType::float64 ? of_sparse<double>(X, job, out) : of_sparse<float>(X, job, out);
 }
 
 }  // namespace proxstep::cpu

@@ -14,7 +14,7 @@ from .cached import Cached
 class Products(Cached):
     """X itself: the core takes products in float64 on the host, X's library all others."""
 
-    _many_in_core = False  # many outputs: BLAS is faster on a dense X, the core on a sparse one
+    _outputs_in_core = 32  # with more, BLAS is as fast or faster on a dense X
     X: Array
     xp: Namespace
 
@@ -38,13 +38,13 @@ class Products(Cached):
 
     def _times(self, x: Array) -> Array:
         matrix = self._matrix_for_double
-        if matrix and (x.ndim == 1 or self._many_in_core or self._few_rows(x)):
+        if matrix and (self._are_few(x) or self._few_rows(x)):
             return self._native_product(matrix, x)
         return self._library_times(x)
 
     def _transposed_times(self, residual: Array) -> Array:
         matrix = self._matrix_for_double
-        if matrix and (residual.ndim == 1 or self._many_in_core):
+        if matrix and self._are_few(residual):
             return self._native_adjoint(matrix, residual)
         return self._library_transposed_times(residual)
 
@@ -52,6 +52,9 @@ class Products(Cached):
     def _matrix_for_double(self) -> _core.Matrix | None:
         """The lent X where products are in float64, which are all that the core takes."""
         return self.matrix if self.dtype == self.xp.float64 else None
+
+    def _are_few(self, vectors: Array) -> bool:
+        return bool(vectors.ndim == 1 or vectors.shape[1] <= self._outputs_in_core)
 
     def _few_rows(self, x: Array) -> bool:
         return bool(8 * int(self.xp.any(x != 0, axis=1).sum()) < x.shape[0])

@@ -6,6 +6,7 @@ products in float64, the libraries all others.
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +22,7 @@ from .design import Design
 class SparseDesign(Design):
     """``X - 1 m'`` for X in CSR or CSC; the centring is never written into X."""
 
-    _many_in_core = True
+    _outputs_in_core = sys.maxsize
 
     def _lent(self) -> _core.Matrix:
         X = self.X

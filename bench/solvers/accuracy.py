@@ -20,6 +20,7 @@ from .task import Task, objectives
 
 TARGETS = (1e-4, 1e-6)  # objective above the best known one, over that
 ENOUGH = 1.0  # seconds of repeats
+REST = 0.01  # seconds in which a process that rests uses less than a tenth of a processor
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,17 @@ def trials(peer: Peer, task: Task, best: Any, limits: Limits) -> Iterator[Line]:
             return
 
 
+def rest() -> None:
+    """Wait, two seconds at most, for the threads of BLAS, which spin for long after a check."""
+    for _ in range(200):
+        before = time.process_time()
+        time.sleep(REST)
+        if time.process_time() - before < 0.1 * REST:
+            return
+
+
 def measured(fit: Fit, setting: float, most: float) -> Line:
+    rest()
     memory.reset_peak()
     before = memory.resident()
     signal.setitimer(signal.ITIMER_REAL, most)

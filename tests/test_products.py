@@ -207,7 +207,7 @@ def test_mean_squares_are_numpys(shape: tuple[int, int], layout: str, dtype: str
             if means is not None:
                 each = w if shares is w else np.full(len(X), 1 / len(X))
                 np.testing.assert_allclose(means, each @ X.astype(np.float64), atol=1e-14)
-            np.testing.assert_allclose(out, squares(X, shares, means), rtol=1e-12)
+            np.testing.assert_allclose(out, squares(X, shares, means), rtol=1e-12)  # added in turn
 
 
 @pytest.mark.parametrize("layout", ["C", "F"])
@@ -222,15 +222,26 @@ def test_far_means_cost_mean_squares_no_digits(layout: str) -> None:
 
 
 @pytest.mark.parametrize("layout", ["C", "F"])
-def test_an_outlier_as_the_first_sample_costs_mean_squares_no_digits(layout: str) -> None:
-    """The sums are those of distances from it, and little is left of its own."""
+def test_an_outlier_of_hardly_any_weight_costs_mean_squares_no_digits(layout: str) -> None:
     X = np.array(values((700, 1100), "float64"), order=layout)  # type: ignore[call-overload]
-    X[0, [3, 1050]] = 1e9
-    shares = np.r_[1e-30, np.full(699, 1 / 699)]
+    X[0, [3, 1050]] = 1e20
+    shares = np.r_[1e-60, np.full(699, 1 / 699)]
     means, out = np.empty(1100), np.empty(1100)
     _core.mean_squares(_core.Matrix(X), out, shares, means)
-    np.testing.assert_allclose(out, squares(X, shares, shares @ X), rtol=1e-12)
-    np.testing.assert_allclose(means, shares @ X, atol=1e-14)
+    np.testing.assert_allclose(out, X[1:].var(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(means, X[1:].mean(axis=0), atol=1e-14)
+
+
+@pytest.mark.parametrize("layout", ["C", "F"])
+def test_an_outlier_as_the_first_sample_costs_mean_squares_no_digits(layout: str) -> None:
+    """The sums are those of distances from it, and little is left of its own."""
+    n, columns = 200_000, [3, 30]
+    X = np.array(values((n, 40), "float64"), order=layout)  # type: ignore[call-overload]
+    X[0, columns] = 1e9
+    means, out = np.empty(40), np.empty(40)
+    _core.mean_squares(_core.Matrix(X), out, None, means)
+    exact = (1 - 1 / n) * (1e9 - X[1:, columns].mean(axis=0)) ** 2 / n + X[1:, columns].var(axis=0)
+    np.testing.assert_allclose(out[columns], exact, rtol=1e-11)
 
 
 @pytest.mark.parametrize("layout", ["C", "F"])
@@ -253,6 +264,31 @@ def test_moments_tell_of_numbers_that_are_not_finite(layout: str, bad: float) ->
     w[60:] = 0.0
     with refused(ValueError, rf"X must be finite in float64, X\[77, 4\] is {bad}"):
         ps.LeastSquares(X, np.zeros(130), w)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_outputs_leave_nothing_to_do(layout: str) -> None:
+    matrix = lent(values((9, 4), "float64"), layout)
+    _core.adjoint(matrix, np.empty((9, 0)), np.empty((4, 0)))
+    _core.add_product(matrix, np.empty((4, 0)), np.empty((9, 0)))
+
+
+@pytest.mark.parametrize("layout", ["C", "F"])
+def test_a_few_long_columns_are_cut_for_several_outputs(layout: str) -> None:
+    X = np.array(values((9000, 5), "float64"), order=layout)  # type: ignore[call-overload]
+    r, out = vectors(9000, 3), np.full((5, 3), np.nan)
+    _core.adjoint(_core.Matrix(X), r, out)
+    np.testing.assert_allclose(out, X.T @ r, rtol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e150, 1e-150])
+@pytest.mark.parametrize("layout", ["C", "F"])
+def test_moments_of_huge_and_tiny_numbers(layout: str, scale: float) -> None:
+    X = np.array(values((700, 9), "float64"), order=layout)  # type: ignore[call-overload]
+    means, out = np.empty(9), np.empty(9)
+    _core.mean_squares(_core.Matrix(scale * X), out, None, means)
+    np.testing.assert_allclose(out / scale**2, X.var(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(means / scale, X.mean(axis=0), atol=1e-14)
 
 
 def test_mean_squares_refuse_what_does_not_fit() -> None:

@@ -1,18 +1,17 @@
 // Loops over several dense lines and several outputs at once: what is read is used for all of them.
 // The order of additions does not depend on the vector width.
 #pragma once
+#include "descent/wide.hpp"
 #include "line_kernels.hpp"
 #include "streams.hpp"
 
 namespace proxstep::cpu {
 namespace {
 
-constexpr int kSumsAtOnce =
+constexpr int kOutputsAtOnce =
     kVectorBytes == 64 ? 5 : 2;  // outputs: times four they stay in registers
 constexpr int kLinesAtOnce = 4;
-constexpr int kPartSums = 8;                // of a dot
-constexpr std::int64_t kStretch = 1 << 11;  // positions of some lines that stay in the cache
-constexpr std::int64_t kPatchLines = 256;   // of a patch, whose lines are short and stay there
+constexpr std::int64_t kPatchLines = 256;  // of a patch, whose lines are short and stay there
 
 // Where some lines begin, or are at a position.
 template <class T, int N>
@@ -24,10 +23,10 @@ void find_lines(const LineJob& job, std::int64_t k, std::int64_t first, const T*
 }
 
 // body(c, C) for all outputs, C of them from the c-th on: a constant.
-template <int C = kSumsAtOnce, class Body>
-inline void over_sums(std::int64_t outputs, const Body& body, std::int64_t c = 0) {
+template <int C = kOutputsAtOnce, class Body>
+inline void over_outputs_at_once(std::int64_t outputs, const Body& body, std::int64_t c = 0) {
   for (; c + C <= outputs; c += C) body(c, Streams<C>{});
-  if constexpr (C > 1) over_sums<C - 1>(outputs, body, c);
+  if constexpr (C > 1) over_outputs_at_once<C - 1>(outputs, body, c);
 }
 
 // to[l * outputs + c] += line[l]' r[c] for rows of r that are `apart` from each other.
@@ -35,11 +34,11 @@ template <int L, int C, class T>
 inline void dot_patch(const T* const* line, std::int64_t n, const double* r, std::int64_t apart,
                       double* to, std::int64_t outputs) {
   constexpr int kStep = kWidth<double>;
-  double parts[L][C][kPartSums];
-  const std::int64_t whole = n / kPartSums * kPartSums;
-  for (int part = 0; part < kPartSums; part += kStep) {
+  double parts[L][C][kParts];
+  const std::int64_t whole = n / kParts * kParts;
+  for (int part = 0; part < kParts; part += kStep) {
     Vector<double> sum[L][C] = {};
-    for (std::int64_t i = part; i < whole; i += kPartSums) {
+    for (std::int64_t i = part; i < whole; i += kParts) {
       Vector<double> right[C];
       for (int c = 0; c < C; ++c) right[c] = vector(r + c * apart + i);
       for (int l = 0; l < L; ++l) {
@@ -56,31 +55,41 @@ inline void dot_patch(const T* const* line, std::int64_t n, const double* r, std
       double* const p = parts[l][c];
       for (std::int64_t i = whole; i < n; ++i)
         p[i - whole] += double(line[l][i]) * r[c * apart + i];
-      to[l * outputs + c] += ((p[0] + p[4]) + (p[2] + p[6])) + ((p[1] + p[5]) + (p[3] + p[7]));
+      to[l * outputs + c] += fold(p);
     }
   }
 }
 
-// Lines k and on, a stretch of positions at a time.
-template <int L, class T>
-inline void dot_some(const LineJob& job, std::int64_t k) {
-  const T* line[L];
-  double* const to = job.to + k * job.outputs;
-  for (std::int64_t e = 0; e < L * job.outputs; ++e) to[e] = 0.0;
-  for (std::int64_t first = 0; first < job.count; first += kStretch) {
-    const std::int64_t left = job.count - first, n = left < kStretch ? left : kStretch;
-    find_lines(job, k, first, line);
-    over_sums(job.outputs, [&](std::int64_t c, auto sums) {
-      dot_patch<L, decltype(sums)::count>(line, n, job.by_output + c * job.count + first, job.count,
-                                          to + c, job.outputs);
-    });
+// Rows of job.from, output by output.
+inline void turn(const LineJob& job, std::int64_t first, std::int64_t n, double* turned) {
+  const double* const from = job.from + first * job.outputs;
+  for (std::int64_t c = 0; c < job.outputs; ++c) {
+    for (std::int64_t i = 0; i < n; ++i) turned[c * kTurned + i] = from[i * job.outputs + c];
   }
 }
+
+template <int L, class T>
+inline void dot_some(const LineJob& job, std::int64_t k, std::int64_t first, std::int64_t n,
+                     const double* turned) {
+  const T* line[L];
+  find_lines(job, k, first, line);
+  over_outputs_at_once(job.outputs, [&](std::int64_t c, auto outputs) {
+    dot_patch<L, decltype(outputs)::count>(line, n, turned + c * kTurned, kTurned,
+                                           job.to + k * job.outputs + c, job.outputs);
+  });
+}
 template <class T>
-void dot_block(const LineJob& job, std::int64_t begin, std::int64_t end) {
-  std::int64_t k = begin;
-  for (; k + kLinesAtOnce <= end; k += kLinesAtOnce) dot_some<kLinesAtOnce, T>(job, k);
-  for (; k < end; ++k) dot_some<1, T>(job, k);
+void dot_block(const LineJob& job, std::int64_t begin, std::int64_t end, std::int64_t first,
+               std::int64_t last, double* turned) {
+  for (; first < last; first += kTurnedAtOnce) {
+    const std::int64_t left = last - first, n = left < kTurnedAtOnce ? left : kTurnedAtOnce;
+    turn(job, first, n, turned);
+    std::int64_t k = begin;
+    for (; k + kLinesAtOnce <= end; k += kLinesAtOnce) {
+      dot_some<kLinesAtOnce, T>(job, k, first, n, turned);
+    }
+    for (; k < end; ++k) dot_some<1, T>(job, k, first, n, turned);
+  }
 }
 
 // to[e * outputs + c] += sum over l of line[l][e] f[l * outputs + c] for V vectors of positions.
@@ -115,8 +124,8 @@ void add_block(const LineJob& job, std::int64_t begin, std::int64_t end, std::in
       find_lines(job, k + l, 0, one);
       line[l] = one[0];
     }
-    over_sums(job.outputs, [&](std::int64_t c, auto sums) {
-      constexpr int C = decltype(sums)::count;
+    over_outputs_at_once(job.outputs, [&](std::int64_t c, auto outputs) {
+      constexpr int C = decltype(outputs)::count;
       const double* const f = job.from + k * job.outputs + c;
       double* const to = job.to + c;
       std::int64_t e = first;

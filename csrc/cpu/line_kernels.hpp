@@ -18,7 +18,6 @@ struct LineJob {
   std::int64_t outputs;  // columns of from and to, in C order
   const double* from;
   double* to;
-  const double* by_output;  // from in Fortran order, where dense lines meet several outputs
 };
 
 struct LineKernels {
@@ -47,9 +46,16 @@ struct DeviationKernels {
                std::int64_t end);
 };
 
+// Dots of dense lines with several outputs: positions first to last are added to lines of to.
+// turned: room for kTurned doubles an output.
+constexpr std::int64_t kTurnedAtOnce = 1 << 11, kTurned = kTurnedAtOnce + 8;  // no power of two
+using BlockDot = void (*)(const LineJob&, std::int64_t begin, std::int64_t end, std::int64_t first,
+                          std::int64_t last, double* turned);
+
 struct LineTable {
   LineKernels dense[2], chosen[2];  // by dtype: float64, float32; chosen: with positions
   LineKernels sparse[2][2];         // and by index: int32, int64
+  BlockDot block_dot[2];
   DeviationKernels deviations[2];
 };
 

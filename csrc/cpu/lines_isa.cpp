@@ -36,9 +36,9 @@ void add(const LineJob& job, int64_t begin, int64_t end, int64_t first, int64_t 
   }
 }
 
+// One output.
 template <class T>
 void dot_dense(const LineJob& job, int64_t begin, int64_t end) {
-  if (job.outputs != 1) return dot_block<T>(job, begin, end);
   over_streams(end - begin, [&](int64_t k, auto streams) {
     const T* line[decltype(streams)::count];
     find_lines(job, begin + k, 0, line);
@@ -66,6 +66,7 @@ constexpr LineTable kTable = {
       {dot<SparseLines<double, int64_t>>, add<SparseLines<double, int64_t>>}},
      {{dot<SparseLines<float, std::int32_t>>, add<SparseLines<float, std::int32_t>>},
       {dot<SparseLines<float, int64_t>>, add<SparseLines<float, int64_t>>}}},
+    {dot_block<double>, dot_block<float>},
     {{columns_apart<double>, columns_together<double>},
      {columns_apart<float>, columns_together<float>}}};
 const LineTable PROXSTEP_JOIN(table_line_, PROXSTEP_ISA) = kTable;

@@ -1,6 +1,7 @@
 #include "product.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "kernels.hpp"
@@ -14,7 +15,8 @@ namespace {
 using std::int64_t;
 
 constexpr int64_t kWork = 1 << 16;   // multiplications of a chunk; some 20 us of one thread
-constexpr int64_t kBlock = 8;        // such chunks of dense lines with several outputs
+constexpr int64_t kBlock = 128;      // dense lines of a task, where there are several outputs
+constexpr int64_t kPiece = 512;      // positions that pay for sums of their own
 constexpr int64_t kVectors = 64;     // positions that dense loops take without a rest
 constexpr int64_t kTasks = 8;        // enough for the threads to share
 constexpr int64_t kNear = 1 << 14;   // bytes of sums that dense lines add to at a time
@@ -58,27 +60,45 @@ LineJob job_of(const Matrix& X, int64_t outputs, const double* from, double* to)
   return job;
 }
 
-std::vector<double> by_output(const LineJob& job) {
-  std::vector<double> values(job.count * job.outputs);
-  parallel_for(job.count, std::max<int64_t>(1, kWork / job.outputs),
-               [&](int64_t begin, int64_t end, int64_t) {
-                 for (int64_t c = 0; c < job.outputs; ++c) {
-                   for (int64_t e = begin; e < end; ++e) {
-                     values[c * job.count + e] = job.from[e * job.outputs + c];
-                   }
-                 }
-               });
-  return values;
+void dot_lines(const LineJob& job, int64_t lines) {
+  const auto dot = kernels(job).dot;
+  parallel_for(lines, std::max<int64_t>(1, kWork / line_work(job)),
+               [&](int64_t begin, int64_t end, int64_t) { dot(job, begin, end); });
 }
 
-void dot_lines(LineJob job, int64_t lines) {
-  const bool dense = !job.matrix->sparse() && !job.positions && job.outputs != 1;
-  const std::vector<double> turned = dense ? by_output(job) : std::vector<double>();
-  job.by_output = turned.data();
-  const auto dot = kernels(job).dot;
-  const int64_t chunk = std::max<int64_t>(1, kWork / line_work(job));
-  parallel_for(lines, dense ? kBlock * chunk : chunk,
-               [&](int64_t begin, int64_t end, int64_t) { dot(job, begin, end); });
+// Piece after piece, so that the order of additions is that of the lines.
+void add_pieces(const std::vector<double>& parts, int64_t size, double* to) {
+  parallel_for(size, kWork, [&](int64_t begin, int64_t end, int64_t) {
+    for (auto part = parts.begin(); part != parts.end(); part += size) {
+      for (int64_t e = begin; e < end; ++e) to[e] += part[e];
+    }
+  });
+}
+
+// Dense lines with several outputs, some lines a task; of a few lines, pieces of the positions.
+void dot_blocks(const LineJob& job, int64_t lines) {
+  const auto dot = tables().line->block_dot[job.matrix->dtype == DType::float32];
+  const int64_t blocks = (lines + kBlock - 1) / kBlock, size = lines * job.outputs;
+  const int64_t worth = std::min(job.count / kPiece, lines * line_work(job) / kWork);
+  const int64_t pieces =
+      std::clamp<int64_t>(kTasks / std::max<int64_t>(1, blocks), 1, std::max<int64_t>(1, worth));
+  const int64_t piece = (job.count + pieces - 1) / pieces;
+  std::fill_n(job.to, size, 0.0);
+  std::vector<double> parts(pieces > 1 ? pieces * size : 0);
+  parallel_for(blocks * pieces, 1, [&](int64_t task, int64_t, int64_t) {
+    const int64_t k = task / blocks, begin = task % blocks * kBlock;
+    const std::unique_ptr<double[]> turned(new double[kTurned * job.outputs]);
+    LineJob own = job;
+    if (!parts.empty()) own.to = parts.data() + k * size;
+    dot(own, begin, std::min(lines, begin + kBlock), std::min(job.count, k * piece),
+        std::min(job.count, (k + 1) * piece), turned.get());
+  });
+  if (!parts.empty()) add_pieces(parts, size, job.to);
+}
+
+void dot_all(const LineJob& job, int64_t lines) {
+  const bool block = !job.matrix->sparse() && !job.positions && job.outputs > 1;
+  block ? dot_blocks(job, lines) : dot_lines(job, lines);
 }
 
 // Stretches of positions, and pieces of lines that add to sums of their own.
@@ -99,15 +119,6 @@ struct AddPlan {
   }
   int64_t blocks, block, pieces, piece;
 };
-
-// Piece after piece, so that the order of additions is that of the lines.
-void add_pieces(const std::vector<double>& parts, int64_t size, double* to) {
-  parallel_for(size, kWork, [&](int64_t begin, int64_t end, int64_t) {
-    for (auto part = parts.begin(); part != parts.end(); part += size) {
-      for (int64_t e = begin; e < end; ++e) to[e] += part[e];
-    }
-  });
-}
 
 void add_lines(const LineJob& job, int64_t lines) {
   if (lines == 0 || job.count == 0) return;
@@ -144,7 +155,7 @@ void add_row_products(const Matrix& X, const Nonzeros& x, int64_t outputs, doubl
     all = spread_out(x, outputs, X.p);
     job.from = all.data();
   }
-  dot_lines(job, X.n);
+  dot_all(job, X.n);
   for (std::size_t e = 0; e < products.size(); ++e) margins[e] += products[e];
 }
 
@@ -177,7 +188,7 @@ void plain_adjoint(const Matrix& X, Chosen columns, int64_t outputs, const doubl
   if (!lines_are_columns(X)) return add_rows(X, columns, outputs, residual, out);
   LineJob job = job_of(X, outputs, residual, out);
   job.lines = columns.index;
-  dot_lines(job, columns.count);
+  dot_all(job, columns.count);
 }
 
 void add_plain_product(const Matrix& X, Chosen columns, int64_t outputs, const double* x,
@@ -193,12 +204,14 @@ void add_plain_product(const Matrix& X, Chosen columns, int64_t outputs, const d
 
 void adjoint(const Matrix& X, Chosen columns, int64_t outputs, const double* residual,
              double* out) {
+  if (outputs == 0) return;
   plain_adjoint(X, columns, outputs, residual, out);
   if (X.factors) multiply_by_factors(X, columns, outputs, out);
 }
 
 void add_product(const Matrix& X, Chosen columns, int64_t outputs, const double* x,
                  double* margins) {
+  if (outputs == 0) return;
   if (!X.factors) return add_plain_product(X, columns, outputs, x, margins);
   std::vector<double> scaled(x, x + columns.count * outputs);
   multiply_by_factors(X, columns, outputs, scaled.data());

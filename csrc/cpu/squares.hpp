@@ -4,8 +4,8 @@
 
 namespace proxstep::cpu {
 
-// X as it is stored, without factors. shares null: all the same; means null: around 0. An entry
-// that is not stored is 0.
+// X as it is stored, without factors. shares: their sum is 1, null: all the same; means null:
+// around 0. An entry that is not stored is 0.
 struct SquareJob {
   const double* shares;
   double* means;

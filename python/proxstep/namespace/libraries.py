@@ -53,7 +53,7 @@ class NumPy(Namespace):
         if x.ndim == 1:
             return np.einsum("i,i->", w, x)
         result = np.empty(x.shape[1])
-        _core.adjoint(_core.Matrix(self.dense(x)), w, result)
+        _core.adjoint(_core.Matrix(self.dense(x)), np.ascontiguousarray(w, np.float64), result)
         return result
 
 

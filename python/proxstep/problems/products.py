@@ -14,7 +14,8 @@ from .cached import Cached
 class Products(Cached):
     """X itself: the core takes products in float64 on the host, X's library all others."""
 
-    _outputs_in_core = 32  # with more, BLAS is as fast or faster on a dense X
+    _outputs_in_core = 32  # with more of them, or fewer columns than this, BLAS is as fast or
+    _columns_in_core = 32  # faster on a dense X
     X: Array
     xp: Namespace
 
@@ -54,7 +55,10 @@ class Products(Cached):
         return self.matrix if self.dtype == self.xp.float64 else None
 
     def _are_few(self, vectors: Array) -> bool:
-        return bool(vectors.ndim == 1 or vectors.shape[1] <= self._outputs_in_core)
+        if vectors.ndim == 1:
+            return True
+        short = self.shape[1] < self._columns_in_core
+        return bool(vectors.shape[1] <= self._outputs_in_core and not short)
 
     def _few_rows(self, x: Array) -> bool:
         return bool(8 * int(self.xp.any(x != 0, axis=1).sum()) < x.shape[0])

@@ -22,7 +22,7 @@ from .design import Design
 class SparseDesign(Design):
     """``X - 1 m'`` for X in CSR or CSC; the centring is never written into X."""
 
-    _outputs_in_core = sys.maxsize
+    _outputs_in_core, _columns_in_core = sys.maxsize, 0
 
     def _lent(self) -> _core.Matrix:
         X = self.X

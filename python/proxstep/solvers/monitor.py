@@ -14,7 +14,8 @@ from .certificate import Certificate
 from .result import Trace
 
 _CHECK_EVERY = 10
-_IDLE_CHECKS = 10  # checks without progress that make a stall
+_IDLE_CHECKS = 10  # checks without progress that make a stall, or this part of all so far:
+_IDLE_PART = 10  # the momentum of ill-conditioned problems pauses for longer
 
 
 def rounding(problem: Problem) -> float:
@@ -102,7 +103,7 @@ class Monitor:
         return late or self.limits.stopped()
 
     def _exhausted(self) -> str | None:
-        if self.idle >= _IDLE_CHECKS:
+        if self.idle >= max(_IDLE_CHECKS, len(self._records) // _IDLE_PART):
             return "stalled"
         if self.limits.stopped():
             return "interrupted"

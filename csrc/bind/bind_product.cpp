@@ -153,7 +153,7 @@ void bind_product(py::module_& m) {
   m.def("mean_squares", &mean_squares, py::arg("matrix"), py::arg("out"),
         py::arg("shares") = py::none(), py::arg("means") = py::none(),
         "out becomes the mean squares of the columns around their means, which are found, "
-        "too; around 0 without means.");
+        "too; around 0 without means. The shares add up to 1.");
   m.def("gram", &gram, py::arg("matrix"), py::arg("out"), py::arg("shares") = py::none(),
         py::arg("means") = py::none(),
         "out becomes X_c' W X_c of a dense X, centred by these means, if given.");

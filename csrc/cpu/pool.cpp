@@ -1,8 +1,10 @@
-// Threads wait on a condition variable; a spinning pool on a busy machine costs milliseconds.
-// The pool is never joined at exit: that deadlocks under dlclose and after fork.
+// Threads wait on a condition variable, after a short look: to wake one takes longer than small
+// work, and a pool that spins on costs milliseconds on a busy machine. The pool is never joined at
+// exit: that deadlocks under dlclose and after fork.
 #include "pool.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
@@ -25,6 +27,23 @@ namespace {
 
 thread_local bool inside_pool = false;
 
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::microseconds kLookForWork{100}, kLookForEnd{20};
+
+void relax() {
+#if defined(__x86_64__)
+  for (int k = 0; k < 8; ++k) __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  for (int k = 0; k < 8; ++k) __asm__ volatile("isb");
+#endif
+}
+
+// Returns once it is so, or the time is over.
+template <class Is, class Rest>
+void look(std::chrono::microseconds time, const Is& is, const Rest& rest) {
+  for (const auto end = Clock::now() + time; !is() && Clock::now() < end;) rest();
+}
+
 class Job {
  public:
   Job(std::int64_t n, std::int64_t chunk, const ChunkBody& body)
@@ -46,9 +65,12 @@ class Job {
     }
   }
 
+  // To yield here would hand a busy machine's processor to another process for milliseconds.
   void wait() {
+    const auto finished = [this] { return done_.load() == chunks_; };
+    look(kLookForEnd, finished, relax);
     std::unique_lock<std::mutex> lock(mutex_);
-    finished_.wait(lock, [this] { return done_.load() == chunks_; });
+    finished_.wait(lock, finished);
     if (error_) std::rethrow_exception(error_);
   }
 
@@ -68,6 +90,7 @@ class Pool {
       std::lock_guard<std::mutex> lock(mutex_);
       helpers = std::min(helpers, grow(helpers));
       for (int k = 0; k < helpers; ++k) queue_.push_back(job);
+      waiting_.store(static_cast<int>(queue_.size()));
     }
     helpers == 1 ? wake_.notify_one() : wake_.notify_all();
   }
@@ -85,10 +108,12 @@ class Pool {
   [[noreturn]] void serve() {
     inside_pool = true;
     for (;;) {
+      look(kLookForWork, [this] { return waiting_.load() > 0; }, std::this_thread::yield);
       std::unique_lock<std::mutex> lock(mutex_);
       wake_.wait(lock, [this] { return !queue_.empty(); });
       const std::shared_ptr<Job> job = std::move(queue_.front());
       queue_.pop_front();
+      waiting_.store(static_cast<int>(queue_.size()));
       lock.unlock();
       job->work();
     }
@@ -97,6 +122,7 @@ class Pool {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::shared_ptr<Job>> queue_;
+  std::atomic<int> waiting_{0};  // in the queue
   std::vector<std::thread> threads_;
 };
 

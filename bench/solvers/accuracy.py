@@ -46,6 +46,7 @@ def trials(peer: Peer, task: Task, best: Any, limits: Limits) -> Iterator[Line]:
         most = min(limits.cap, left)
         yield {"setting": setting, "most_s": most}
         memory.give_back()  # not before repeats: their time would be that of new pages
+        rest()
         found = measured(fit, setting, most)
         values = objectives(task, *found.pop("solution"))
         above = float(np.max((values - best) / best))
@@ -70,7 +71,6 @@ def rest() -> None:
 
 
 def measured(fit: Fit, setting: float, most: float) -> Line:
-    rest()
     memory.reset_peak()
     before = memory.resident()
     signal.setitimer(signal.ITIMER_REAL, most)
@@ -82,6 +82,7 @@ def measured(fit: Fit, setting: float, most: float) -> Line:
 
 
 def repeats(fit: Fit, setting: float, seconds: float, limits: Limits) -> list[float]:
-    """Return the times of further fits, fewer of long ones."""
+    """Return the times of further fits, one right after the other, fewer of long ones."""
+    rest()
     count = min(limits.repeats - 1, int(ENOUGH / seconds))
     return [measured(fit, setting, limits.cap)["seconds"][0] for _ in range(count)]

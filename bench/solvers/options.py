@@ -22,7 +22,7 @@ def parse(arguments: list[str], about: str) -> argparse.Namespace:
     add("--threads", action="append", type=int, metavar="N", help="thread counts, by default 1, 2")
     add("--cap", type=float, default=60.0, metavar="S", help="most seconds for a fit")
     add("--budget", type=float, default=110.0, metavar="S", help="most seconds for a solver")
-    add("--repeats", type=int, default=5, metavar="N", help="most repeats of a fit")
+    add("--repeats", type=int, default=15, metavar="N", help="most repeats of a fit")
     add("--missing", action="store_true", help="measure only what the results lack")
     add("--references", action="store_true", help="only look for better references")
     add("--json", type=Path, metavar="FILE", help="all figures")

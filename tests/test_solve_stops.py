@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import proxstep as ps
 import pytest
+from descent_cases import problem
 from proxstep.solvers import working_set
 from proxstep.solvers.dispatch import solve_quietly
 from proxstep.solvers.monitor import Limits
@@ -30,6 +31,13 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sets are solved to the last bit, as if their part of the gap were 0."""
     monkeypatch.setattr(working_set, "_INNER", 0.0)
     monkeypatch.setattr(working_set, "_FINEST", 0.0)
+
+
+def test_a_pause_is_no_stall() -> None:
+    """Momentum on ill-conditioned columns pauses for over a hundred steps, then goes on."""
+    P = problem((41, 130), "Poisson", weighted=True)
+    found = ps.solve(P, ps.Box(-0.15, 0.4), tol=1e-12, solver="fista", max_iter=100_000)
+    assert found.reason == "converged"
 
 
 def solved(kind: str, stopped: Callable[[], bool]) -> tuple[Result, float]:

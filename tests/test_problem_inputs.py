@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import problem_cases as cases
 import proxstep as ps
@@ -158,6 +161,17 @@ def test_what_is_masked_elsewhere_does_not_count_silently(name):
     (given if name != "x0" else {})[name] = hidden
     with pytest.raises(TypeError, match=f"{name} is a masked array with masked values"):
         ps.solve(ps.LeastSquares(X, **given), None, x0=hidden if name == "x0" else start)
+
+
+def test_plain_arrays_do_not_import_masked_ones():
+    """It takes 8 ms, which a first fit would wait for."""
+    code = (
+        "import sys, numpy as np, proxstep as ps; before = set(sys.modules);"
+        "ps.solve(ps.Logistic(np.eye(4), [0, 1, 0, 1]), ps.L1(0.1));"
+        "print(set(sys.modules) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_solve_many_refuses_what_is_masked_too():

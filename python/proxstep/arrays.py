@@ -56,10 +56,15 @@ def dtype_name(x: Array) -> str:
     return str(x.dtype).rpartition(".")[2]
 
 
+def is_masked_array(x: Any) -> bool:
+    """Whether x is one of NumPy's masked arrays."""
+    plain = type(x) is np.ndarray or not isinstance(x, np.ndarray)
+    return not plain and isinstance(x, np.ma.MaskedArray)  # imports np.ma for subclasses alone
+
+
 def refuse_masked(x: Array, name: str = "x") -> None:
     """Raise for NumPy's masked arrays: the core would step the hidden elements as well."""
-    plain = type(x) is np.ndarray or not isinstance(x, np.ndarray)
-    if not plain and isinstance(x, np.ma.MaskedArray):  # np.ma is imported for subclasses alone
+    if is_masked_array(x):
         raise TypeError(f"{name} is a masked array; pass its data")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, is_masked_array
 from ..namespace import Namespace, in_blocks, namespace
 
 _SPARSE = ("csr", "csc")
@@ -25,7 +25,7 @@ def matrix(X: Any) -> Array:
 
 def check_unmasked(name: str, values: Any) -> None:
     """Refuse a masked array that masks something: what it masks would count."""
-    if np.ma.is_masked(values):
+    if is_masked_array(values) and np.ma.is_masked(values):
         raise TypeError(
             f"{name} is a masked array with masked values; fill them in, or drop their rows"
         )

@@ -6,6 +6,7 @@ import importlib.util
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import device
@@ -98,6 +99,21 @@ def emulation(request: pytest.FixtureRequest) -> Any:
     if not given:
         _core.set_cuda_backend(device.capsule(library))
     return library
+
+
+@pytest.fixture
+def launching(any_device: str, request: pytest.FixtureRequest) -> Any:
+    """``with launching(2):`` holds what is within to so many launches; a GPU does not count."""
+    emulated = any_device == "emulated"
+    library = request.getfixturevalue("emulated_kernels") if emulated else None
+
+    @contextmanager
+    def counted(launches: int) -> Iterator[None]:
+        before = library.launches() if library else 0
+        yield
+        assert not library or library.launches() - before == launches
+
+    return counted
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_every_rule(rule_name: str, r: Any, metric: Any, dtype: str) -> None:
 
 @each_dtype
 @pytest.mark.parametrize("move", [on_device, odd_place])
-def test_rules_side_by_side(emulation: Any, move: Any, dtype: str) -> None:
+def test_rules_side_by_side(launching: Any, move: Any, dtype: str) -> None:
     """Rules, metrics and patterns differ from array to array; the launch is one."""
     groups = [
         {
@@ -51,9 +51,8 @@ def test_rules_side_by_side(emulation: Any, move: Any, dtype: str) -> None:
         for k in range(13)
     ]
     pair = Pair(groups, move)
-    before = emulation.launches()
-    pair.step()
-    assert emulation.launches() - before == 1
+    with launching(1):
+        pair.step()
     pair.check_bits()
 
 
@@ -109,7 +108,7 @@ def test_a_diverged_run_stays_visible(dtype: str) -> None:
 
 @each_dtype
 @each_metric
-def test_beside_other_penalties(emulation: Any, metric: Any, dtype: str) -> None:
+def test_beside_other_penalties(launching: Any, metric: Any, dtype: str) -> None:
     """One launch for each kind of kernel, whatever the order of the arrays; the norm clips all."""
     kinds = [ps.NM(2, 4), None, ps.NM(1, 2), ps.Box(-1.1, 0.9), ps.NM(7, 32), ps.NM(16, 32)]
     groups = [
@@ -117,13 +116,12 @@ def test_beside_other_penalties(emulation: Any, metric: Any, dtype: str) -> None
         for k, h in enumerate(kinds)
     ]
     pair = Pair(groups)
-    before = emulation.launches()
-    pair.step()
-    assert emulation.launches() - before == 2
+    with launching(2):
+        pair.step()
     pair.check_bits()
 
 
-def test_more_arrays_and_settings_than_a_table_holds(emulation: Any) -> None:
+def test_more_arrays_and_settings_than_a_table_holds(launching: Any) -> None:
     """Arrays beyond 480 and learning rates beyond 16 make further launches."""
     groups = [
         {
@@ -134,9 +132,8 @@ def test_more_arrays_and_settings_than_a_table_holds(emulation: Any) -> None:
         for k in range(18)
     ]
     pair = Pair(groups)
-    before = emulation.launches()
-    pair.step()
-    assert emulation.launches() - before == 2
+    with launching(2):
+        pair.step()
     pair.check_bits()
 
 

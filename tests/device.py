@@ -52,6 +52,12 @@ def kernel_names(library: Any) -> list[str]:
     return library.kernel_names().decode().splitlines()
 
 
+def launched_kernels(library: Any) -> set[str]:
+    """Those launched since this was last asked."""
+    library.launched_kernels.restype = ctypes.c_char_p
+    return set(library.launched_kernels().decode().splitlines())
+
+
 def capsule(library: Any, name: bytes = CAPSULE) -> Any:
     """The library's functions, as the core takes them."""
     new = ctypes.pythonapi.PyCapsule_New

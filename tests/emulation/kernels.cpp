@@ -2,6 +2,7 @@
 // ordinary memory, a stream a number that is remembered.
 #include <cstdlib>
 #include <map>
+#include <set>
 #include <string>
 
 #include "cuda_emulation.hpp"
@@ -40,12 +41,14 @@ const std::map<std::string, Kernel>& kernels() {
 constexpr int kUnknownKernel = 1, kNoMemory = 2;
 long long launched = 0, held = 0, waited = 0;
 std::uintptr_t last_stream = 0;
+std::set<std::string> launched_names;  // since they were asked for
 
 int launch(cuda::Stream stream, const char* name, std::int64_t blocks, const void* argument) {
   const auto found = kernels().find(name);
   if (found == kernels().end()) return kUnknownKernel;
   emulation::launch(blocks, cuda::kThreads, [&] { found->second(argument); });
   ++launched;
+  launched_names.insert(name);
   last_stream = stream.handle;
   return 0;
 }
@@ -88,6 +91,13 @@ extern "C" const char* kernel_names() {
     return joined;
   }();
   return names.c_str();
+}
+extern "C" const char* launched_kernels() {
+  static std::string joined;
+  joined.clear();
+  for (const std::string& name : launched_names) joined += name + "\n";
+  launched_names.clear();
+  return joined.c_str();
 }
 extern "C" long long launches() { return launched; }
 extern "C" unsigned long long stream_of_last_launch() { return last_stream; }

@@ -69,9 +69,14 @@ def capsule(library: Any, name: bytes = CAPSULE) -> Any:
     return new(library.emulated_functions(), name, None)
 
 
+def without_pools() -> bool:
+    """Whether a checker of memory looks on: then every array ends where its allocation does."""
+    return os.environ.get("PROXSTEP_TEST_POOLS") == "off"
+
+
 def gpu_backend(name: str) -> Any:
     """One of the two that can serve a GPU."""
-    if os.environ.get("PROXSTEP_TEST_POOLS") == "off":  # every array ends where its memory does
+    if without_pools():
         pytest.importorskip("cupy").cuda.set_allocator(None)
     if name == "native":
         return pytest.importorskip("proxstep._cuda").functions
@@ -81,8 +86,17 @@ def gpu_backend(name: str) -> Any:
     return CuPyBackend()
 
 
+def _extent(values: np.ndarray) -> int:
+    """Bytes from the first element to the end of the last one in memory."""
+    steps = zip(values.shape, values.strides, strict=True)
+    return sum(max(0, (n - 1) * stride) for n, stride in steps) + values.itemsize
+
+
 class RealMemory:
-    """A copy on the GPU of the memory that a NumPy array is a view of."""
+    """A copy on the GPU of the memory that a NumPy array is a view of; without pools, to its end.
+
+    A read beyond the array would go unnoticed in what follows it.
+    """
 
     def __init__(self, values: np.ndarray) -> None:
         import cupy
@@ -90,8 +104,9 @@ class RealMemory:
         whole = values
         while isinstance(whole.base, np.ndarray):
             whole = whole.base
-        self.template, self.bytes = values, whole.nbytes
+        self.template = values
         self.offset = values.ctypes.data - whole.ctypes.data
+        self.bytes = self.offset + _extent(values) if without_pools() else whole.nbytes
         # As far from a boundary of 64 bytes as on the host.
         self.lead = whole.ctypes.data % 64
         self.held = cupy.zeros(self.bytes + self.lead, np.uint8)[self.lead :]
@@ -104,10 +119,10 @@ class RealMemory:
     def write(self, whole: np.ndarray) -> None:
         import cupy
 
-        self.held[...] = cupy.asarray(np.frombuffer(whole.tobytes("A"), np.uint8))
+        self.held[...] = cupy.asarray(np.frombuffer(whole.tobytes("A"), np.uint8)[: self.bytes])
 
     def read(self) -> np.ndarray:
-        """A view, at the same place, of a copy of all of the memory on the host."""
+        """A view, at the same place, of a copy on the host of all that is held."""
         whole = self.held.get()
         t = self.template
         return np.ndarray(t.shape, t.dtype, whole, self.offset, t.strides)

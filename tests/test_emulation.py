@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import device
@@ -70,3 +71,28 @@ def test_what_a_device_stops_at_ends_the_process(planted: Any, call: str, sign: 
     code += f"; address = -(-ctypes.addressof(b) // 16) * 16; lib.{call}"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
     assert done.returncode == -sign
+
+
+class Held(np.ndarray):
+    """Bytes as CuPy's array has them."""
+
+    data = property(lambda self: SimpleNamespace(ptr=self.ctypes.data))
+    get = np.ndarray.copy
+
+
+@pytest.mark.parametrize("odd", [False, True])
+@pytest.mark.parametrize("pools", ["on", "off"])
+def test_for_a_checker_of_memory_an_array_ends_where_its_allocation_does(
+    monkeypatch: pytest.MonkeyPatch, pools: str, odd: bool
+) -> None:
+    cupy = SimpleNamespace(zeros=lambda n, dtype: np.zeros(n, dtype).view(Held), asarray=np.asarray)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setenv("PROXSTEP_TEST_POOLS", pools)
+    values = device.placed(np.arange(12.0).reshape(3, 4), odd)
+    for view in (values, values.T, values[:, 1:3]):
+        memory = device.RealMemory(view)
+        np.testing.assert_array_equal(memory.read(), view)
+        last = memory.address + (view[-1:, -1:].ctypes.data - view.ctypes.data) + view.itemsize
+        end = memory.held.ctypes.data + memory.held.size
+        assert (last == end) == (pools == "off")
+    device.check_sentinels(device.RealMemory(values).read())

@@ -6,6 +6,7 @@ and its launches run in tests/emulation. With one, CuPy holds their memory.
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import math
 import os
@@ -116,6 +117,13 @@ class RealMemory:
     def address(self) -> int:
         return int(self.held.data.ptr) + self.offset
 
+    def view(self, values: np.ndarray) -> RealMemory:
+        """The same memory, at a view of the array that it was copied from."""
+        seen = copy.copy(self)
+        seen.offset += values.ctypes.data - self.template.ctypes.data
+        seen.template = values
+        return seen
+
     def write(self, whole: np.ndarray) -> None:
         import cupy
 
@@ -145,6 +153,14 @@ class DeviceArray(device_library.Operators):
     def host(self) -> np.ndarray:
         """The values; of a real device a copy, whose base is a copy of what lies around them."""
         return self._host if self._real is None else self._real.read()
+
+    def _look(self, look: Any) -> Any:
+        values = self._host if self._real is None else look(self._host)
+        if self._real is None or not values.size or not np.may_share_memory(values, self._host):
+            return super()._look(look)
+        seen = copy.copy(self)
+        seen._host, seen._real = values, self._real.view(values)
+        return seen
 
     def __setitem__(self, index: Any, values: Any) -> None:
         if self._real is None:

@@ -74,8 +74,12 @@ class Operators:
     def __invert__(self) -> Any:
         return _new(~self.host)
 
+    def _look(self, look: Any) -> Any:
+        """What `look` makes of the values, a view where NumPy makes one."""
+        return _new(look(self.host))
+
     def __getitem__(self, index: Any) -> Any:
-        return _new(self.host[host_of(index)])
+        return self._look(lambda values: values[host_of(index)])
 
     def __setitem__(self, index: Any, values: Any) -> None:
         from_host = isinstance(values, np.ndarray)  # CuPy copies what is assigned
@@ -90,7 +94,7 @@ class Operators:
     __array__ = __float__ = __int__ = __bool__ = __index__ = __iter__ = _refuse
 
     def reshape(self, *shape: Any) -> Any:
-        return _new(self.host.reshape(*shape))
+        return self._look(lambda values: values.reshape(*shape))
 
     def min(self) -> Any:
         return _new(self.host.min())
@@ -112,7 +116,7 @@ class Operators:
 
     @property
     def T(self) -> Any:
-        return _new(self.host.T)
+        return self._look(lambda values: values.T)
 
     @property
     def flags(self) -> Any:

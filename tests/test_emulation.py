@@ -80,19 +80,35 @@ class Held(np.ndarray):
     get = np.ndarray.copy
 
 
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tests' arrays ask of CuPy, without a device."""
+    cupy = SimpleNamespace(zeros=lambda n, dtype: np.zeros(n, dtype).view(Held), asarray=np.asarray)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setattr(device.DeviceArray, "on_gpu", True)
+
+
+def test_what_is_written_to_a_view_of_an_array_is_in_the_array(memory: None) -> None:
+    x = device.on_device(np.arange(12.0).reshape(3, 4))
+    x[1:][...] = 7.0
+    x.T[0][...] = 8.0
+    x.reshape(12)[:1][...] = 9.0
+    x[device.DeviceArray(np.array([0, 2]))][...] = 5.0  # a copy
+    np.testing.assert_array_equal(x.host, [[9, 1, 2, 3], [8, 7, 7, 7], [8, 7, 7, 7]])
+    device.check_sentinels(x.host)
+
+
 @pytest.mark.parametrize("odd", [False, True])
 @pytest.mark.parametrize("pools", ["on", "off"])
 def test_for_a_checker_of_memory_an_array_ends_where_its_allocation_does(
-    monkeypatch: pytest.MonkeyPatch, pools: str, odd: bool
+    memory: None, monkeypatch: pytest.MonkeyPatch, pools: str, odd: bool
 ) -> None:
-    cupy = SimpleNamespace(zeros=lambda n, dtype: np.zeros(n, dtype).view(Held), asarray=np.asarray)
-    monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setenv("PROXSTEP_TEST_POOLS", pools)
     values = device.placed(np.arange(12.0).reshape(3, 4), odd)
     for view in (values, values.T, values[:, 1:3]):
-        memory = device.RealMemory(view)
-        np.testing.assert_array_equal(memory.read(), view)
-        last = memory.address + (view[-1:, -1:].ctypes.data - view.ctypes.data) + view.itemsize
-        end = memory.held.ctypes.data + memory.held.size
+        real = device.RealMemory(view)
+        np.testing.assert_array_equal(real.read(), view)
+        last = real.address + (view[-1:, -1:].ctypes.data - view.ctypes.data) + view.itemsize
+        end = real.held.ctypes.data + real.held.size
         assert (last == end) == (pools == "off")
     device.check_sentinels(device.RealMemory(values).read())

@@ -4,7 +4,8 @@
     python bench/gpu_report.py --json FILE --markdown FILE
     python bench/gpu_report.py --device cpu --quick  tries the report where there is no GPU
 
-Contestants share their arrays and take turns; times are the device's own, but of the calls.
+Contestants share their arrays and take turns; times are the device's own, but of the calls. Files
+are written after every case; one that fails is told, and the others go on.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ import argparse
 import gc
 import sys
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
+from contest import Case
 from gpu_cases import plan
 from gpu_timing import measure
 from machine import device_facts, facts
@@ -35,23 +39,34 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def measured(make: Callable[[], Case], options: argparse.Namespace) -> Record | None:
+    """The case's record, None where it fails: what others found is not lost."""
+    try:
+        case = make()
+        return record(case, 1, measure(case, QUICK if options.quick else FULL, options.device))
+    except Exception:  # memory, a driver, a peer
+        traceback.print_exc()
+        return None
+    finally:
+        gc.collect()
+
+
 def main(arguments: list[str]) -> None:
     options = parse(arguments)
     command = " ".join(["python", "bench/gpu_report.py", *arguments])
     own = {**facts(), **device_facts(options.device), "command": command}
     report: Record = {"facts": own, "records": []}
     print(head(own) + f"; {own['device']}", flush=True)
-    began = time.perf_counter()
-    for make in plan(options.quick, options.device):
-        case = make()
-        found = record(case, 1, measure(case, QUICK if options.quick else FULL, options.device))
-        report["records"].append(found)
-        print("\n" + text(found), flush=True)
-        del case
-        gc.collect()
-    own["seconds"] = round(time.perf_counter() - began)
+    began, cases = time.perf_counter(), plan(options.quick, options.device)
+    for make in cases:
+        if found := measured(make, options):
+            report["records"].append(found)
+            print("\n" + text(found), flush=True)
+        own["seconds"] = round(time.perf_counter() - began)
+        write(report, options)
     print(f"\n{COLUMNS}\n{own['seconds']} s")
-    write(report, options)
+    if failed := len(cases) - len(report["records"]):
+        sys.exit(f"{failed} of {len(cases)} cases failed")
 
 
 if __name__ == "__main__":

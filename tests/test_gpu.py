@@ -164,6 +164,22 @@ def test_a_graph_goes_on_with_every_replay() -> None:
     np.testing.assert_allclose(there.cpu().numpy(), x, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:The CUDA Graph is empty")
+def test_an_optimizer_of_torch_is_not_captured() -> None:
+    torch = torch_with_cuda()
+    from proxstep.torch import ProxAdamW
+
+    p = torch.nn.Parameter(torch.ones(1000, device="cuda"))
+    optimizer = ProxAdamW([p], lr=0.1, penalty=ps.L1(0.1))
+    p.grad = torch.ones_like(p)
+    optimizer.step()
+    before = p.detach().clone()
+    with torch.cuda.graph(torch.cuda.CUDAGraph()), pytest.raises(RuntimeError, match="CUDA graph"):
+        optimizer.step()
+    assert torch.equal(p, before)
+
+
 @pytest.mark.parametrize("name", ["LeastSquares", "Logistic", "Softmax"])
 @pytest.mark.parametrize("penalty", [ps.L1(0.01), ps.ElasticNet(0.01, 0.1)])
 def test_a_problem_is_solved_where_it_lies(library: Any, name: str, penalty: ps.Penalty) -> None:

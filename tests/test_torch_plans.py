@@ -179,3 +179,18 @@ def test_gradients_do_not_outlive_a_step_whose_plans_cannot_be_made(options):
     optimizer.zero_grad()
     gc.collect()
     assert gone() is None
+
+
+def test_a_graph_is_refused_before_anything_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    params, optimizer = of_kinds(["down"])
+    set_gradients(["down"], params, 1)
+    optimizer.step()
+    before = [p.detach().clone() for p in params], copy.deepcopy(optimizer.state_dict())
+    monkeypatch.setattr("proxstep.torch.plan.is_captured", lambda on_device: True)
+    with refused(RuntimeError, "CUDA graph", "capturable=True"):
+        optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(params, before[0], strict=True))
+    assert str(optimizer.state_dict()) == str(before[1])
+    monkeypatch.undo()
+    optimizer.step()
+    assert not torch.equal(params[0], before[0][0])

@@ -29,6 +29,11 @@ def tell_autograd(params: Sequence[torch.Tensor]) -> None:
     torch.autograd.graph.increment_version(params)
 
 
+def is_captured(on_device: bool) -> bool:
+    """Return whether a step becomes part of a CUDA graph, which keeps its count and its rates."""
+    return on_device and torch.cuda.is_current_stream_capturing()
+
+
 class NativePlan(StepPlan):
     """One native call that steps all members.
 
@@ -46,6 +51,7 @@ class NativePlan(StepPlan):
         self._members = members
         self._params = [member.param for member in members]
         self._steps = [member.state["step"] for member in members]
+        self._on_device = any(param.is_cuda for param in self._params)
         self._are_sharded = any(local(param) is not param for param in self._params)
         self._groups = terms.groups
         self._sign = -1.0 if maximize else 1.0
@@ -99,6 +105,11 @@ class NativePlan(StepPlan):
 
     @override
     def gather(self) -> bool:
+        if is_captured(self._on_device):
+            raise RuntimeError(
+                "a CUDA graph would repeat the very step that it captures, with its learning rates "
+                "and its number: step outside of it, or with ps.Optimizer(..., capturable=True)"
+            )
         self._grads = [param.grad for param in self._params]
         if self._are_sharded:
             self._grads = [None if grad is None else local(grad) for grad in self._grads]

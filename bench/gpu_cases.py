@@ -7,9 +7,11 @@ from functools import partial
 from math import prod
 from typing import Any
 
+import cupy_peers
 import proxstep as ps
 import torch
 import torch_peers
+from attempts import those_that_run
 from contest import OURS, Case, Contestant, Goal
 from workload import ADAMW, LR, MOMENTUM, PENALTY, Arrays
 
@@ -112,14 +114,17 @@ def gpt2(device: str, shapes: list[tuple[int, ...]] = GPT2) -> Case:
     return Case(f"{len(shapes)} tensors of a GPT-2", n, 28 * n, contestants, goals)
 
 
-def call(device: str) -> Case:
+def call(device: str, n: int = 1000) -> Case:
     """What a call costs the host, with a thousand elements."""
-    arrays = arrays_for(ADAMW, 1000, device)
+    arrays = arrays_for(ADAMW, n, device)
     run = partial(ps.step, arrays.x, arrays.g, ADAMW, PENALTY, arrays.state())
     theirs = torch_peers.adamw(arrays)
-    contestants = [Contestant(OURS, run), Contestant(ADAMW_ALONE, theirs)]
+    more, reasons = those_that_run(cupy_peers.MAKERS if device == "cuda" else {})
+    contestants = [Contestant(OURS, run), Contestant(ADAMW_ALONE, theirs), *more]
     goals = [Goal("a call", OURS, at_most=10.0)]
-    return Case("call of a step", 1000, 28000, contestants, goals, serial=True)
+    return Case(
+        "call of a step", n, 28 * n, contestants, goals, note="; ".join(reasons), serial=True
+    )
 
 
 def groups(side: int, device: str) -> Case:

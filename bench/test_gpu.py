@@ -7,13 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cupy_peers
 import gpu_needs
+import numpy as np
 import pytest
+import workload
 from packaging.requirements import Requirement
 
 pytest.importorskip("torch")
 import gpu_fits
 import gpu_report
+import proxstep as ps
 
 SCRIPT = Path(__file__).with_name("gpu.sh")
 
@@ -31,17 +35,17 @@ def test_a_case_that_fails_loses_no_other(monkeypatch, tmp_path):
 
 
 def test_fits_are_kept_one_by_one_and_those_that_do_not_converge_say_so(monkeypatch, tmp_path):
-    path, solve, kept = tmp_path / "found.json", gpu_fits.ps.solve, []
+    path, solve, kept = tmp_path / "found.json", ps.solve, []
 
     def slow(problem, penalty, tol):
         kept.append(len(json.loads(path.read_text())["fits"]) if path.exists() else 0)
         return solve(problem, penalty, tol, **({"max_iter": 1} if len(kept) == 4 else {}))
 
-    monkeypatch.setattr(gpu_fits.ps, "solve", slow)
+    monkeypatch.setattr(ps, "solve", slow)
     arguments = ["--device", "cpu", "--quick", "--fits", "1", "--json", str(path)]
     monkeypatch.setattr(sys, "argv", ["gpu_fits.py", *arguments])
     with (
-        pytest.warns(gpu_fits.ps.ConvergenceWarning),
+        pytest.warns(ps.ConvergenceWarning),
         pytest.raises(SystemExit, match="did not converge"),
     ):
         gpu_fits.main()
@@ -59,6 +63,30 @@ def test_what_is_missing_is_named():
     assert found[1] == "no-such-package>=3 is needed and not installed"
     needed = {str(r) for r in gpu_needs.wanted(gpu_needs.PROJECT.read_text())}
     assert {"pybind11<4,>=3.1", "scikit-build-core<2,>=1.1", "pytest<10,>=8.4"} <= needed
+
+
+def test_cupys_formula_makes_the_same_step(monkeypatch):
+    """Its C++ is Python as well, but for the types and the names of functions."""
+    start = [workload.normal(50, seed=k) for k in range(3)]
+    x, g, m, v = (*start, start[2] ** 2)
+    of_math = {"sqrtf": np.sqrt, "fminf": np.minimum, "fmaxf": np.maximum}
+    formula = cupy_peers.FORMULA.replace(";", "").replace("float ", "")
+
+    def kernel(g, *numbers_and_arrays):
+        numbers = dict(zip(cupy_peers.NUMBERS, numbers_and_arrays[:-3], strict=True))
+        found = dict(zip("xmv", numbers_and_arrays[-3:], strict=True))
+        names = {"g": g, **numbers, **found, **of_math}
+        exec(formula, names)
+        for name, array in found.items():
+            array[...] = names[name]
+
+    monkeypatch.setattr(cupy_peers, "kernel", lambda: kernel)
+    theirs = cupy_peers.OneKernel(x.copy(), g, m.copy(), v.copy())
+    state = ps.State(0, {"exp_avg": m, "exp_avg_sq": v})
+    for _ in range(2):
+        theirs()
+        ps.step(x, g, workload.ADAMW, workload.PENALTY, state)
+    np.testing.assert_allclose(theirs.x, x, 1e-5, 1e-6)
 
 
 @pytest.fixture

@@ -67,10 +67,14 @@ class Model:
         ]
 
     def lend_moments(self, optimizer: torch.optim.Optimizer) -> None:
-        """Make an optimizer go on from the shared moments; its counts of steps are its own."""
+        """Make an optimizer go on from the shared moments; its counts of steps are its own.
+
+        They lie where it would make them: torch's fused ones beside the parameters.
+        """
+        fused = optimizer.defaults.get("fused")
         for p, (m, v) in zip(self.params, self.moments, strict=True):
-            own = {"step": torch.tensor(STEPS_TAKEN), "exp_avg": m, "exp_avg_sq": v}
-            optimizer.state[p].update(own)
+            count = torch.tensor(STEPS_TAKEN, device=p.device if fused else "cpu")
+            optimizer.state[p].update({"step": count, "exp_avg": m, "exp_avg_sq": v})
 
     def with_narrow_moments(self) -> Model:
         """The same parameters; moments in bfloat16, in NumPy's memory as well."""
@@ -82,7 +86,7 @@ def as_bfloat16(x: torch.Tensor) -> torch.Tensor:
     return memory.copy_(x)
 
 
-def make_model(gpt: GPT) -> Model:
+def make_model(gpt: GPT, device: str = "cpu") -> Model:
     """Weights as training starts them, and moments that the gradients leave as they are.
 
     Gradients spread log-normally, and with them the steps of elements: their second moments do so
@@ -90,9 +94,10 @@ def make_model(gpt: GPT) -> Model:
     """
     params, moments = [], []
     for seed, shape in enumerate(gpt.shapes()):
-        p = torch.nn.Parameter(torch.from_numpy(0.02 * normal(shape, seed=3 * seed)))
+        p = torch.nn.Parameter(torch.from_numpy(0.02 * normal(shape, seed=3 * seed)).to(device))
         size = GRADIENT * np.exp(normal(shape, seed=3 * seed + 1))
-        p.grad = torch.from_numpy(np.copysign(size, normal(shape, seed=3 * seed + 2)))
+        grad = np.copysign(size, normal(shape, seed=3 * seed + 2))
+        p.grad = torch.from_numpy(grad).to(device)
         params.append(p)
-        moments.append((torch.from_numpy(p.grad.numpy().copy()), torch.from_numpy(size * size)))
+        moments.append(tuple(torch.from_numpy(m).to(device) for m in (grad.copy(), size * size)))
     return Model(params, moments)

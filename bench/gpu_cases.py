@@ -8,9 +8,11 @@ from math import prod
 from typing import Any
 
 import cupy_peers
+import gpt_models
 import proxstep as ps
 import torch
 import torch_peers
+import torchao_cases
 from attempts import those_that_run
 from contest import OURS, Case, Contestant, Goal
 from workload import ADAMW, LR, MOMENTUM, PENALTY, Arrays
@@ -161,7 +163,9 @@ def top_k(n: int, device: str) -> Case:
 def plan(quick: bool, device: str) -> list[Callable[[], Case]]:
     n = 10**6 if quick else 10**8
     model = [(257, 64), (64,), (3, 5, 7)] if quick else GPT2
+    gpt = gpt_models.TINY if quick else gpt_models.LARGE
     cases: list[Callable[[], Case]] = [partial(call, device), partial(gpt2, device, model)]
+    cases += [partial(torchao_cases.steps, gpt, device)]
     cases += [partial(make, n, device) for make in (adam, adam_bfloat16, momentum, soft_threshold)]
     cases += [partial(groups, 256 if quick else 8192, device), partial(top_k, n, device)]
     return cases

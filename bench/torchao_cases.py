@@ -66,8 +66,8 @@ def started(
     return optimizer.step
 
 
-def steps(gpt: GPT) -> Case:
-    model = make_model(gpt)
+def steps(gpt: GPT, device: str = "cpu") -> Case:
+    model = make_model(gpt, device)
     latent: dict[Any, torch.Tensor] = {}
     makers = {name: partial(started, make, model, latent) for name, make in MAKERS.items()}
     theirs, reasons = those_that_run(makers)

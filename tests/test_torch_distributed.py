@@ -61,11 +61,24 @@ def test_shards_step_as_the_whole_does(tmp_path: Path, case: str) -> None:
         assert torch.equal(found[name] == 0, tensor == 0)
 
 
+def test_a_gradient_is_brought_to_the_placements_of_its_parameter(tmp_path: Path) -> None:
+    """Tensor parallelism leaves a summand of a replicated parameter's gradient on each process."""
+    gradient = sum(torch.randn(4, 6, generator=torch.Generator().manual_seed(k)) for k in range(2))
+    param = torch.nn.Parameter(torch.ones(4, 6))
+    param.grad = gradient
+    worker.ProxAdamW([param], **worker.SETTINGS).step()
+    for found in run("placements", tmp_path):
+        assert len(found) == 12
+        for placed, tensor in found.items():
+            assert torch.equal(tensor, param), placed
+
+
 def test_groups_that_cross_shards_are_refused_with_the_reason(tmp_path: Path) -> None:
     for found in run("refused", tmp_path):
         for message in (found["columns"], found["largest"]):
             assert "other processes" in message
             assert "Shard" in message
+        assert "placed as (Partial(sum),)" in found["summands"]
 
 
 def test_what_one_process_cannot_see_is_refused(tmp_path: Path) -> None:

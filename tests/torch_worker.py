@@ -13,7 +13,7 @@ import torch_cases as cases
 from proxstep.torch import ProxAdamW
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, Shard, distribute_tensor
+from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, distribute_tensor
 
 SETTINGS: dict[str, Any] = {"lr": 0.03, "penalty": ps.L1(0.05)}
 ROWS = ps.Group(ps.L1(0.3), over="rows")
@@ -50,6 +50,26 @@ def sharded(penalty: Any) -> dict[str, Any]:
     return whole(model)
 
 
+def gradient_of(mesh: Any, place: Any, rank: int) -> Any:
+    """The same gradient whatever its placement, as a summand on each process or spread."""
+    parts = [torch.randn(4, 6, generator=torch.Generator().manual_seed(k)) for k in range(2)]
+    if isinstance(place, Partial):
+        return DTensor.from_local(parts[rank], mesh, [place])
+    return distribute_tensor(parts[0] + parts[1], mesh, [place])
+
+
+def placements(rank: int) -> dict[str, Any]:
+    """A step with each placement of a parameter and of its gradient."""
+    mesh, found = init_device_mesh("cpu", (2,)), {}
+    for own in (Replicate(), Shard(0), Shard(1)):
+        for place in (Partial(), Replicate(), Shard(0), Shard(1)):
+            param = torch.nn.Parameter(distribute_tensor(torch.ones(4, 6), mesh, [own]))
+            param.grad = gradient_of(mesh, place, rank)
+            ProxAdamW([param], **SETTINGS).step()
+            found[f"{own} {place}"] = param.full_tensor().detach()
+    return found
+
+
 def message_of(params: Any, **options: Any) -> str:
     try:
         ProxAdamW(params, **options)
@@ -63,8 +83,10 @@ def refused(_: int) -> dict[str, Any]:
     mesh = init_device_mesh("cpu", (2,))
     param = torch.nn.Parameter(distribute_tensor(torch.ones(4, 6), mesh, [Shard(0)]))
     columns, largest = ps.Group(ps.L1(0.1), over="columns"), ps.TopK(0.5, scope="global")
+    summands = torch.nn.Parameter(DTensor.from_local(torch.ones(4, 6), mesh, [Partial()]))
     found = {"columns": columns, "largest": largest}
-    return {name: message_of([param], penalty=penalty) for name, penalty in found.items()}
+    messages = {name: message_of([param], penalty=penalty) for name, penalty in found.items()}
+    return {**messages, "summands": message_of([summands])}
 
 
 def refused_reading(_: int) -> dict[str, Any]:
@@ -79,6 +101,7 @@ CASES: dict[str, Any] = {
     "data_parallel": data_parallel,
     "sharded_elements": lambda _: sharded(SETTINGS["penalty"]),
     "sharded_rows": lambda _: sharded(ROWS),
+    "placements": placements,
     "refused": refused,
     "refused_reading": refused_reading,
 }

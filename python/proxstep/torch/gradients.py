@@ -10,7 +10,23 @@ from typing import Any
 
 import torch
 
-__all__ = ["dense_rows", "laid_out"]
+from .inputs import local
+
+__all__ = ["dense_rows", "laid_out", "local_gradient"]
+
+
+def local_gradient(param: Any, grad: Any) -> Any:
+    """Return what this process holds of a gradient, where it lies as its parameter does.
+
+    Tensor parallelism leaves summands of the gradient of a replicated parameter on the processes:
+    these are added up, by a collective call, as by torch's optimizers.
+    """
+    placements = getattr(param, "placements", None)
+    if placements is None:
+        return grad
+    if getattr(grad, "placements", placements) != placements:
+        grad = grad.redistribute(param.device_mesh, placements)
+    return local(grad)
 
 
 def laid_out(param: Any, grad: Any) -> Any:

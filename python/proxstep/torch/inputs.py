@@ -41,7 +41,11 @@ def check_torch(version: str) -> None:
 def local(tensor: Any) -> Any:
     """Return what this process holds of a DTensor; other tensors are returned as they are."""
     to_local = getattr(tensor, "to_local", None)
-    return tensor if to_local is None else to_local()
+    if to_local is None:
+        return tensor
+    own = to_local()
+    wait = getattr(own, "wait", None)  # of what a collective call fills still
+    return own if wait is None else wait()
 
 
 def penalty_of(group: Mapping[str, Any], param: torch.Tensor) -> Penalty | TopK | None:
@@ -149,8 +153,10 @@ def _check_param(group: Mapping[str, Any], param: Any) -> None:
 
 
 def _check_shards(param: Any, penalty: Penalty | TopK | None) -> None:
-    """Raise for groups that may lie on several processes: whole rows of a DTensor do not."""
+    """Raise for summands, and groups that may lie on several processes: whole rows do not."""
     placements = getattr(param, "placements", ())
+    if any(own.is_partial() for own in placements):
+        raise ValueError(f"the parameter is placed as {placements}: no process holds its elements")
     if penalty is None or isinstance(penalty, ElementwisePenalty):
         return
     in_rows = isinstance(penalty, NM) or getattr(penalty, "over", None) == "rows"

@@ -17,7 +17,7 @@ from ..rules import Rule
 from ..selections import Selections
 from ..step import is_euclidean
 from ..top_k import TopK
-from .gradients import laid_out
+from .gradients import laid_out, local_gradient
 from .inputs import local, name_of, penalty_of
 from .step_plan import Member, StepPlan, Terms
 
@@ -112,7 +112,8 @@ class NativePlan(StepPlan):
             )
         self._grads = [param.grad for param in self._params]
         if self._are_sharded:
-            self._grads = [None if grad is None else local(grad) for grad in self._grads]
+            pairs = zip(self._params, self._grads, strict=True)
+            self._grads = [None if g is None else local_gradient(p, g) for p, g in pairs]
         return not any(grad is not None and grad.is_sparse for grad in self._grads)
 
     @override

@@ -79,6 +79,8 @@ def test_groups_that_cross_shards_are_refused_with_the_reason(tmp_path: Path) ->
             assert "other processes" in message
             assert "Shard" in message
         assert "placed as (Partial(sum),)" in found["summands"]
+        assert "skip_zero_rows" in found["rows"]
+        assert "DTensor placed as (Shard(dim=0),)" in found["rows"]
 
 
 def test_what_one_process_cannot_see_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from refusals import refused
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
+TwoTensor = pytest.importorskip("torch.testing._internal.two_tensor").TwoTensor
 cases = pytest.importorskip("torch_cases")
 
 each = pytest.mark.parametrize("name", cases.OPTIMIZERS)
@@ -128,6 +129,7 @@ def bad_parameter(kind: str) -> tuple[Any, dict[str, Any]]:
     made = {
         "complex": torch.zeros(3, 3, dtype=torch.complex64),
         "float8": torch.zeros(3, 3).to(torch.float8_e4m3fn),
+        "wrapper": TwoTensor(torch.zeros(3, 3), torch.zeros(3, 3)),
         "gaps": torch.zeros(6, 6)[:, ::2],
         "expanded": torch.zeros(1, 4).expand(3, 4),
         "2:4": torch.zeros(4, 6),
@@ -147,6 +149,7 @@ def bad_parameter(kind: str) -> tuple[Any, dict[str, Any]]:
 BAD_PARAMETERS = {
     "complex": (TypeError, "complex64"),
     "float8": (TypeError, "float8"),
+    "wrapper": (TypeError, "'bad': a TwoTensor wraps other tensors"),
     "gaps": (ValueError, r"'bad'.*\(6, 3\)"),
     "expanded": (ValueError, "'bad'"),
     "2:4": (ValueError, r"'bad': blocks of 4.*\(4, 6\)"),
@@ -199,6 +202,20 @@ def test_nesterov_needs_momentum_and_no_dampening():
     for settings in ({"momentum": 0.0}, {"dampening": 0.1}):
         with refused(ValueError, "nesterov"):
             cases.make("Nesterov", cases.tensors(), **settings)
+
+
+def test_what_has_a_size_but_no_memory_is_refused():
+    """A wrapper of other tensors, and a storage that was freed, as sharding frees them."""
+    p = torch.nn.Parameter(torch.ones(4, 4))
+    optimizer = cases.make("AdamW", [("own", p)])
+    p.grad = TwoTensor(torch.ones(4, 4), torch.ones(4, 4))
+    with refused(ValueError, "the gradient of 'own'", r"shape \(4, 4\)", "no memory", "TwoTensor"):
+        optimizer.step()
+    assert torch.equal(p.detach(), torch.ones(4, 4))
+    p.grad = torch.ones(4, 4)
+    p.data.untyped_storage().resize_(0)
+    with refused(ValueError, "'own'", "no memory"):
+        optimizer.step()
 
 
 def test_a_gradient_that_overlaps_its_parameter_is_refused():

@@ -86,6 +86,7 @@ def refused(_: int) -> dict[str, Any]:
     summands = torch.nn.Parameter(DTensor.from_local(torch.ones(4, 6), mesh, [Partial()]))
     found = {"columns": columns, "largest": largest}
     messages = {name: message_of([param], penalty=penalty) for name, penalty in found.items()}
+    messages["rows"] = message_of([param], penalty=SETTINGS["penalty"], skip_zero_rows=True)
     return {**messages, "summands": message_of([summands])}
 
 

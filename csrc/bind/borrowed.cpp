@@ -59,6 +59,7 @@ Borrowed Borrowed::any(py::handle object, const char* name, py::handle dtype,
   if (!read_numpy(object, name, &b.array)) b.take_dlpack(object, like);
   b.array.dtype = named_dtype(b, dtype);
   check_place(b, like);
+  b.check_memory(object);
   return b;
 }
 
@@ -82,6 +83,14 @@ Borrowed Borrowed::moment(py::handle object, const char* name, const Borrowed& x
   b.check_floating(object);
   b.check_writable(object);
   return b;
+}
+
+// torch lends wrappers of other tensors, DTensors too, and freed storages with their size.
+void Borrowed::check_memory(py::handle object) const {
+  if (!array.data && array.size()) {
+    throw py::value_error(std::string(name) + " of shape " + shape_text(array) +
+                          " has no memory (" + type_name(object) + ")");
+  }
 }
 
 void Borrowed::check_floating(py::handle object) const {

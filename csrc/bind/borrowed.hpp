@@ -41,6 +41,7 @@ class Borrowed {
   cuda::Stream stream;  // of a device
 
  private:
+  void check_memory(py::handle object) const;
   void check_floating(py::handle object) const;
   void check_writable(py::handle object) const;
   void take_dlpack(py::handle object, const Borrowed* like);

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch.nn.parameter import is_lazy
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from .. import _core
 from ..annealing import Annealed
@@ -140,6 +141,8 @@ def _check_param(group: Mapping[str, Any], param: Any) -> None:
     if param.dtype not in _DTYPES:
         hint = "; view it as real numbers (torch.view_as_real)" if param.is_complex() else ""
         raise TypeError(f"dtype {param.dtype} cannot be stepped{hint}")
+    if is_traceable_wrapper_subclass(local(param)):
+        raise TypeError(f"a {type(local(param)).__name__} wraps other tensors; step these")
     if param.is_meta or is_lazy(param):  # without memory: looked at when there is some
         return
     penalty = penalty_of(group, param)
@@ -149,6 +152,11 @@ def _check_param(group: Mapping[str, Any], param: Any) -> None:
     trial.add_group(rule, False)
     trial.add(0, local(param), (), spec, selection=Selections().number(penalty))
     if group["skip_zero_rows"] and penalty is not None:
+        if local(param) is not param:
+            raise ValueError(
+                "skip_zero_rows steps the rows of whole tensors, this is a DTensor placed as "
+                f"{param.placements}"
+            )
         _core.RowPlan(param, (), rule, spec, False, 0)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, ClassVar
 
 import torch
 
 from ..rules import Rule
 from .inputs import name_of
-from .options import PROGRAM, Whole
+from .options import PROGRAM, Whole, check_served
 from .state import StateForm, merged_groups, saved_states
 
 __all__ = ["Checkpointed"]
@@ -60,30 +62,42 @@ class Checkpointed(torch.optim.Optimizer):  # type: ignore[misc]  # torch is not
                 group.pop(name, None)
         return state
 
+    @torch._disable_dynamo  # type: ignore[untyped-decorator]  # as torch's own
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a state, of this optimizer or of its namesake in torch.optim.
 
         The settings are those of the state, but the penalties, `metric`, `min_ndim`,
-        `skip_zero_rows` and what the state does not know stay as they are.
+        `skip_zero_rows` and what the state does not know stay as they are. Within a group,
+        parameters are matched by name where both sides have the same names, else by place, as by
+        torch; whatever else is to be matched takes a `register_load_state_dict_pre_hook`.
 
         Parameters
         ----------
         state_dict : dict
+            It is copied.
 
         Raises
         ------
         TypeError, ValueError
-            Where groups, names or shapes differ; nothing has changed then.
+            Where groups or shapes differ, and for options that are not served; nothing has changed
+            then.
         """
-        merged = merged_groups(self.param_groups, state_dict)
-        for group in merged:
-            self._make_rule(group)  # refuses bad settings
-        state = {
-            param: self._form(group).restored(name_of(self.param_groups, param), param, saved)
-            for param, group, saved in saved_states(self.param_groups, merged, state_dict)
-        }
-        penalties = [group["penalty"] for group in self.param_groups]
-        super().load_state_dict({"state": {}, "param_groups": merged})
-        for group, penalty in zip(self.param_groups, penalties, strict=True):
-            group["penalty"] = penalty
-        self.state.update(state)
+        given = self._adapted(state_dict)
+        groups = merged_groups(self.param_groups, given)
+        for settings in groups:
+            check_served(settings)
+            self._make_rule(settings)  # refuses bad ones
+        state: defaultdict[Any, Any] = defaultdict(dict)
+        for param, group, saved in saved_states(groups, given):
+            state[param] = self._form(group).restored(name_of(groups, param), param, saved)
+        self.__setstate__({"state": state, "param_groups": groups})
+        for hook in self._optimizer_load_state_dict_post_hooks.values():
+            hook(self)
+
+    def _adapted(self, state_dict: Any) -> Any:
+        """Return what the hooks make of a shallow copy of the state."""
+        state_dict = copy(state_dict)
+        for hook in self._optimizer_load_state_dict_pre_hooks.values():
+            adapted = hook(self, state_dict)
+            state_dict = state_dict if adapted is None else adapted
+        return state_dict

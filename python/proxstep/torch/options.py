@@ -14,7 +14,16 @@ from ..rules import Moments
 from ..step import Metric
 from ..top_k import TopK
 
-__all__ = ["GROUP_DEFAULTS", "PROGRAM", "WHOLE", "Options", "Whole", "check_keys", "split_options"]
+__all__ = [
+    "GROUP_DEFAULTS",
+    "PROGRAM",
+    "WHOLE",
+    "Options",
+    "Whole",
+    "check_keys",
+    "check_served",
+    "split_options",
+]
 
 Nonfinite = Literal["ignore", "raise", "skip"]
 _HOW = ("foreach", "fused")  # how torch computes a step: the native one is both
@@ -78,7 +87,7 @@ def check_keys(group: Mapping[str, Any], settings: Iterable[str]) -> None:
     ValueError
         For a setting of the whole optimizer, or an option of torch's that is not served.
     """
-    _check_served(group)
+    check_served(group)
     for name in WHOLE:
         if name in group:
             raise ValueError(f"{name} is a setting of the whole optimizer, not of a group")
@@ -89,10 +98,19 @@ def check_keys(group: Mapping[str, Any], settings: Iterable[str]) -> None:
             raise TypeError(f"a group has no setting {name!r}; did you mean {close[0]!r}?")
 
 
-def _check_served(given: Mapping[str, Any]) -> None:
+def check_served(given: Mapping[str, Any]) -> None:
+    """Raise where an option of torch's optimizers asks for another step.
+
+    Raises
+    ------
+    ValueError
+    """
     for name in _OTHERWISE:
         if given.get(name):
             raise ValueError(f"{name} is {given[name]!r}, which is not served")
+    decay = given.get("weight_decay")
+    if decay and not given.get("decoupled_weight_decay", True):  # a state of torch.optim.Adam
+        raise ValueError(f"weight_decay is {decay}, not decoupled, which is not served")
 
 
 def split_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], Whole]:
@@ -107,7 +125,7 @@ def split_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], Whole]:
     ValueError
         For a setting out of its range, or an option of torch's that asks for what is not served.
     """
-    _check_served(given)
+    check_served(given)
     own = {k: v for k, v in given.items() if k not in (*_HOW, *_OTHERWISE)}
     known = (*GROUP_DEFAULTS, *WHOLE)
     for name in own.keys() - set(known):

@@ -219,7 +219,8 @@ def test_a_rate_that_is_a_tensor_is_read_every_step(name):
 
 @each
 @pytest.mark.parametrize(
-    "move", ["data", "state", "state entry", "add group", "half", "min_ndim", "metric"]
+    "move",
+    ["data", "state", "state entry", "add group", "half", "channels_last", "min_ndim", "metric"],
 )
 def test_what_moves_is_followed(name, move):
     """The same bits as a new optimizer that was given the state, whatever was moved."""
@@ -238,6 +239,8 @@ def test_what_moves_is_followed(name, move):
     elif move == "half":
         for p in mine:
             p.data = p.detach().to(torch.float64, copy=True)
+    elif move == "channels_last":
+        mine[2].data = mine[2].detach().to(memory_format=torch.channels_last)
     elif move == "min_ndim":
         more["min_ndim"] = ours.param_groups[0]["min_ndim"] = 1
     else:

@@ -28,10 +28,11 @@ class ProxOptimizer(Checkpointed):
     then prox. A parameter whose gradient is None is left alone, its penalty included.
 
     State is torch's: ``state[p]`` holds "step", a float32 on the CPU, and the moments in float32
-    (float64 for float64 parameters) under the names of torch's own optimizers. `state_dict` leaves
-    out the penalties and how they apply (`metric`, `min_ndim`, `skip_zero_rows`): these belong to
-    your program, as the model's code does, so a checkpoint can be continued with another penalty,
-    and ``torch.load(..., weights_only=True)`` reads it.
+    (float64 for float64 parameters) under the names of torch's own optimizers; what you keep there
+    besides is saved and loaded with it. `state_dict` leaves out the penalties and how they apply
+    (`metric`, `min_ndim`, `skip_zero_rows`): these belong to your program, as the model's code
+    does, so a checkpoint can be continued with another penalty, and
+    ``torch.load(..., weights_only=True)`` reads it.
     """
 
     def __init__(self, params: Any, defaults: dict[str, Any], options: Options) -> None:

@@ -12,7 +12,7 @@ import torch
 from ..rules import Rule
 from .inputs import name_of
 from .options import PROGRAM, Whole, check_served
-from .state import StateForm, merged_groups, saved_states
+from .state import StateForm, merged_groups, saved_states, unmatched_states
 
 __all__ = ["Checkpointed"]
 
@@ -37,15 +37,16 @@ class Checkpointed(torch.optim.Optimizer):  # type: ignore[misc]  # torch is not
 
     def _state_of(self, param: Any, group: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameter's state, made where it has none and of the form that is needed."""
-        state, form = self.state[param], self._form(group)
-        if not state:
-            self.state[param] = form.begin(param, lambda moment: self._start(moment, group))
-        elif not form.fits(param, state):
+        form = self._form(group)
+        state: dict[str, Any] = self.state[param]
+        if not form.fits(param, state):
             begun = form.begin(param, lambda moment: self._start(moment, group))
-            whole = {**begun, **state}  # a momentum that was zero has no moment yet
-            self.state[param] = form.restored(name_of(self.param_groups, param), param, whole)
-        own: dict[str, Any] = self.state[param]
-        return own
+            if known := {key: kept for key, kept in state.items() if kept is not None}:
+                whole = {**begun, **known}  # a momentum that was zero has no moment yet
+                begun = form.restored(name_of(self.param_groups, param), param, whole)
+            state.pop("master", None)
+            state.update(begun)
+        return state
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as torch's optimizers do, without the penalties and how they apply.
@@ -87,9 +88,10 @@ class Checkpointed(torch.optim.Optimizer):  # type: ignore[misc]  # torch is not
         for settings in groups:
             check_served(settings)
             self._make_rule(settings)  # refuses bad ones
-        state: defaultdict[Any, Any] = defaultdict(dict)
+        state: defaultdict[Any, Any] = defaultdict(dict, unmatched_states(given))
         for param, group, saved in saved_states(groups, given):
-            state[param] = self._form(group).restored(name_of(groups, param), param, saved)
+            form, name = self._form(group), name_of(groups, param)
+            state[param] = form.restored(name, param, saved) | form.foreign(param, saved)
         self.__setstate__({"state": state, "param_groups": groups})
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)

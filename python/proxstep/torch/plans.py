@@ -82,14 +82,14 @@ class Plans:
         self._by_rows = by_rows
         self._plans = [NativePlan(own, terms, up) for (_, up), own in dense.items()]
         self._plans += by_rows.values()
-        self._footing = Footing(state, terms.groups)
+        self._footing = Footing(state, terms)
 
     def _members(self, state: Mapping[Any, Any], terms: Terms) -> Iterator[Member]:
         """Return the parameters that have a gradient or had one, with their states."""
         counts = self._counts()
         params = [(p, index) for index, group in enumerate(terms.groups) for p in group["params"]]
         for place, (p, index) in enumerate(params):
-            if p.grad is None and p not in state:
+            if p.grad is None and "step" not in state.get(p, ()):
                 continue
             known = counts.get(id(state.get(p, {}).get("step")))
             own = self._owner.state_of(p, terms.groups[index])

@@ -13,7 +13,7 @@ from ..precision import Precision
 from ..rules import Rule
 from .options import PROGRAM
 
-__all__ = ["StateForm", "merged_groups", "saved_states"]
+__all__ = ["StateForm", "merged_groups", "saved_states", "unmatched_states"]
 
 _FOREIGN = {"max_exp_avg_sq": "amsgrad"}  # state that no rule here keeps -> the setting behind it
 
@@ -21,6 +21,8 @@ _FOREIGN = {"max_exp_avg_sq": "amsgrad"}  # state that no rule here keeps -> the
 @dataclass(frozen=True)
 class StateForm:
     """What the state of a parameter holds under a rule: "step", the moments, and any master.
+
+    Whatever else is in it belongs to others, and is left alone.
 
     names: what torch calls the moments that the core calls otherwise.
     """
@@ -48,24 +50,30 @@ class StateForm:
         return state
 
     def fits(self, param: Any, state: Mapping[str, Any]) -> bool:
-        """Whether the state is of this form still, which ``model.to(dtype)`` may have changed."""
-        own = {k: (v.dtype, v.shape) for k, v in state.items() if k != "step"}
-        return own == {k: (dtype, param.shape) for k, dtype in self.dtypes(param).items()}
+        """Whether the state has this form still, which ``model.to(...)`` may have changed."""
+        if ("master" in state) != self._has_master(param) or not _is_count(state.get("step")):
+            return False
+        return all(_is_like(param, state.get(k), dtype) for k, dtype in self.dtypes(param).items())
 
     def restored(self, name: str, param: Any, saved: Mapping[str, Any]) -> dict[str, Any]:
         """Copy a saved state into this form.
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             With the parameter's name, where moments are missing, foreign, or of other shapes.
         """
         dtypes = self.dtypes(param)
         _check_moments(name, param, saved, set(dtypes) - {"master"})
-        steps = float(saved.get("step", bool(dtypes)))  # torch.optim.SGD keeps no count
+        steps = _number_of(name, saved.get("step", bool(dtypes)))  # torch.optim.SGD keeps no count
         state = {"step": torch.tensor(steps, dtype=torch.float32, device="cpu")}
         saved = {"master": param, **saved}
         return state | {key: _new(param, d).copy_(saved[key]) for key, d in dtypes.items()}
+
+    def foreign(self, param: Any, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """Copy what others keep in a saved state, tensors to the parameter's device."""
+        own = {"step", "master", *self.dtypes(param)}
+        return {key: _copied(saved[key], param.device) for key in saved if key not in own}
 
     def _name(self, moment: str) -> str:
         return self.names.get(moment, moment)
@@ -83,6 +91,43 @@ class StateForm:
 def _new(param: Any, dtype: Any) -> Any:
     """Make zeros of the parameter's shape and layout."""
     return torch.zeros_like(param, dtype=dtype, memory_format=torch.preserve_format)
+
+
+def _is_like(param: Any, kept: Any, dtype: Any) -> bool:
+    """Whether this is a tensor as `_new` makes it."""
+    return (
+        isinstance(kept, torch.Tensor)
+        and (kept.dtype, kept.shape, kept.device) == (dtype, param.shape, param.device)
+        and kept.stride() == param.stride()
+    )
+
+
+def _is_count(kept: Any) -> bool:
+    return (
+        isinstance(kept, torch.Tensor)
+        and (kept.dtype, kept.device.type) == (torch.float32, "cpu")
+        and kept.numel() == 1
+    )
+
+
+def _number_of(name: str, step: Any) -> float:
+    """Return the count of steps in a saved state.
+
+    Raises
+    ------
+    ValueError
+        With the parameter's name.
+    """
+    try:
+        if (steps := float(step)) >= 0:
+            return steps
+    except (TypeError, ValueError, RuntimeError):
+        pass
+    raise ValueError(f"the step of {name} is {step!r}; a number of steps is needed")
+
+
+def _copied(kept: Any, device: Any) -> Any:
+    return kept.to(device, copy=True) if isinstance(kept, torch.Tensor) else deepcopy(kept)
 
 
 def merged_groups(groups: Sequence[Mapping[str, Any]], state_dict: Any) -> list[dict[str, Any]]:
@@ -136,6 +181,12 @@ def saved_states(
                 yield param, group, state
 
 
+def unmatched_states(state_dict: Mapping[str, Any]) -> dict[Any, Any]:
+    """Return what a saved state holds of no parameter, as others put it there."""
+    keys = {key for group in state_dict["param_groups"] for key in group["params"]}
+    return {key: kept for key, kept in state_dict["state"].items() if key not in keys}
+
+
 def _keys(own: Mapping[str, Any], saved: Mapping[str, Any]) -> Sequence[Any]:
     """Return a saved group's keys of states in the order of the present parameters.
 
@@ -154,9 +205,11 @@ def _check_moments(name: str, param: Any, saved: Mapping[str, Any], moments: Ite
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         With the parameter's name.
     """
+    if not isinstance(saved, Mapping):
+        raise TypeError(f"the state of {name} is {saved!r}; a dict is needed")
     for key, setting in _FOREIGN.items():
         if key in saved:
             raise ValueError(f"the state of {name} was made with {setting}, which is not served")

@@ -39,6 +39,12 @@ class Terms:
     names: Mapping[str, str]  # of moments, of the core -> of torch's optimizers
     state_of: Callable[[Any, Any], dict[str, Any]]  # a parameter's, in the form it needs now
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What plans read in states."""
+        moments = {moment: None for rule in self.rules for moment in rule.moments}
+        return "step", "master", *(self.names.get(moment, moment) for moment in moments)
+
     def moments(self, member: Member) -> list[Any]:
         """Return a member's moments in the order of its rule."""
         moments = self.rules[member.group].moments

@@ -129,6 +129,7 @@ def bad_parameter(kind: str) -> tuple[Any, dict[str, Any]]:
     made = {
         "complex": torch.zeros(3, 3, dtype=torch.complex64),
         "float8": torch.zeros(3, 3).to(torch.float8_e4m3fn),
+        "sparse": torch.eye(3).to_sparse(),
         "wrapper": TwoTensor(torch.zeros(3, 3), torch.zeros(3, 3)),
         "gaps": torch.zeros(6, 6)[:, ::2],
         "expanded": torch.zeros(1, 4).expand(3, 4),
@@ -149,6 +150,7 @@ def bad_parameter(kind: str) -> tuple[Any, dict[str, Any]]:
 BAD_PARAMETERS = {
     "complex": (TypeError, "complex64"),
     "float8": (TypeError, "float8"),
+    "sparse": (TypeError, "'bad': layout torch.sparse_coo"),
     "wrapper": (TypeError, "'bad': a TwoTensor wraps other tensors"),
     "gaps": (ValueError, r"'bad'.*\(6, 3\)"),
     "expanded": (ValueError, "'bad'"),
@@ -181,7 +183,14 @@ def test_a_parameter_that_cannot_be_stepped_is_named(kind, late):
 BAD_SETTINGS = [
     ({"lr": -0.1}, ValueError, "lr is -0.1"),
     ({"lr": NAN}, ValueError, "lr"),
+    ({"lr": None}, TypeError, "lr is None; a number"),
+    ({"lr": "0.1"}, TypeError, "lr is '0.1'; a number"),
+    ({"lr": torch.ones(2)}, TypeError, r"lr is tensor\(\[1., 1.\]\); a number"),
     ({"betas": (0.9, 1.0)}, ValueError, r"betas\[1\] is 1.0"),
+    ({"betas": 0.9}, TypeError, "betas is 0.9; a pair"),
+    ({"betas": (0.9,)}, TypeError, r"betas is \(0.9,\); a pair"),
+    ({"maximize": "no"}, TypeError, "maximize is 'no'; True or False"),
+    ({"skip_zero_rows": None}, TypeError, "skip_zero_rows is None; True or False"),
     ({"penalty": 0.1}, TypeError, "penalty"),
     ({"penalty": ps.L1Ball(1.0)}, TypeError, "L1Ball"),
     ({"metric": "diag"}, ValueError, "'diag'.*diagonal"),
@@ -196,6 +205,44 @@ BAD_SETTINGS = [
 def test_a_bad_setting_is_refused_with_its_value(settings, error, pattern):
     with refused(error, pattern):
         cases.make("AdamW", cases.tensors(), **settings)
+
+
+def test_a_momentum_that_is_none_is_refused():
+    with refused(TypeError, "momentum is None"):
+        cases.make("momentum", cases.tensors(), momentum=None)
+    with refused(TypeError, "nesterov is 'no'"):
+        cases.make("momentum", cases.tensors(), nesterov="no")
+
+
+def test_parameters_that_share_memory_are_named():
+    """Tied by their data, or views of one tensor."""
+    tied = torch.zeros(7, 4)
+    views = {"one": tied[:4], "alone": torch.zeros(4, 4), "two": tied[3:]}
+    params = {name: torch.nn.Parameter(tensor) for name, tensor in views.items()}
+    for p in params.values():
+        p.grad = torch.ones(4, 4)
+    with refused(ValueError, "'one': x and 'two': x overlap in memory; list tied weights once"):
+        cases.make("SGD", list(params.items())).step()
+    assert not tied.any()
+
+
+def test_what_its_library_does_not_lend_is_named():
+    """A parameter that got no memory before its first step."""
+    params = [("here", torch.ones(3, 3)), ("meta", torch.ones(3, 3, device="meta"))]
+    named = [(name, torch.nn.Parameter(tensor)) for name, tensor in params]
+    for _, p in named:
+        p.grad = torch.ones_like(p)
+    optimizer = cases.make("AdamW", named)
+    with refused(ValueError, "'meta': x cannot be lent: Cannot pack tensors on meta$"):
+        optimizer.step()
+    assert torch.equal(named[0][1].detach(), params[0][1])
+
+
+def test_only_embeddings_are_followed():
+    optimizer = cases.make("SGD", cases.tensors())
+    for module in (torch.nn.Linear(3, 3), "table"):
+        with refused(TypeError, f"a {type(module).__name__} cannot be followed"):
+            optimizer.follow(module)
 
 
 def test_nesterov_needs_momentum_and_no_dampening():

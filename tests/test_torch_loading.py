@@ -126,3 +126,21 @@ def test_a_state_with_options_that_are_not_served_is_refused(option, value, patt
     with refused(ValueError, pattern, "not served"):
         optimizer.load_state_dict(saved)
     assert optimizer.param_groups[0].keys() == before[0].keys()
+
+
+NO_STATES: dict[str, tuple[dict[str, Any], str]] = {
+    "no groups": ({"param_groups": None}, "'param_groups' is a NoneType; a list"),
+    "groups of numbers": ({"param_groups": [3]}, r"param_groups\[0\] is no dict .* 'params': 3"),
+    "a group without parameters": ({"param_groups": [{"lr": 0.1}]}, r"\[0\].*{'lr': 0.1}"),
+    "no states": ({"state": None}, "'state' is a NoneType; a dict"),
+    "a list of states": ({"state": [1]}, "'state' is a list; a dict"),
+    "a state of one number": ({"state": {1: 5}}, "the state of 'second' is 5; a dict"),
+}
+
+
+@pytest.mark.parametrize("how", NO_STATES)
+def test_what_is_no_state_is_refused(how):
+    _, optimizer = started()
+    changed, pattern = NO_STATES[how]
+    with refused(TypeError, pattern):
+        optimizer.load_state_dict({**optimizer.state_dict(), **changed})

@@ -28,6 +28,14 @@ py::object without_autograd(py::handle object, const char* name) {
   return object.attr("detach")();
 }
 
+// What its library says when it lends no array, without the trace that torch appends.
+[[noreturn]] void refuse_to_borrow(const char* name) {
+  const py::error_already_set error;
+  if (!error.matches(PyExc_RuntimeError) && !error.matches(PyExc_BufferError)) throw error;
+  const std::string why = py::str(error.value());
+  throw py::value_error(std::string(name) + " cannot be lent: " + why.substr(0, why.find('\n')));
+}
+
 // The C functions by which arrays of the object's type are lent, or null. The last type is
 // remembered, and kept alive so that its address stays its own.
 const dlpack::Exchange* exchange_of(py::handle object) {
@@ -94,7 +102,7 @@ bool Borrowed::take_exchanged(py::handle object, const Borrowed* like) {
   if (!exchange) return false;
   check_not_negated(object, name);
   dlpack::ManagedVersioned* managed = nullptr;
-  if (exchange->lend(object.ptr(), &managed)) throw py::error_already_set();
+  if (exchange->lend(object.ptr(), &managed)) refuse_to_borrow(name);
   hold(managed);
   if (!on_device()) return true;
   const dlpack::Device device = managed->tensor.device;

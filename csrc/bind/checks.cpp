@@ -16,14 +16,6 @@ std::string place_text(const Array& a) {
   return "CUDA memory of device " + std::to_string(a.device_id);
 }
 
-bool overlaps(const Array& a, const Array& b) {
-  if (a.size() == 0 || b.size() == 0) return false;
-  const auto begin_a = reinterpret_cast<std::uintptr_t>(a.data);
-  const auto begin_b = reinterpret_cast<std::uintptr_t>(b.data);
-  return begin_a < begin_b + b.size() * itemsize(b.dtype) &&
-         begin_b < begin_a + a.size() * itemsize(a.dtype);
-}
-
 }  // namespace
 
 bool fits(double value, DType dtype) {
@@ -69,6 +61,14 @@ void check_dtype(const Borrowed& b, DType wanted, const Borrowed& like) {
 
 void check_same_dtype(const Borrowed& b, const Borrowed& like) {
   check_dtype(b, like.array.dtype, like);
+}
+
+bool overlaps(const Array& a, const Array& b) {
+  if (a.size() == 0 || b.size() == 0) return false;
+  const auto begin_a = reinterpret_cast<std::uintptr_t>(a.data);
+  const auto begin_b = reinterpret_cast<std::uintptr_t>(b.data);
+  return begin_a < begin_b + b.size() * itemsize(b.dtype) &&
+         begin_b < begin_a + a.size() * itemsize(a.dtype);
 }
 
 void check_no_overlap(const Borrowed& a, const Borrowed& b) {

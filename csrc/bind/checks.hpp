@@ -10,6 +10,7 @@ void check_place(const Borrowed& b, const Borrowed* like);       // null: any pl
 void check_same_shape(const Borrowed& b, const Borrowed& like);  // and the same layout
 void check_same_dtype(const Borrowed& b, const Borrowed& like);
 void check_dtype(const Borrowed& b, DType wanted, const Borrowed& like);
+bool overlaps(const Array& a, const Array& b);
 void check_no_overlap(const Borrowed& a, const Borrowed& b);
 // An output may be exactly its input, never half of it.
 void check_same_or_apart(const Borrowed& out, const Borrowed& in);

@@ -6,11 +6,13 @@
 
 namespace proxstep::bind {
 
-void Ownership::check_overlaps() {
+std::pair<const Borrowed*, const Borrowed*> Ownership::overlapping() {
   std::sort(owned_.begin(), owned_.end());
   for (std::size_t k = 1; k < owned_.size(); ++k) {
-    check_no_overlap(*owned_[k - 1].array, *owned_[k].array);
+    const Borrowed *const a = owned_[k - 1].array, *const b = owned_[k].array;
+    if (overlaps(a->array, b->array)) return {a, b};
   }
+  return {nullptr, nullptr};
 }
 
 // The owned arrays lie apart, so only the neighbours can touch it.

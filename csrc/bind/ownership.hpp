@@ -1,5 +1,6 @@
 // Memory that many arrays own: no two of them may share any, and nothing that is lent may touch it.
 #pragma once
+#include <utility>
 #include <vector>
 
 #include "borrowed.hpp"
@@ -12,7 +13,8 @@ class Ownership {
   void add(const Borrowed& b) {
     if (b.array.size()) owned_.push_back({b.array.data, &b});
   }
-  void check_overlaps();  // called once all are added
+  // Two arrays that share memory, or nulls; called once all are added.
+  std::pair<const Borrowed*, const Borrowed*> overlapping();
   void check_apart(const Borrowed& lent) const;
   void clear() { owned_.clear(); }
 

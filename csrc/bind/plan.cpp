@@ -1,6 +1,8 @@
 // What a plan is made of: groups and arrays, checked when they are added.
 #include "plan.hpp"
 
+#include <algorithm>
+
 #include "checks.hpp"
 #include "messages.hpp"
 #include "naming.hpp"
@@ -89,7 +91,19 @@ void Plan::check_overlaps() {
     owned_.add(e.arrays.x());
     for (const Borrowed& b : e.arrays.kept()) owned_.add(b);
   }
-  owned_.check_overlaps();
+  const auto [a, b] = owned_.overlapping();
+  if (a) throw py::value_error(named(*a) + " and " + named(*b) + " overlap in memory");
+}
+
+// An array of this plan as errors call it.
+std::string Plan::named(const Borrowed& b) const {
+  const auto is_it = [&](const Borrowed& own) { return &own == &b; };
+  const auto owns = [&](const Entry& e) {
+    const std::vector<Borrowed>& kept = e.arrays.kept();
+    return is_it(e.arrays.x()) || std::any_of(kept.begin(), kept.end(), is_it);
+  };
+  const auto entry = std::find_if(entries_.begin(), entries_.end(), owns);
+  return "params[" + std::to_string(entry - entries_.begin()) + "]: " + b.name;
 }
 
 }  // namespace proxstep::bind

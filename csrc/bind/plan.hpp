@@ -86,6 +86,7 @@ class Plan {
   const Group& group_of(std::size_t entry) const { return groups_[entries_[entry].group]; }
   void take_part(int selection);
   void check_same_scores(std::size_t k) const;
+  std::string named(const Borrowed& b) const;
 
   void begin(double grad_scale);
   void follow_stream();

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..checks import fraction, non_negative
-from .base import Rule
+from ..checks import non_negative
+from .base import Rule, check_betas
 
 __all__ = ["Adagrad", "Adam", "AdamW"]
 
@@ -113,8 +113,7 @@ class Adam(Rule):
 
     def _check(self) -> None:
         super()._check()
-        for k, beta in enumerate(self.betas):
-            fraction(f"betas[{k}]", beta)
+        check_betas(self.betas)
         non_negative("eps", self.eps)
         non_negative("weight_decay", self.weight_decay)
 

@@ -7,11 +7,19 @@ from typing import Any, ClassVar, Literal
 
 from .. import _core
 from ..arrays import Array, bfloat16_zeros, dtype_name, refuse_masked, widened
-from ..checks import non_negative
+from ..checks import fraction, non_negative
 
-__all__ = ["Moments", "Rule", "State", "check_moments"]
+__all__ = ["Moments", "Rule", "State", "check_betas", "check_moments"]
 
 Moments = Literal["bfloat16"] | None
+
+
+def check_betas(betas: Any) -> None:
+    """Raise unless these are the decays of two running means."""
+    if not isinstance(betas, list | tuple) or len(betas) != 2:
+        raise TypeError(f"betas is {betas!r}; a pair of numbers is needed")
+    for k, beta in enumerate(betas):
+        fraction(f"betas[{k}]", beta)
 
 
 def check_moments(moments: Any) -> None:

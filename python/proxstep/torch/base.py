@@ -183,7 +183,16 @@ class ProxOptimizer(Checkpointed):
         embedding : torch.nn.Embedding or torch.nn.EmbeddingBag
             Its first argument has the indices. Its ``state_dict`` brings all rows to the present.
             A copy of it, or one that was pickled, is to be followed anew.
+
+        Raises
+        ------
+        TypeError
+            For what is neither.
         """
+        if not isinstance(embedding, torch.nn.Embedding | torch.nn.EmbeddingBag):
+            raise TypeError(
+                f"a {type(embedding).__name__} cannot be followed; Embedding and EmbeddingBag can"
+            )
         embedding.register_forward_pre_hook(Hook(self._catch_up), with_kwargs=True)
         embedding.register_state_dict_pre_hook(Hook(lambda *_: self.flush()))
 

@@ -20,6 +20,7 @@ from ..step import check_penalty, check_steppable, is_euclidean
 from ..top_k import TopK
 
 __all__ = [
+    "check_flag",
     "check_group",
     "check_selections",
     "check_torch",
@@ -27,6 +28,7 @@ __all__ = [
     "local",
     "name_of",
     "penalty_of",
+    "rate_of",
 ]
 
 _DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -55,6 +57,23 @@ def penalty_of(group: Mapping[str, Any], param: torch.Tensor) -> Penalty | TopK 
     return penalty if param.ndim >= group["min_ndim"] else None
 
 
+def rate_of(group: Mapping[str, Any]) -> Any:
+    """Return the learning rate as a number, which torch keeps in tensors of one element as well."""
+    lr = group["lr"]
+    return lr.item() if isinstance(lr, torch.Tensor) and lr.numel() == 1 else lr
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Raise unless value is True or False.
+
+    Raises
+    ------
+    TypeError
+    """
+    if value not in (True, False):
+        raise TypeError(f"{name} is {value!r}; True or False is needed")
+
+
 def name_of(groups: Sequence[Mapping[str, Any]], param: torch.Tensor) -> str:
     """Return the parameter's name where the optimizer was given names, else its place."""
     for index, group in enumerate(groups):
@@ -76,6 +95,8 @@ def check_group(group: Mapping[str, Any], rule: Rule) -> None:
     check_steppable(rule, group["penalty"])
     is_euclidean(group["metric"])
     count("min_ndim", group["min_ndim"])
+    for name in ("maximize", "skip_zero_rows"):
+        check_flag(name, group[name])
     seen: set[int] = set()
     for param in group["params"]:
         if id(param) in seen:
@@ -141,6 +162,8 @@ def _check_param(group: Mapping[str, Any], param: Any) -> None:
     if param.dtype not in _DTYPES:
         hint = "; view it as real numbers (torch.view_as_real)" if param.is_complex() else ""
         raise TypeError(f"dtype {param.dtype} cannot be stepped{hint}")
+    if param.layout is not torch.strided:
+        raise TypeError(f"layout {param.layout} cannot be stepped; torch.strided can")
     if is_traceable_wrapper_subclass(local(param)):
         raise TypeError(f"a {type(local(param)).__name__} wraps other tensors; step these")
     if param.is_meta or is_lazy(param):  # without memory: looked at when there is some

@@ -11,6 +11,7 @@ from typing_extensions import Unpack  # torch needs it as well
 from ..checks import non_negative
 from ..rules import RDA, Adagrad, AdamW, Rule
 from .base import ProxOptimizer
+from .inputs import rate_of
 from .options import Options
 
 __all__ = ["ProxAdagrad", "ProxAdamW", "ProxRDA"]
@@ -72,7 +73,7 @@ class ProxAdamW(ProxOptimizer):
         super().__init__(params, defaults, options)
 
     def _make_rule(self, group: Mapping[str, Any]) -> Rule:
-        return AdamW(float(group["lr"]), group["betas"], group["eps"], group["weight_decay"])
+        return AdamW(rate_of(group), group["betas"], group["eps"], group["weight_decay"])
 
 
 class ProxAdagrad(ProxOptimizer):
@@ -134,7 +135,7 @@ class ProxAdagrad(ProxOptimizer):
 
     def _make_rule(self, group: Mapping[str, Any]) -> Rule:
         non_negative("initial_accumulator_value", group["initial_accumulator_value"])
-        lr, eps = float(group["lr"]), group["eps"]
+        lr, eps = rate_of(group), group["eps"]
         return Adagrad(lr, eps, group["weight_decay"], group["lr_decay"])
 
     def _start(self, moment: torch.Tensor, group: Mapping[str, Any]) -> None:
@@ -188,4 +189,4 @@ class ProxRDA(ProxOptimizer):
         super().__init__(params, {"lr": lr}, options)
 
     def _make_rule(self, group: Mapping[str, Any]) -> Rule:
-        return RDA(float(group["lr"]))
+        return RDA(rate_of(group))

@@ -66,7 +66,7 @@ class NativePlan(StepPlan):
             self._core.add_group(rule.spec, is_euclidean(group["metric"]))
         for k, member in enumerate(members):
             self._add(k, member, terms.moments(member))
-        self._core.check_overlaps()
+        self._check_overlaps()
 
     def _add(self, k: int, member: Member, moments: list[Any]) -> None:
         count, master = self._steps[k], member.state.get("master")
@@ -86,6 +86,12 @@ class NativePlan(StepPlan):
             self._core.set_taken(k, member.taken)
         except (TypeError, ValueError) as error:
             raise type(error)(self._named(str(error))) from None
+
+    def _check_overlaps(self) -> None:
+        try:
+            self._core.check_overlaps()
+        except ValueError as error:
+            raise ValueError(self._named(str(error)) + "; list tied weights once") from None
 
     def _taken(self, penalty: TopK | Quantize) -> int:
         """Return how many steps the members of a penalty have taken, its schedule's update."""

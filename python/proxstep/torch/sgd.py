@@ -9,6 +9,7 @@ from typing_extensions import Unpack  # torch needs it as well
 
 from ..rules import SGD, Momentum, Nesterov, Rule
 from .base import ProxOptimizer
+from .inputs import check_flag, rate_of
 from .options import Options
 
 __all__ = ["ProxSGD"]
@@ -118,10 +119,11 @@ class ProxSGD(ProxOptimizer):
         super().__init__(params, defaults, options)
 
     def _make_rule(self, group: Mapping[str, Any]) -> Rule:
-        lr, mu, decay = float(group["lr"]), group["momentum"], group["weight_decay"]
+        lr, mu, decay = rate_of(group), group["momentum"], group["weight_decay"]
         damping = group["dampening"]
+        check_flag("nesterov", group["nesterov"])
         if group["nesterov"] and (mu <= 0 or damping != 0):
             raise ValueError(f"nesterov needs a momentum, it is {mu}, and no dampening, {damping}")
         if group["nesterov"]:
             return Nesterov(lr, mu, decay)
-        return Momentum(lr, mu, decay, damping) if mu else SGD(lr, decay)
+        return SGD(lr, decay) if mu == 0 else Momentum(lr, mu, decay, damping)

@@ -369,8 +369,9 @@ def test_refusals() -> None:
         ps.Optimizer([x], ps.SGD(0.1), rows)  # type: ignore[arg-type]
     with refused(TypeError, "L1Ball.* couples all elements", keep=[x]):
         ps.step(x, g, ps.SGD(0.1), ps.L1Ball(1.0))  # type: ignore[arg-type]
-    with refused(ValueError, "scope is 'tensor'; known are 'array', 'global'"):
-        ps.TopK(3, scope="tensor")  # type: ignore[arg-type]
+    with refused(ValueError, "scope is 'row'; known are 'array', 'global'"):
+        ps.TopK(3, scope="row")  # type: ignore[arg-type]
+    assert ps.TopK(3, scope="tensor") == ps.TopK(3, scope="array")
     with refused(TypeError, "schedule is 0.5; a callable is needed"):
         ps.TopK(3, schedule=0.5)  # type: ignore[arg-type]
     with refused(ValueError, "a schedule needs a state", keep=[x]):

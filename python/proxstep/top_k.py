@@ -42,7 +42,7 @@ class TopK(Projection):
     over : {None, "rows"}
         Project the whole array, or each of its rows (first axis) on its own; a step does the
         former only.
-    scope : {"array", "global"}
+    scope : {"array", "tensor", "global"}
         For optimizers: select in each array (tensor) on its own, or once among all the arrays of
         all groups that bear this very object. Then k counts in all of them together, and ties stay
         in the order of the arrays. An array that a step leaves out, as those of `proxstep.torch`
@@ -80,11 +80,13 @@ class TopK(Projection):
 
     k: int | float
     over: Rows = None
-    scope: Literal["array", "global"] = field(default="array", kw_only=True)
+    scope: Literal["array", "tensor", "global"] = field(default="array", kw_only=True)
     schedule: Callable[[int], int | float] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "k", _count_or_share("k", self.k))
+        if self.scope == "tensor":  # torch's word
+            object.__setattr__(self, "scope", "array")
         if self.scope not in _SCOPES:
             raise ValueError(f"scope is {self.scope!r}; {nearest(str(self.scope), _SCOPES)}")
         if not (self.schedule is None or callable(self.schedule)):

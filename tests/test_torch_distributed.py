@@ -73,6 +73,12 @@ def test_a_gradient_is_brought_to_the_placements_of_its_parameter(tmp_path: Path
             assert torch.equal(tensor, param), placed
 
 
+def test_what_is_spread_is_counted_whole(tmp_path: Path) -> None:
+    for found in run("reports", tmp_path):
+        assert found["alone"] == found["spread"]
+        assert found["spread"]["zeros"] > 20
+
+
 def test_groups_that_cross_shards_are_refused_with_the_reason(tmp_path: Path) -> None:
     for found in run("refused", tmp_path):
         for message in (found["columns"], found["largest"]):

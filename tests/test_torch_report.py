@@ -102,3 +102,10 @@ def test_gradients_and_parameters_stay() -> None:
 def test_refusals(given: Any, error: Any, words: str) -> None:
     with pytest.raises(error, match=words):
         pt.sparsity_report(given[0], **dict(zip(["block"], given[1:], strict=False)))
+
+
+@pytest.mark.parametrize("layer", ["meta", "lazy"])
+def test_a_parameter_without_elements_yet_is_named(layer: str) -> None:
+    made = torch.nn.Linear(3, 2, device="meta") if layer == "meta" else torch.nn.LazyLinear(2)
+    with pytest.raises(ValueError, match="weight has no elements yet"):
+        pt.sparsity_report(torch.nn.Sequential(made))

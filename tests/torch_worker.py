@@ -10,7 +10,7 @@ import proxstep as ps
 import torch
 import torch.distributed as dist
 import torch_cases as cases
-from proxstep.torch import ProxAdamW
+from proxstep.torch import ProxAdamW, sparsity_report
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, distribute_tensor
@@ -78,6 +78,17 @@ def message_of(params: Any, **options: Any) -> str:
     return "nothing was refused"
 
 
+def reports(_: int) -> dict[str, Any]:
+    """The zeros of a model under FSDP2, where tensors have an odd number of rows."""
+    model = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.Linear(5, 3))
+    with torch.no_grad():
+        for p in model.parameters():
+            p[1:3] = 0
+    alone = sparsity_report(model, block=4).to_dict()
+    fully_shard(model, mesh=init_device_mesh("cpu", (2,)))
+    return {"alone": alone, "spread": sparsity_report(model, block=4).to_dict()}
+
+
 def refused(_: int) -> dict[str, Any]:
     """Columns of a matrix whose rows are spread, and the largest elements of all of it."""
     mesh = init_device_mesh("cpu", (2,))
@@ -103,6 +114,7 @@ CASES: dict[str, Any] = {
     "sharded_elements": lambda _: sharded(SETTINGS["penalty"]),
     "sharded_rows": lambda _: sharded(ROWS),
     "placements": placements,
+    "reports": reports,
     "refused": refused,
     "refused_reading": refused_reading,
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from ..checks import integer
 
@@ -100,7 +101,8 @@ def sparsity_report(model: Any, *, block: int | None = None) -> SparsityReport:
     Parameters
     ----------
     model : torch.nn.Module
-        On any device, with parameters of any dense dtype.
+        On any device, with parameters of any dense dtype. Those that are spread over processes are
+        gathered, one after the other: then all processes have to ask.
     block : int, optional
         Count blocks of so many consecutive elements in C order as well, as
         ``Group(penalty, over=block)`` makes them. The last of a parameter may be shorter.
@@ -115,7 +117,7 @@ def sparsity_report(model: Any, *, block: int | None = None) -> SparsityReport:
     TypeError
         For what is no module, and a block that is not an integer.
     ValueError
-        For a block below 1.
+        For a block below 1, and for parameters without elements yet: on the meta device, or lazy.
 
     Examples
     --------
@@ -139,7 +141,23 @@ def sparsity_report(model: Any, *, block: int | None = None) -> SparsityReport:
         raise TypeError(f"model is a {type(model).__name__}; a torch.nn.Module is needed")
     if block is not None and integer("block", block) < 1:
         raise ValueError(f"block is {block}; a block has at least 1 element")
-    return SparsityReport(tuple(_count(n, p.detach(), block) for n, p in model.named_parameters()))
+    return SparsityReport(
+        tuple(_count(name, _whole(name, p), block) for name, p in model.named_parameters())
+    )
+
+
+def _whole(name: str, parameter: Any) -> Any:
+    """Return all elements of a parameter.
+
+    Raises
+    ------
+    ValueError
+        Where it has none yet.
+    """
+    if is_lazy(parameter) or parameter.is_meta:
+        raise ValueError(f"{name} has no elements yet: it is lazy, or on the meta device")
+    parameter = parameter.detach()
+    return parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter
 
 
 def _count(name: str, parameter: Any, block: int | None) -> TensorSparsity:

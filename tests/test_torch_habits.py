@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import weakref
 from typing import Any
 
 import proxstep as ps
@@ -216,3 +218,23 @@ def test_a_compiled_step_is_the_step_without_recompilations(recwarn):
     for a, b in zip(mine.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
     assert not [w for w in recwarn if "pybind" in str(w.message)]
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_an_optimizer_that_is_dropped_is_gone(rows):
+    """Its moments with it, and not at some later time of the garbage collector."""
+    table = torch.nn.Embedding(6, 4, sparse=rows)
+    optimizer = cases.make("AdamW", table.parameters(), penalty=ps.L1(0.1))
+    gc.disable()
+    try:
+        for _ in range(2):
+            optimizer.zero_grad()
+            table(torch.tensor([1, 3])).sum().backward()
+            optimizer.step()
+        moment = weakref.ref(optimizer.state[table.weight]["exp_avg"])
+        gone = weakref.ref(optimizer)
+        del optimizer
+        assert gone() is None
+        assert moment() is None
+    finally:
+        gc.enable()

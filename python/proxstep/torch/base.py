@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from weakref import WeakMethod
 
 import torch
 
@@ -46,8 +47,8 @@ class ProxOptimizer(Checkpointed):
         return Plans(
             Owner(
                 self._setting_names,
-                self._make_rule,
-                self._state_of,
+                _weakly(self._make_rule),
+                _weakly(self._state_of),
                 self.moment_names,
                 self.whole.precision,
             )
@@ -209,6 +210,16 @@ class ProxOptimizer(Checkpointed):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._plans = self._new_plans()
+
+
+def _weakly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a call of a method that does not keep its object, so that no cycle holds memory."""
+    held = WeakMethod(method)
+
+    def call(*given: Any) -> Any:
+        return held()(*given)  # type: ignore[misc]  # alive: only its own plans call
+
+    return call
 
 
 def _is_finite(grad: Any) -> bool:

@@ -26,7 +26,8 @@ class ProxSGD(ProxOptimizer):
     params : iterable
         Parameters, named parameters or groups, as for every optimizer of torch.
     lr, momentum, dampening, weight_decay, nesterov
-        As for `torch.optim.SGD`.
+        As for `torch.optim.SGD`; but where a momentum begins during a run, dampening counts from
+        its first gradient on, which torch takes whole.
     penalty : Penalty or TopK, optional
         The function h. None: `torch.optim.SGD`.
     metric : {"diagonal", "euclidean"}

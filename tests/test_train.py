@@ -6,7 +6,7 @@ import numpy as np
 import problem_cases as cases
 import proxstep as ps
 import pytest
-from proxstep.schedules import Constant, Cosine, InverseTime, WarmUp
+from proxstep.schedules import Anneal, Constant, Cosine, CubicRamp, InverseTime, WarmUp
 
 RULES = [
     ps.SGD(0.3),
@@ -122,6 +122,26 @@ def test_the_history_tells_the_truth():
     assert np.isnan(history.val_loss).all()
     assert (np.diff(history.seconds) > 0).all()
     assert repr(history).startswith("History(finished after 12 epochs: objective ")
+
+
+SCHEDULED = [
+    ps.TopK(0.4, schedule=CubicRamp(1.0, 0.4, begin_step=4, end_step=12)),
+    ps.Quantize(3, scale=0.13, rho=Anneal(2, 15)),
+]
+
+
+@pytest.mark.parametrize("penalty", SCHEDULED, ids=lambda h: type(h).__name__)
+def test_the_objective_has_the_penalty_of_the_epochs_last_update(penalty):
+    problem = cases.problem(cases.data("Logistic"))
+    kept = []
+    for epochs in range(1, 7):
+        history = ps.train(problem, ps.SGD(0.4), penalty, batch_size=13, epochs=epochs)
+        now = penalty.at(3 * epochs - 1)
+        h = now if isinstance(now, ps.Quantize) else ps.TopK(now)
+        assert history.objective[-1] == history.loss[-1] + h.value(history.x)
+        kept.append(h.value(history.x))
+    assert np.isfinite(history.objective).all()
+    assert kept[-1] == 0.0  # all to the levels, or no more than may stay
 
 
 def test_a_start_is_used_and_left_alone():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,8 +17,10 @@ from .history import History
 from .optimizer import Optimizer
 from .penalties import Penalty
 from .problems import Problem
+from .quantize import Quantize
 from .schedules import Schedule
 from .solvers.result import ConvergenceWarning
+from .top_k import TopK
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Run:
     def __init__(
         self,
         problem: Problem,
-        penalty: Penalty | None,
+        penalty: Penalty | TopK | None,
         optimizer: Optimizer,
         settings: Settings,
         validation: Problem | None,
@@ -81,7 +83,7 @@ class Run:
         """Record the epoch, keep the best parameters, and return whether to stop."""
         loss = self.problem.loss(self.x, self.intercept)
         held_out = self.validation.loss(self.x, self.intercept) if self.validation else math.nan
-        objective = loss + (self.penalty.value(self.x) if self.penalty else 0.0)
+        objective = loss + self._penalty_value()
         seconds = time.perf_counter() - self.started
         nonzeros = float(np.count_nonzero(self.x))
         self.records.append((loss, objective, held_out, nonzeros, lr, seconds))
@@ -96,6 +98,15 @@ class Run:
         elif self.settings.patience and epoch - self.best_epoch >= self.settings.patience:
             self.reason = "early stopping"
         return self.reason != "finished"
+
+    def _penalty_value(self) -> float:
+        """Return h of the last update, whose schedule may have changed it since the first."""
+        penalty, update = self.penalty, self.optimizer.steps - 1
+        if isinstance(penalty, TopK) and penalty.schedule is not None:
+            penalty = replace(penalty, k=penalty.at(update), schedule=None)
+        elif isinstance(penalty, Quantize):
+            penalty = penalty.at(update)
+        return penalty.value(self.x) if penalty else 0.0
 
     def history(self) -> History:
         """Return the record."""

@@ -18,6 +18,7 @@ from .problems.inputs import numbers, start_point
 from .rules import Rule
 from .schedules import Schedule
 from .step import Metric
+from .top_k import TopK
 
 __all__ = ["train"]
 
@@ -25,7 +26,7 @@ __all__ = ["train"]
 def train(
     problem: Problem,
     rule: Rule,
-    penalty: Penalty | None = None,
+    penalty: Penalty | TopK | None = None,
     *,
     batch_size: int,
     epochs: int,
@@ -49,8 +50,9 @@ def train(
         The loss and its data.
     rule : Rule
         For example ``Adam(lr=1e-2)``.
-    penalty : Penalty or None
-        Penalty on x; the intercept has none.
+    penalty : Penalty, TopK or None
+        Penalty on x; the intercept has none. A schedule of `TopK` or `Quantize` is asked for every
+        update, and the recorded objective has the penalty of the epoch's last one.
     batch_size : int
         Samples in a batch; the last of an epoch may be smaller.
     epochs : int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import problem_cases as cases
 import proxstep as ps
@@ -177,6 +179,28 @@ def test_ctrl_c_returns_what_there_is():
     history = ps.train(problem, ps.SGD(1.0), batch_size=10, epochs=9, schedule=impatient)
     assert (history.reason, history.epochs) == ("interrupted", 2)
     assert history.x.any()
+
+
+@pytest.mark.parametrize("stop", ["diverged", "interrupted"])
+def test_the_parameters_are_those_of_the_best_epoch(stop):
+    """What a broken-off epoch has stepped further is not among them."""
+
+    def rate(update):
+        if update == 10 and stop == "interrupted":
+            raise KeyboardInterrupt
+        return 1e200 if update == 10 else 0.1
+
+    problem = cases.problem(cases.data("LeastSquares"))
+    run = {"rule": ps.SGD(0.1), "penalty": ps.L1(1e-3), "batch_size": 10}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        history = ps.train(problem, **run, epochs=9, schedule=rate)
+    whole = ps.train(problem, **run, epochs=2)
+    assert (history.reason, history.best_epoch, whole.best_epoch) == (stop, 1, 1)
+    np.testing.assert_array_equal(history.x, whole.x)
+    assert history.intercept == whole.intercept
+    assert "best_epoch 1," in repr(history)
+    assert ["in epoch 2:" in str(one.message) for one in caught] == [True] * (stop == "diverged")
 
 
 def test_the_metric_of_the_prox_is_the_users_choice():

@@ -47,7 +47,7 @@ class Run:
         self.problem, self.penalty, self.validation = problem, penalty, validation
         self.optimizer, self.settings = optimizer, settings
         self.x, self.intercept = self._with_intercept(optimizer.params)
-        self.best, self.best_epoch, self.best_loss = (self.x, self.intercept), -1, math.inf
+        self._keep_best(-1, math.inf)
         self.reason = "finished"
         self.records: list[tuple[float, ...]] = []
         self.started = time.perf_counter()
@@ -91,13 +91,14 @@ class Run:
             self.reason = "diverged"
             _warn_diverged(epoch, loss, lr)
         elif self.validation is None or held_out < self.best_loss:
-            self.best_epoch, self.best_loss = epoch, held_out
-            self.best = (self.x, self.intercept)
-            if self.validation is not None:
-                self.best = (self.x.copy(), self.intercept.copy())
+            self._keep_best(epoch, held_out)
         elif self.settings.patience and epoch - self.best_epoch >= self.settings.patience:
             self.reason = "early stopping"
         return self.reason != "finished"
+
+    def _keep_best(self, epoch: int, held_out: float) -> None:
+        self.best_epoch, self.best_loss = epoch, held_out
+        self.best = (self.x.copy(), self.intercept.copy())  # the next epoch writes into them
 
     def _penalty_value(self) -> float:
         """Return h of the last update, whose schedule may have changed it since the first."""

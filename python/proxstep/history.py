@@ -18,13 +18,14 @@ class History:
     Attributes
     ----------
     x : ndarray, shape (p,) or (p, classes)
-        Parameters: those of the lowest validation loss, or the last ones without validation.
+        Parameters after epoch `best_epoch`.
     intercept : float or ndarray of shape (classes,)
         Intercept beside them (0 without ``fit_intercept``).
     reason : str
         "finished", "early stopping", "diverged" or "interrupted".
     best_epoch : int
-        Index of the epoch that x comes from; -1 for the start.
+        Index of the epoch with the lowest validation loss, or without validation of the last one
+        that was finished with a finite loss; -1 for the start.
     loss, objective, val_loss : ndarray
         Mean loss on the whole training data, that plus the penalty, and the loss on the
         validation data (NaN without).
@@ -55,8 +56,8 @@ class History:
     def __repr__(self) -> str:
         last = f"objective {self.objective[-1]:.6g}, " if self.epochs else ""
         return (
-            f"History({self.reason} after {self.epochs} epochs: {last}best epoch "
-            f"{self.best_epoch + 1}, {np.count_nonzero(self.x)} of {self.x.size} parameters "
+            f"History({self.reason} after {self.epochs} epochs: {last}best_epoch "
+            f"{self.best_epoch}, {np.count_nonzero(self.x)} of {self.x.size} parameters "
             f"are not zero)"
         )
 
@@ -74,7 +75,7 @@ class History:
             If matplotlib is not installed; the message says what to install.
         """
         ax = pyplot().subplots()[1] if ax is None else ax
-        epoch = np.arange(1, self.epochs + 1)
+        epoch = np.arange(self.epochs)
         ax.plot(epoch, self.loss, label="training loss")
         if np.isfinite(self.val_loss).any():
             ax.plot(epoch, self.val_loss, label="validation loss")

@@ -76,8 +76,8 @@ def train(
     Returns
     -------
     History
-        Parameters, and loss, objective, non-zeros, rate and time per epoch. Ctrl-C returns what
-        there is, with the reason "interrupted".
+        Parameters, and loss, objective, non-zeros, rate and time per epoch. Ctrl-C returns the
+        epochs that were finished, with the reason "interrupted".
 
     Raises
     ------
@@ -89,7 +89,8 @@ def train(
     Warns
     -----
     ConvergenceWarning
-        Once, if the loss is no longer finite; the run stops there.
+        Once, if the loss is no longer finite; the run stops there, with the parameters of the
+        epoch before.
 
     Examples
     --------

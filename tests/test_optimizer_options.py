@@ -73,6 +73,19 @@ def test_another_view_of_an_array_is_not_taken_for_it(alias):
         ps.Optimizer([x, alias(x)], ps.AdamW(0.11), ps.L1(0.37)).step([np.ones((4, 6))] * 2)
 
 
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        (np.ones((3, 2)), r"params is one array of shape \(3, 2\)"),
+        ([{"params": [np.ones(4)]}, {"params": np.ones((3, 2))}], r'\[1\]\["params"\].*\(3, 2\)'),
+        ({"params": [np.ones(4)]}, r"one mapping, of \['params'\]; .* list of groups"),
+    ],
+)
+def test_one_array_is_not_taken_for_a_list_of_its_rows(params, words):
+    with pytest.raises(TypeError, match=words):
+        ps.Optimizer(params, ps.SGD(0.1))
+
+
 EXCHANGED = {
     "strength": (ps.L1(0.31), ps.L1(0.067)),
     "groups": (ps.Group(ps.L1(0.31), over="rows"), ps.L1(0.067)),

@@ -375,9 +375,9 @@ def _entry(
 
 def _as_groups(params: Sequence[Any]) -> list[dict[str, Any]]:
     """Parameter groups, whichever way they were given."""
-    if hasattr(params, "shape"):
-        raise TypeError(f"params is one array of shape {tuple(params.shape)}; give a list: [x]")
-    items = list(params)
+    if isinstance(params, Mapping):
+        raise TypeError(f"params is one mapping, of {list(params)}; give a list of groups: [group]")
+    items = _as_arrays("params", params)
     if not any(isinstance(item, Mapping) for item in items):
         return [{"params": items}]
     for item in items:
@@ -387,4 +387,13 @@ def _as_groups(params: Sequence[Any]) -> list[dict[str, Any]]:
             raise ValueError(f"a group has the key {key!r}; {nearest(key, _GROUP_KEYS)}")
         if "params" not in item:
             raise ValueError(f'a group lacks "params"; it has {sorted(item)}')
-    return [{**item, "params": list(item["params"])} for item in items]
+    return [
+        {**item, "params": _as_arrays(f'params[{k}]["params"]', item["params"])}
+        for k, item in enumerate(items)
+    ]
+
+
+def _as_arrays(name: str, given: Any) -> list[Any]:
+    if hasattr(given, "shape"):
+        raise TypeError(f"{name} is one array of shape {tuple(given.shape)}; give a list: [x]")
+    return list(given)

@@ -6,6 +6,7 @@ import numpy as np
 import proxstep as ps
 import pytest
 from cases import NARROW, assert_same_bits, normal
+from proxstep.schedules import Anneal
 from refusals import refused
 
 
@@ -124,8 +125,28 @@ def test_a_penalty_that_fits_one_array_only_is_exchanged_for_none():
         assert_same_bits(a, b)
 
 
-@pytest.mark.parametrize(("first", "second"), [(ps.TopK(3), None), (None, ps.TopK(3))])
-def test_what_follows_a_schedule_is_not_exchanged(first, second):
-    opt = ps.Optimizer([normal(9, seed=210)], ps.SGD(0.17), first)
-    with refused(ValueError, "TopK", "schedule"):
-        opt.set_penalty(0, second)
+KEPT = {"selects among": ps.TopK(3), "schedule of its own": ps.Quantize(2, rho=Anneal(1, 9))}
+
+
+@pytest.mark.parametrize(("words", "kept"), KEPT.items(), ids=list(KEPT))
+@pytest.mark.parametrize("comes", [False, True])
+def test_what_selects_or_follows_a_schedule_is_not_exchanged(words, kept, comes):
+    opt = ps.Optimizer([normal(9, seed=210)], ps.SGD(0.17), None if comes else kept)
+    with refused(ValueError, type(kept).__name__, words):
+        opt.set_penalty(0, kept if comes else None)
+
+
+def test_groups_are_to_look_at():
+    """What a step does not follow cannot be written."""
+    x = [normal(9, seed=211)]
+    opt = ps.Optimizer(x, ps.SGD(0.17), ps.L1(0.31))
+    with pytest.raises(TypeError, match="item assignment"):
+        opt.groups[0]["penalty"] = ps.L1(100.0)
+    assert dict(opt.groups[0]) == {
+        "params": tuple(x),
+        "rule": ps.SGD(0.17),
+        "penalty": opt.groups[0]["penalty"],
+        "metric": "diagonal",
+    }
+    opt.set_penalty(0, None)
+    assert opt.groups[0]["penalty"] is None

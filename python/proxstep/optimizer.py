@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,8 @@ class Optimizer:
     rates : array or None
         Where capturable, the learning rates in float64, one per group, in device memory: write
         into it to change them.
+    groups : tuple of mappings
+        The parameter groups with all of their settings, to look at: `set_penalty` changes them.
     params : list of arrays
         The unique arrays, in the order in which gradients are expected.
     points : list of arrays
@@ -126,20 +129,20 @@ class Optimizer:
         self._plan = _core.Plan(dtype, precision.seed, precision.stochastic)
         self._entries: list[_Entry] = []
         self._selections = Selections()
-        self.groups = [{**defaults, **group} for group in _as_groups(params)]
+        self._groups = [{**defaults, **group} for group in _as_groups(params)]
         seen: set[int] = set()
-        for index, group in enumerate(self.groups):
+        for index, group in enumerate(self._groups):
             for param in group["params"]:
                 if id(param) not in seen:
                     seen.add(id(param))
                     self._entries.append(_entry(param, index, group, dtype, precision))
         gather_small([entry.kept for entry in self._entries])
-        for group in self.groups:
+        for group in self._groups:
             self._plan.add_group(group["rule"].spec, is_euclidean(group["metric"]))
         self._annealed = Annealed()
         self._directions = Directions(dtype, precision.seed)
         for k, entry in enumerate(self._entries):
-            self._add(k, entry, self.groups[entry.group]["penalty"])
+            self._add(k, entry, self._groups[entry.group]["penalty"])
         self._plan.check_overlaps()
         self._directions.check_overlaps()
         self._steps = 0
@@ -168,7 +171,7 @@ class Optimizer:
         if self._selections.scheduled:
             raise ValueError("capturable fixes what a TopK keeps; its schedule needs the host")
         first = self._entries[0].param
-        rates = [group["rule"].settings()[0] for group in self.groups]
+        rates = [group["rule"].settings()[0] for group in self._groups]
         self.rates = beside(first, np.array(rates, np.float64))
         self._count = beside(first, np.zeros(1, np.int64))
 
@@ -182,6 +185,11 @@ class Optimizer:
         self._steps = taken
         if self._count is not None:
             self._count[...] = taken
+
+    @property
+    def groups(self) -> tuple[Mapping[str, Any], ...]:
+        """The parameter groups with all of their settings, to look at."""
+        return tuple(MappingProxyType(group) for group in self._groups)
 
     @property
     def params(self) -> list[Array]:
@@ -281,12 +289,14 @@ class Optimizer:
         >>> x
         array([2.9, 0.2])
         """
-        own = self.groups[group]
+        own = self._groups[group]
         for each in (own["penalty"], penalty):
-            if isinstance(each, TopK) or callable(getattr(each, "rho", None)):
+            if isinstance(each, TopK):
+                raise ValueError(f"{each!r} selects among arrays; it cannot be exchanged")
+            if callable(getattr(each, "rho", None)):
                 raise ValueError(f"{each!r} follows a schedule of its own; it cannot be exchanged")
         check_steppable(own["rule"], penalty)
-        members = [k for k, entry in enumerate(self._entries) if self.groups[entry.group] is own]
+        members = [k for k, entry in enumerate(self._entries) if self._groups[entry.group] is own]
         try:
             self._exchange(members, penalty)
         except (TypeError, ValueError):
@@ -302,9 +312,9 @@ class Optimizer:
         if lr is None:
             return []
         if not isinstance(lr, Sequence):
-            return [rate(lr)] * len(self.groups)
-        if len(lr) != len(self.groups):
-            raise ValueError(f"lr has {len(lr)} rates for {len(self.groups)} groups")
+            return [rate(lr)] * len(self._groups)
+        if len(lr) != len(self._groups):
+            raise ValueError(f"lr has {len(lr)} rates for {len(self._groups)} groups")
         return [rate(value) for value in lr]
 
     def state_dict(self) -> dict[str, Any]:
@@ -393,7 +403,7 @@ def _as_groups(params: Sequence[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _as_arrays(name: str, given: Any) -> list[Any]:
+def _as_arrays(name: str, given: Any) -> tuple[Any, ...]:
     if hasattr(given, "shape"):
         raise TypeError(f"{name} is one array of shape {tuple(given.shape)}; give a list: [x]")
-    return list(given)
+    return tuple(given)

@@ -257,6 +257,19 @@ def test_arrays_that_do_not_fit(h: Any, x: Any, words: str) -> None:
             call(x)
 
 
+@pytest.mark.parametrize("rho", [0.5, lambda t: 0.0])
+def test_solve_takes_what_is_one_function_for_all_steps(rho: Any) -> None:
+    X = normal((40, 6), seed=77)
+    problem = ps.LeastSquares(X, X @ np.array([0.9, -0.4, 0.0, 0.0, 0.1, 0.0]))
+    with refused(ValueError, r"Quantize\(.*no objective.* rho=0"):
+        ps.solve(problem, ps.Quantize(2, scale=0.5, rho=rho))
+    found = ps.solve(problem, ps.Quantize(2, scale=0.5))
+    assert found.converged
+    assert set(found.x) <= {-0.5, 0.0, 0.5}
+    free = ps.solve(problem, ps.Quantize(2, scale=0.5, rho=1.0))
+    assert free.objective == pytest.approx(ps.solve(problem, None).objective, abs=1e-6)
+
+
 def test_a_schedule_that_gives_no_share() -> None:
     x, h = np.ones(8), ps.Quantize(2, rho=lambda t: 0.5 + t)
     opt = ps.Optimizer([x], ps.SGD(0.1), h)

@@ -8,6 +8,7 @@ from ..arrays import Array
 from ..namespace import namespace
 from ..penalties import L1, Penalty
 from ..projections import Projection
+from ..quantize import Quantize
 
 
 class UserPenalty:
@@ -34,9 +35,22 @@ class UserPenalty:
 
 
 def as_penalty(given: Any) -> Any:
-    """Return a penalty of this library, or a user's one wrapped; None has no strength."""
+    """Return a penalty of this library, or a user's one wrapped; None has no strength.
+
+    Raises
+    ------
+    TypeError
+        For what is no penalty.
+    ValueError
+        For a `Quantize` that is neither hard nor off: its h changes with the step.
+    """
     if given is None:
         return L1(0.0)
+    if isinstance(given, Quantize) and given.rho not in (0.0, 1.0):
+        raise ValueError(
+            f"{given!r} is another function of x for every step, so that there is no objective to "
+            f"minimise; rho=0 has one, and step, Optimizer and train take any rho"
+        )
     if isinstance(given, Penalty | Projection):
         return given
     usable = callable(getattr(given, "prox", None)) and callable(getattr(given, "value", None))

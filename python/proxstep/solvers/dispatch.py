@@ -54,8 +54,8 @@ def solve(
     problem : LeastSquares, Logistic, Softmax, Huber or Poisson
         The loss f.
     penalty : penalty or None
-        The penalty h: any of this library, or an object with ``value(x)`` and ``prox(z, step)``,
-        called with arrays like x.
+        The penalty h: any of this library (a `Quantize` with ``rho=0``), or an object with
+        ``value(x)`` and ``prox(z, step)``, called with arrays like x.
     tol : float
         Largest certificate at convergence.
     max_iter : int
@@ -86,8 +86,9 @@ def solve(
     TypeError
         If the problem or the penalty is not one.
     ValueError
-        If a setting is out of range, x0 has another shape, or the intercept is infinite because
-        a class or every count is absent, or the loss at x0 is infinite (Poisson).
+        If a setting is out of range, x0 has another shape, the penalty is another function for
+        every step, or the intercept is infinite because a class or every count is absent, or the
+        loss at x0 is infinite (Poisson).
 
     Warns
     -----

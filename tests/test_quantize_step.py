@@ -214,7 +214,7 @@ def test_it_is_frozen_and_can_be_sent_to_another_process() -> None:
         ({"levels": (0, 0)}, ValueError, r"levels\[1\] is 0.0, after 0.0"),
         ({"levels": (0, INF)}, ValueError, r"levels\[1\] is inf"),
         ({"bits": 2, "over": "row"}, ValueError, "over is 'row'; did you mean 'rows'"),
-        ({"bits": 2, "over": 0}, ValueError, "over is 0; a block has at least 1"),
+        ({"bits": 2, "over": 0}, ValueError, "over is 0; it must be at least 1"),
         ({"bits": 2, "over": 2.5}, TypeError, "over is 2.5; an integer"),
         ({"bits": 2, "scale": "max"}, ValueError, "scale is 'max'; did you mean 'absmax'"),
         ({"levels": (0, 1), "scale": "mean"}, ValueError, "'mean', which counts bits"),

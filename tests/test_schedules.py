@@ -132,9 +132,9 @@ def test_a_cubic_ramp_is_a_value():
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        ({"start": 1.2}, "start is 1.2; a share lies between"),
-        ({"end": -0.1}, "end is -0.1; a share lies"),
-        ({"end": math.nan}, "end is nan; a share lies"),
+        ({"start": 1.2}, "start is 1.2; it must lie between 0"),
+        ({"end": -0.1}, "end is -0.1; it must lie"),
+        ({"end": math.nan}, "end is nan; it must lie"),
         ({"begin_step": -1}, "begin_step is -1; it must not be negative"),
         ({"end_step": 3}, "begin_step 3 is not before end_step 3"),
     ],

@@ -380,11 +380,11 @@ def test_refusals() -> None:
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, 2.0, NAN, INF])
 def test_shares_out_of_their_range(share: float) -> None:
-    with refused(ValueError, f"k is {share}; a share lies between 0.0 and 1.0"):
+    with refused(ValueError, f"the share k is {share}; it must lie between 0 and 1"):
         ps.TopK(share)
     x = normal(5, seed=452)
     opt = ps.Optimizer([x], ps.SGD(0.1), ps.TopK(3, schedule=lambda t: share))
-    with refused(ValueError, rf"schedule\(0\) is {share}; a share lies", keep=[x]):
+    with refused(ValueError, rf"the share schedule\(0\) is {share}; it must", keep=[x]):
         opt.step([normal(5, seed=453)])
     assert opt.steps == 0
 

@@ -23,28 +23,28 @@ def positive(name: str, value: Any) -> None:
         raise ValueError(f"{name} is {value}; it must be finite and positive")
 
 
-def above_zero(name: str, value: Any) -> None:
+def positive_or_inf(name: str, value: Any) -> None:
     """Raise unless value is a number > 0, infinity included."""
     _number(name, value)
     if not value > 0:
         raise ValueError(f"{name} is {value}; it must be positive")
 
 
-def fraction(name: str, value: Any) -> None:
+def from_0_below_1(name: str, value: Any) -> None:
     """Raise unless 0 <= value < 1."""
     _number(name, value)
     if not 0 <= value < 1:
         raise ValueError(f"{name} is {value}; it must be at least 0 and below 1")
 
 
-def share(name: str, value: Any) -> None:
+def from_0_to_1(name: str, value: Any) -> None:
     """Raise unless 0 <= value <= 1."""
     _number(name, value)
     if not 0 <= value <= 1:
-        raise ValueError(f"{name} is {value}; a share lies between 0.0 and 1.0")
+        raise ValueError(f"{name} is {value}; it must lie between 0 and 1")
 
 
-def not_negative(name: str, value: Any) -> None:
+def non_negative_or_inf(name: str, value: Any) -> None:
     """Raise unless value is a number >= 0, infinity included."""
     _number(name, value)
     if not value >= 0:
@@ -66,6 +66,14 @@ def count(name: str, value: Any) -> int:
     number = value if type(value) is int else integer(name, value)
     if number < 0:
         raise ValueError(f"{name} is {number}; it must not be negative")
+    return number
+
+
+def at_least_one(name: str, value: Any) -> int:
+    """Return value as an int >= 1."""
+    number = integer(name, value)
+    if number < 1:
+        raise ValueError(f"{name} is {number}; it must be at least 1")
     return number
 
 

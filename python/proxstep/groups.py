@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import _core
-from .checks import integer, nearest, non_negative
+from .checks import at_least_one, integer, nearest, non_negative
 from .penalties import Box, ElementwisePenalty, Penalty
 
 __all__ = ["Group", "SparseGroup"]
@@ -29,11 +29,11 @@ def _parsed(over: Any) -> str | int | tuple[int, ...] | tuple[str, int]:
             raise ValueError(f"over is {over!r}; {nearest(over, ['rows', 'columns'])}{hint}")
         return over
     if isinstance(over, tuple) and len(over) == 2 and over[0] == "heads":
-        return "heads", _at_least_one("the number of heads", over[1])
+        return "heads", at_least_one("the number of heads", over[1])
     try:
         segments = list(over)
     except TypeError:  # no sequence: a block length
-        return _at_least_one("over", over)
+        return at_least_one("over", over)
     lists = [part for part in segments if _is_list(part)]
     if lists:
         _refuse_lists(lists)
@@ -62,13 +62,6 @@ def _refuse_lists(lists: list[Any]) -> None:
         f"over has {lists[0]!r}; groups are segments of consecutive elements: put the columns in "
         f"the order of their groups, and give the groups' lengths"
     )
-
-
-def _at_least_one(name: str, given: Any) -> int:
-    number = integer(name, given)
-    if number < 1:
-        raise ValueError(f"{name} is {number}; it must be at least 1")
-    return number
 
 
 def _layout(over: Any) -> tuple[str, list[int]]:

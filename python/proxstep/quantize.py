@@ -16,7 +16,7 @@ import numpy as np
 
 from . import _core
 from .arrays import frozen_weights
-from .checks import count, integer, nearest
+from .checks import at_least_one, count, from_0_to_1, integer, nearest
 from .penalties import Penalty
 
 __all__ = ["Quantize"]
@@ -230,10 +230,7 @@ def _checked_over(over: Any) -> Any:
         return over
     if isinstance(over, str):
         raise ValueError(f"over is {over!r}; {nearest(over, ['rows'])}")
-    length = integer("over", over)
-    if length < 1:
-        raise ValueError(f"over is {length}; a block has at least 1 element")
-    return length
+    return at_least_one("over", over)
 
 
 def _checked_scale(scale: Any, bits: int | None) -> Any:
@@ -253,10 +250,5 @@ def _checked_scale(scale: Any, bits: int | None) -> Any:
 
 
 def _checked_rho(name: str, rho: Any) -> float:
-    try:
-        number = float(rho)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} is {rho!r}; a number is needed") from None
-    if not 0.0 <= number <= 1.0:
-        raise ValueError(f"{name} is {number}; it must lie between 0 and 1")
-    return number
+    from_0_to_1(name, rho)
+    return float(rho)

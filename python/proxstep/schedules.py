@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .checks import count, integer, positive, share
+from .checks import at_least_one, count, from_0_to_1, positive
 
 __all__ = [
     "Anneal",
@@ -89,8 +89,7 @@ class Anneal(_Clipped):
         if count("end", self.end) <= self.start:
             raise ValueError(f"end is {self.end}, start is {self.start}; it must come later")
         positive("steepness", self.steepness)
-        if not 0.0 <= self.center <= 1.0:
-            raise ValueError(f"center is {self.center}; it must lie between 0 and 1")
+        from_0_to_1("center", self.center)
 
     def _rate(self, step: int) -> float:
         share = (step - self.start) / (self.end - self.start)
@@ -154,9 +153,9 @@ class Step(_Clipped):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("lr", "every", "factor"):
+        for name in ("lr", "factor"):
             positive(name, getattr(self, name))
-        integer("every", self.every)
+        at_least_one("every", self.every)
 
     def _rate(self, step: int) -> float:
         return float(self.lr * self.factor ** (step // self.every))
@@ -340,7 +339,7 @@ class CubicRamp:
 
     def __post_init__(self) -> None:
         for name in ("start", "end"):
-            share(name, getattr(self, name))
+            from_0_to_1(name, getattr(self, name))
         for name in ("begin_step", "end_step"):
             count(name, getattr(self, name))
         if self.begin_step >= self.end_step:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from . import _core
 from .arrays import Array, empty_like, frozen_weights
-from .checks import count, nearest, non_negative, not_negative
+from .checks import count, nearest, non_negative, non_negative_or_inf
 from .directions import SingleStep, direction
 from .penalties import Penalty
 from .projections import Projection
@@ -96,7 +96,7 @@ def soft_threshold(
     if weights is None:
         _core.soft_threshold(x, threshold, out, dtype)
     else:
-        not_negative("threshold", threshold)
+        non_negative_or_inf("threshold", threshold)
         spec = _core.PenaltySpec("l1", [float(threshold)], frozen_weights(weights))
         _core.prox(x, spec, 1.0, out, dtype)
     return out

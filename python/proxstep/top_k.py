@@ -11,7 +11,7 @@ import numpy as np
 
 from . import _core
 from .arrays import Array
-from .checks import count, nearest, share
+from .checks import count, from_0_to_1, nearest
 from .projections import Projection, Rows
 
 __all__ = ["TopK"]
@@ -126,6 +126,6 @@ class TopK(Projection):
 def _count_or_share(name: str, given: Any) -> int | float:
     """Return a count that the core holds, or a share, in plain types."""
     if isinstance(given, float | np.floating):
-        share(name, given)
+        from_0_to_1(f"the share {name}", given)
         return float(given)
     return min(count(name, given), sys.maxsize)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .arrays import Array
-from .checks import count, integer, positive
+from .checks import at_least_one, count
 from .epochs import Run, Settings
 from .history import History
 from .optimizer import Optimizer
@@ -138,13 +138,13 @@ def _check(problem: Any, batch_size: int, epochs: int) -> None:
         raise TypeError(f"train takes problems of NumPy arrays, X is a {type(problem.X).__name__}")
     if problem.standardize:
         raise ValueError("train steps in the units of X; standardize=True is for solve and paths")
-    positive("batch_size", integer("batch_size", batch_size))
+    at_least_one("batch_size", batch_size)
     count("epochs", epochs)
 
 
 def _check_validation(problem: Problem, validation: Any, patience: int | None) -> None:
     if patience is not None:
-        positive("patience", integer("patience", patience))
+        at_least_one("patience", patience)
         if validation is None:
             raise ValueError(f"patience is {patience}, but there is no validation problem")
     if validation is None:

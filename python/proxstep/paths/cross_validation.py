@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import integer, positive
+from ..checks import at_least_one
 from ..config import get_num_threads
 from ..penalties import Penalty
 from ..problems import Problem
@@ -156,7 +156,7 @@ def validate_quietly(
 
 def _workers(problem: Problem, workers: int | None) -> int:
     if workers is not None:
-        positive("workers", integer("workers", workers))
+        at_least_one("workers", workers)
     if not problem.xp.is_on_host:
         return 1
     return get_num_threads() if workers is None else workers

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..checks import integer, positive
+from ..checks import at_least_one, positive
 from ..penalties import Penalty
 from ..problems import Problem
 from ..solvers.arguments import check_scale
@@ -69,8 +69,7 @@ def _given(lambdas: Any) -> Array:
 
 
 def _count_and_ratio(problem: Problem, grid: Grid) -> tuple[int, float]:
-    count = integer(grid.names.count, grid.n_lambdas)
-    positive(grid.names.count, count)
+    count = at_least_one(grid.names.count, grid.n_lambdas)
     if grid.lambda_ratio is None:
         n, p = problem.X.shape
         return count, _WIDE_RATIO if n < p else _RATIO

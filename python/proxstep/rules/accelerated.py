@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..checks import fraction
+from ..checks import from_0_below_1
 from .base import Rule
 
 __all__ = ["FISTA"]
@@ -60,7 +60,7 @@ class FISTA(Rule):
     def _check(self) -> None:
         super()._check()
         if self.momentum is not None:
-            fraction("momentum", self.momentum)
+            from_0_below_1("momentum", self.momentum)
 
     def settings(self) -> list[float]:
         """Return the numbers that the core takes; a negative beta asks for the sequence in t."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from .. import _core
 from ..arrays import Array, bfloat16_zeros, dtype_name, refuse_masked, widened
-from ..checks import fraction, non_negative
+from ..checks import from_0_below_1, non_negative
 
 __all__ = ["Moments", "Rule", "State", "check_betas", "check_moments"]
 
@@ -19,7 +19,7 @@ def check_betas(betas: Any) -> None:
     if not isinstance(betas, list | tuple) or len(betas) != 2:
         raise TypeError(f"betas is {betas!r}; a pair of numbers is needed")
     for k, beta in enumerate(betas):
-        fraction(f"betas[{k}]", beta)
+        from_0_below_1(f"betas[{k}]", beta)
 
 
 def check_moments(moments: Any) -> None:

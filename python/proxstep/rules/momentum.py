@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..checks import fraction, non_negative
+from ..checks import from_0_below_1, from_0_to_1, non_negative
 from .base import Rule
 
 __all__ = ["SGD", "Momentum", "Nesterov"]
@@ -100,10 +100,9 @@ class Momentum(Rule):
 
     def _check(self) -> None:
         super()._check()
-        fraction("momentum", self.momentum)
+        from_0_below_1("momentum", self.momentum)
         non_negative("weight_decay", self.weight_decay)
-        if not 0.0 <= self.dampening <= 1.0:
-            raise ValueError(f"dampening is {self.dampening}; it must lie between 0 and 1")
+        from_0_to_1("dampening", self.dampening)
 
 
 @dataclass(frozen=True)
@@ -150,5 +149,5 @@ class Nesterov(Rule):
 
     def _check(self) -> None:
         super()._check()
-        fraction("momentum", self.momentum)
+        from_0_below_1("momentum", self.momentum)
         non_negative("weight_decay", self.weight_decay)

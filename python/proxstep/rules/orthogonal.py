@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 from .. import _core
 from ..arrays import Array
-from ..checks import fraction, integer, nearest, non_negative, positive
+from ..checks import at_least_one, from_0_below_1, nearest, non_negative, positive
 from .base import Moments, Rule, State
 from .momentum import Momentum, Nesterov
 
@@ -101,10 +101,10 @@ class Muon(Rule):
 
     def _check(self) -> None:
         super()._check()
-        fraction("momentum", self.momentum)
+        from_0_below_1("momentum", self.momentum)
         non_negative("weight_decay", self.weight_decay)
-        positive("iterations", integer("iterations", self.iterations))
-        positive("parts", integer("parts", self.parts))
+        at_least_one("iterations", self.iterations)
+        at_least_one("parts", self.parts)
         positive("eps", self.eps)
         if self.eps < _SMALLEST_EPS:
             raise ValueError(f"eps is {self.eps}; it must be at least {_SMALLEST_EPS}")

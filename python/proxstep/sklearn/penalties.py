@@ -19,7 +19,7 @@ from .settings import numbers
 
 def split(strength: float, l1_ratio: float) -> tuple[float, float]:
     """Divide a strength between the L1 penalty and the other one, as scikit-learn does."""
-    checks.share("l1_ratio", l1_ratio)
+    checks.from_0_to_1("l1_ratio", l1_ratio)
     return strength * l1_ratio, strength * (1 - l1_ratio)
 
 
@@ -71,7 +71,7 @@ def strength(alpha: float, name: str = "alpha") -> float:
 
 def inverse_strength(C: float, total_weight: float, name: str = "C") -> float:
     """Return the strength beside a mean loss for ``C * sum of losses``; C may be infinite."""
-    checks.above_zero(name, C)
+    checks.positive_or_inf(name, C)
     return float(1.0 / (C * total_weight))
 
 

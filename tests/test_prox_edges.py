@@ -17,6 +17,7 @@ from cases import (
     penalty,
     weights_for,
 )
+from refusals import refused
 
 each_penalty = pytest.mark.parametrize(("name", "p"), PENALTY_CASES)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -93,6 +94,21 @@ def test_an_infinite_point_never_looks_sparse(name, p, dtype):
     x = ps.prox(z, penalty(name, p), step=0.9).astype(float)
     for got, want in ((x[::2], low), (x[1::2], high)):
         assert np.all(np.isnan(got) | np.isclose(got, want, rtol=1e-2))
+
+
+@each_penalty
+@each_dtype
+@pytest.mark.parametrize("lam_is_zero", [False, True])
+def test_a_step_that_the_compute_type_cannot_hold_is_refused(name, p, dtype, lam_is_zero):
+    """It would be infinite, and 0 times infinity is NaN."""
+    p = {k: 0.0 if k in ("lam", "l1", "l2") and lam_is_zero else v for k, v in p.items()}
+    z, out = normal(19, dtype, seed=5), normal(19, dtype, seed=6)
+    longest = float(np.finfo(compute_dtype(dtype)).max)
+    for step in (np.nextafter(2 * longest, np.inf), np.inf, np.nan, -0.1):
+        with refused(ValueError, "step is", keep=[z, out]):
+            ps.prox(z, penalty(name, p), step=step, out=out)
+    if lam_is_zero and name in ("L1", "SquaredL2", "ElasticNet", "L0", "MCP", "L1_2", "L2_3"):
+        assert_same_bits(ps.prox(z, penalty(name, p), step=longest / 8), z)
 
 
 @each_penalty

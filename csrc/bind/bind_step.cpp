@@ -17,9 +17,10 @@
 namespace proxstep::bind {
 namespace {
 
-void check_step(double step) {
-  if (!(step >= 0.0 && std::isfinite(step))) {
-    throw py::value_error("step is " + number_text(step) + "; it must be finite and not negative");
+void check_step(double step, DType dtype) {
+  if (!(step >= 0.0 && fits(step, dtype))) {
+    throw py::value_error("step is " + number_text(step) + "; it must be finite in " +
+                          dtype_name(compute_type(dtype)) + " and not negative");
   }
 }
 
@@ -86,7 +87,7 @@ void prox(py::handle z, const PenaltySpec& penalty, py::handle step, py::handle 
   std::optional<Borrowed> steps;
   if (is_number(step)) {
     task.step = py::float_(py::reinterpret_borrow<py::object>(step));
-    check_step(task.step);
+    check_step(task.step, task.dtype);
   } else {
     steps.emplace(Borrowed::floating(step, "step", py::none(), &pair.z));
     check_dtype(*steps, compute_type(task.dtype), pair.out);

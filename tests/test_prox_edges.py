@@ -96,6 +96,16 @@ def test_an_infinite_point_never_looks_sparse(name, p, dtype):
         assert np.all(np.isnan(got) | np.isclose(got, want, rtol=1e-2))
 
 
+@pytest.mark.parametrize("name", ["Box", "NonNegativeL1"])
+@each_dtype
+def test_a_bounded_domain_holds_infinite_points(name, dtype):
+    h = ps.Box(-0.5, 2.0) if name == "Box" else ps.NonNegativeL1(0.75)
+    z = np.array([-np.inf, np.inf, np.nan] * 7).astype(numpy_dtype(dtype))
+    want = [-0.5, 2.0, np.nan] if name == "Box" else [0.0, np.inf, np.nan]
+    x = ps.prox(z, h, step=0.9).astype(float)
+    np.testing.assert_array_equal(x, np.tile(want, 7))
+
+
 @each_penalty
 @each_dtype
 @pytest.mark.parametrize("lam_is_zero", [False, True])

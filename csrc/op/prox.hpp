@@ -66,7 +66,7 @@ struct NonNegativeL1 {
   static constexpr bool convex = true;
   T lam;
   PROXSTEP_FN explicit NonNegativeL1(const double* c) : lam(T(c[0])) {}
-  PROXSTEP_FN T prox(T z, T s) const { return z - least(z, s * lam); }
+  PROXSTEP_FN T prox(T z, T s) const { return most(T(0), z - s * lam); }  // NaN stays
   PROXSTEP_FN T value(T x) const { return x < T(0) ? infinity<T>() : lam * x; }
   PROXSTEP_FN T slope(T) const { return lam; }
 };

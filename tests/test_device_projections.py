@@ -154,6 +154,16 @@ def test_what_is_not_finite_makes_its_row_nan(make: Any, n: int, bad: float, dty
     assert_near(got[::2], want[::2], h, z[::2])
 
 
+@each_ball
+@pytest.mark.parametrize("n", [33, 700, BLOCK + 1])
+def test_a_sum_that_overflows_is_of_finite_numbers(make: Any, n: int) -> None:
+    z = np.ldexp(np.round(normal(n, seed=9), 2), 1020)
+    h = make(1.9)
+    got, want = on_both(z, h)
+    assert np.isfinite(want).all()
+    assert_near(got, want, h, z)
+
+
 @each_team
 def test_a_selection_keeps_nan_first_then_infinity(dtype: str, n: int) -> None:
     z = normal(n, dtype, seed=10)

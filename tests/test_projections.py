@@ -73,6 +73,16 @@ def test_is_firmly_non_expansive(name):
 
 
 @each
+def test_a_sum_that_overflows_is_of_finite_numbers(name):
+    """Scaled by a power of two, point and set keep their digits."""
+    z, c = np.abs(normal(60, seed=88)), 2.0**1020
+    assert z.sum() > 16  # times c beyond the largest float64
+    assert_same_bits(project(name, c * z, 1.5 * c), c * project(name, z, 1.5))
+    want = np.full(2, 2.0 if name == "LinfBall" else 1.0)
+    assert_same_bits(project(name, np.full(2, 1e308), 2.0), want)
+
+
+@each
 @each_dtype
 def test_each_row_is_a_problem_of_its_own(name, dtype):
     z = normal((7, 33), dtype, seed=84)

@@ -50,7 +50,7 @@ class BallRow {
   }
 
   void project(double radius, S* out) const {
-    if (!std::isfinite(total_)) return std::fill(out, out + n_, pack(std::nan("")));
+    if (!all_finite()) return std::fill(out, out + n_, pack(std::nan("")));
     if (l1_ && total_ <= radius) return std::copy_n(z_, n_, out), void();
     if (radius == 0.0) return std::fill(out, out + n_, pack(0.0));
     const double tau = threshold(radius, candidates(radius));
@@ -64,6 +64,15 @@ class BallRow {
   double load(std::int64_t i) const { return Storage::load(z_[i]); }
   double size(std::int64_t i) const { return op::ball_size(l1_, load(i)); }
   static S pack(double v) { return Storage::pack(static_cast<typename Storage::compute>(v)); }
+
+  // Finite sizes may have an infinite sum.
+  bool all_finite() const {
+    if (std::isfinite(total_)) return true;
+    for (std::int64_t i = 0; i < n_; ++i) {
+      if (!std::isfinite(size(i))) return false;
+    }
+    return true;
+  }
 
   // Elements that lie further below the largest than the radius cannot be active.
   std::vector<double> candidates(double radius) const {

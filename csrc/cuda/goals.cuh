@@ -15,6 +15,8 @@ struct Ball {
   __device__ explicit Ball(const ProjectCall& call) : l1(call.l1), radius(call.radius) {}
 
   __device__ double size(S x) const { return op::ball_size(l1, Storage::load(x)); }
+  // Of finite sizes too the sum may be infinite; the simplex has no use for it.
+  __device__ double term(double size) const { return l1 ? size : size - size; }
   __device__ op::Key<S> key(S x) const { return l1 ? op::size_key(x) : op::number_key(x); }
   __device__ S number(op::Key<S> key) const {
     return l1 ? op::Bits<S>::number(key) : op::key_number<S>(key);
@@ -28,7 +30,8 @@ struct Ball {
   __device__ void begin(const Survey& survey, Threshold& t) const {
     t.largest = survey.largest;
     t.inside = l1 && survey.total <= radius;
-    t.tau = survey.total - survey.total;  // 0, or NaN where an element is not finite
+    // 0, or NaN where an element is not finite.
+    t.tau = op::zero_or_nan(survey.total) + (survey.largest - survey.largest);
     t.done = t.inside || radius == 0.0 || !(t.tau == 0.0);
   }
   // What exceeds the bin's lower end reaches the radius: tau lies in the bin or above it.

@@ -14,7 +14,7 @@ struct Bin {
 };
 
 struct Survey {
-  double total, largest;  // of the sizes
+  double total, largest;  // of the terms and of the sizes
 };
 
 // Where the selected elements of a row begin. The threshold's bin holds the elements that share

@@ -36,7 +36,7 @@ __device__ Survey survey(const Goal& goal, const Stretch<S>& stretch) {
 #pragma unroll
     for (int j = 0; j < kPack<S>; ++j) {
       const double element = goal.size(pack.at[j]);
-      if (j < count) add_survey(own, {element, element});
+      if (j < count) add_survey(own, {goal.term(element), element});
     }
   });
   return team_survey<size>(own);

@@ -188,7 +188,7 @@ def test_a_rate_that_float32_does_not_hold_is_zero() -> None:
 
 def test_refusals() -> None:
     h, z = ps.NM(2, 4), on_device(normal((4, 6), seed=199))
-    with refused(ValueError, r"blocks of 4 do not divide the last axis of out of shape \(4, 6\)"):
+    with refused(ValueError, r"blocks of 4 do not divide the last axis of z of shape \(4, 6\)"):
         h.prox(z)
     with refused(ValueError, r"last axis of x of shape \(4, 6\)"):
         ps.step(z, z, ps.SGD(0.1), h)

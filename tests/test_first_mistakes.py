@@ -58,6 +58,16 @@ def test_solve_refuses_penalties_of_another_size(penalty: Any, message: str) -> 
         ps.solve(line(), penalty)
 
 
+def test_a_prox_names_what_it_was_given() -> None:
+    z = np.ones(3)
+    with pytest.raises(ValueError, match=r"weights have shape \(\), z has shape \(3,\)"):
+        ps.L1(0.1, weights=2.0).prox(z)
+    with pytest.raises(ValueError, match=r"step has shape \(\), z has shape \(3,\)"):
+        ps.L1(0.1).prox(z, step=np.array(1.0))
+    with pytest.raises(TypeError, match="step has dtype float32, float64 is needed beside z"):
+        ps.L1(0.1).prox(z, step=np.ones(3, np.float32))
+
+
 def test_an_empty_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").touch()
     with pytest.raises(ValueError, match=r"empty\.txt: no text"):

@@ -90,13 +90,13 @@ void prox(py::handle z, const PenaltySpec& penalty, py::handle step, py::handle 
     check_step(task.step, task.dtype);
   } else {
     steps.emplace(Borrowed::floating(step, "step", py::none(), &pair.z));
-    check_dtype(*steps, compute_type(task.dtype), pair.out);
-    check_same_shape(*steps, pair.out);
+    check_dtype(*steps, compute_type(task.dtype), pair.z);
+    check_same_shape(*steps, pair.z);
     check_no_overlap(*steps, pair.out);
     if (!steps->on_device()) check_steps(steps->array);  // to look would wait for the device
     task.steps = steps->array.data;
   }
-  penalty.apply(pair.out, &task);
+  penalty.apply(pair.z, &task);
   run(pair.z, task, 1.0, nullptr);
 }
 

@@ -223,6 +223,10 @@ def test_it_is_frozen_and_can_be_sent_to_another_process() -> None:
         ({"bits": 2, "scale": []}, ValueError, "scale has no elements"),
         ({"bits": 2, "rho": 1.1}, ValueError, "rho is 1.1; it must lie between 0 and 1"),
         ({"bits": 2, "rho": NAN}, ValueError, "rho is nan"),
+        ({"bits": 2, "rho": "0.5"}, TypeError, "rho is '0.5'; a number"),
+        ({"levels": "12"}, TypeError, r"levels\[0\] is '1'; a number"),
+        ({"bits": 2, "scale": None}, TypeError, "scale is None; a number"),
+        ({"bits": 2, "scale": True}, TypeError, "scale is True; a number"),
         ({"bits": 2, "rho": "steep"}, TypeError, "rho is 'steep'; a number"),
     ],
 )

@@ -75,8 +75,9 @@ def test_schedules_are_values(schedule):
     assert hash(schedule) == hash(dataclasses.replace(schedule))
     with pytest.raises(dataclasses.FrozenInstanceError):
         schedule.floor = 0.1
-    with pytest.raises(ValueError, match="step must be at least 0, got -1"):
-        schedule(-1)
+    for bad in (-1, math.nan):
+        with pytest.raises(ValueError, match=f"step must be at least 0, got {bad}"):
+            schedule(bad)
 
 
 def test_a_warm_up_takes_any_callable():
@@ -110,6 +111,14 @@ def test_bad_settings_are_refused_with_their_values(make, words):
         make()
 
 
+@pytest.mark.parametrize("kind", [Cosine, Linear, WarmUp])
+def test_a_number_of_updates_is_whole(kind):
+    first = Constant(0.1) if kind is WarmUp else 0.1
+    with pytest.raises(TypeError, match=r"steps is 10\.5; an integer is needed"):
+        kind(first, steps=10.5)
+    assert kind(first, steps=np.int64(10)) == kind(first, steps=10)
+
+
 RAMP = CubicRamp(0.9, 0.05, begin_step=3, end_step=17)
 
 
@@ -125,8 +134,9 @@ def test_a_cubic_ramp_is_a_value():
     assert pickle.loads(pickle.dumps(RAMP)) == RAMP
     with pytest.raises(dataclasses.FrozenInstanceError):
         RAMP.start = 0.1
-    with pytest.raises(ValueError, match="step must be at least 0, got -1"):
-        RAMP(-1)
+    for bad in (-1, math.nan):
+        with pytest.raises(ValueError, match=f"step must be at least 0, got {bad}"):
+            RAMP(bad)
 
 
 @pytest.mark.parametrize(

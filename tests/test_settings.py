@@ -8,6 +8,8 @@ import numpy as np
 import proxstep as ps
 import pytest
 from cases import DTYPES, assert_same_bits, normal
+from proxstep.rules import Rule
+from proxstep.schedules import Anneal, Constant, WarmUp
 from refusals import fresh, refused
 
 NAN, INF = float("nan"), float("inf")
@@ -67,14 +69,59 @@ def test_a_bad_setting_is_named_with_its_value(make, name, value):
         make(value)
 
 
-@pytest.mark.parametrize(
-    "make",
-    [ps.SGD, ps.L1, lambda v: ps.Box(v, 1.7), lambda v: ps.MCP(0.3, v)],
-)
-@pytest.mark.parametrize("value", ["0.1", None, [0.1], 1j])
-def test_a_setting_that_is_no_number(make, value):
-    with pytest.raises(TypeError):
+NUMBERS = [
+    (ps.SGD, "lr"),
+    (ps.L1, "lam"),
+    (lambda v: ps.Box(v, 1.7), "lower"),
+    (lambda v: ps.Box(-1.7, v), "upper"),
+    (lambda v: ps.MCP(0.3, v), "gamma"),
+    (lambda v: ps.SCAD(0.3, v), "a"),
+    (lambda v: ps.Momentum(0.1, dampening=v), "dampening"),
+    (lambda v: ps.Adam(0.1, betas=(0.9, v)), r"betas\[1\]"),
+    (ps.L1Ball, "radius"),
+    (lambda v: ps.Quantize(2, rho=v), "rho"),
+    (lambda v: ps.Quantize(levels=(-1, v, 9)), r"levels\[1\]"),
+    (Constant, "lr"),
+    (lambda v: Constant(0.5, floor=v), "floor"),
+    (lambda v: Constant(0.5, cap=v), "cap"),
+    (lambda v: Anneal(1, 2, center=v), "center"),
+]
+
+
+@pytest.mark.parametrize(("make", "name"), NUMBERS)
+@pytest.mark.parametrize("value", ["0.1", None, [0.1], np.full(1, 0.1), 1j, True, np.True_])
+def test_a_setting_that_is_no_number(make, name, value):
+    with refused(TypeError, rf"^{name} is {re.escape(repr(value))}; a number is needed"):
         make(value)
+
+
+@pytest.mark.parametrize("rule", [ps.Adam, ps.AdamW, ps.Lion])
+def test_betas_are_a_pair(rule):
+    for bad in (0.9, (0.9,), (0.9, 0.99, 0.5), "0.9", None):
+        with refused(TypeError, rf"betas is {re.escape(repr(bad))}; a pair of numbers"):
+            rule(0.1, betas=bad)
+    listed, given = rule(0.1, betas=[0.9, 0.95]), rule(0.1, betas=(0.9, 0.95))
+    assert (listed, hash(listed), listed.betas) == (given, hash(given), (0.9, 0.95))
+    assert rule(0.1, betas=np.array([0.9, 0.95])) == given
+
+
+@pytest.mark.parametrize("value", [3, "accuracy", Constant])
+def test_what_is_to_be_called_can_be(value):
+    problem = ps.LeastSquares(normal((12, 2), seed=3), normal(12, seed=4))
+    calls = {
+        "until": lambda: ps.path(problem, ps.L1(1.0), until=value),
+        "score": lambda: ps.cross_validate(problem, ps.L1(1.0), score=value),
+        "then": lambda: WarmUp(value, steps=3),
+        "schedule": lambda: ps.TopK(0.5, schedule=value),
+    }
+    for name, call in calls.items():
+        with refused(TypeError, rf"^{name} is {re.escape(repr(value))}; a callable is needed"):
+            call()
+
+
+def test_a_rule_of_no_kind_is_refused():
+    with refused(TypeError, "Rule is no rule of the core, such as SGD"):
+        Rule(lr=0.1)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +138,27 @@ def test_bad_options_of_a_step(option, value):
     with refused(ValueError, option, str(value), keep=[x, g]):
         opt.step([g], **{option: value})
     assert opt.steps == 0
+
+
+@pytest.mark.parametrize("value", ["1", None, True, np.ones(3), 1j])
+def test_what_a_call_takes_for_a_number(value):
+    """The words are Python's, not the core's list of its signatures."""
+    x, g, _ = fresh()
+    w, opt = np.full(12, 0.7), ps.Optimizer([x], ps.SGD(0.1))
+    calls = {
+        "threshold": [
+            lambda: ps.soft_threshold(x, value, out=x),
+            lambda: ps.soft_threshold(x, value, weights=w, out=x),
+        ],
+        "grad_scale": [
+            lambda: ps.step(x, g, ps.SGD(0.1), grad_scale=value),
+            lambda: opt.step([g], grad_scale=value),
+        ],
+    }
+    for name, both in calls.items():
+        for call in both:
+            with refused(TypeError, rf"^{name} is .*; a number is needed", keep=[x]):
+                call()
 
 
 @pytest.mark.parametrize("value", [-0.1, 0.0, NAN])

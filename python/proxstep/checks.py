@@ -8,45 +8,66 @@ import operator
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
+
+def number(name: str, value: Any) -> None:
+    """Raise unless value is a number, NaN and infinity included; strings and booleans are none."""
+    if type(value) is float:
+        return
+    try:
+        if not isinstance(value, (str, bytes, bool, np.bool_)) and not getattr(value, "ndim", 0):
+            float(value)
+            return
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(f"{name} is {value!r}; a number is needed")
+
+
+def function(name: str, value: Any, needed: str = "a callable") -> None:
+    """Raise unless value can be called; a class that makes what can be is not meant."""
+    if isinstance(value, type) or not callable(value):
+        raise TypeError(f"{name} is {value!r}; {needed} is needed")
+
 
 def non_negative(name: str, value: Any) -> None:
     """Raise unless value is a finite number >= 0."""
-    _number(name, value)
+    number(name, value)
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{name} is {value}; it must be finite and not negative")
 
 
 def positive(name: str, value: Any) -> None:
     """Raise unless value is a finite number > 0."""
-    _number(name, value)
+    number(name, value)
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"{name} is {value}; it must be finite and positive")
 
 
 def positive_or_inf(name: str, value: Any) -> None:
     """Raise unless value is a number > 0, infinity included."""
-    _number(name, value)
+    number(name, value)
     if not value > 0:
         raise ValueError(f"{name} is {value}; it must be positive")
 
 
 def from_0_below_1(name: str, value: Any) -> None:
     """Raise unless 0 <= value < 1."""
-    _number(name, value)
+    number(name, value)
     if not 0 <= value < 1:
         raise ValueError(f"{name} is {value}; it must be at least 0 and below 1")
 
 
 def from_0_to_1(name: str, value: Any) -> None:
     """Raise unless 0 <= value <= 1."""
-    _number(name, value)
+    number(name, value)
     if not 0 <= value <= 1:
         raise ValueError(f"{name} is {value}; it must lie between 0 and 1")
 
 
 def non_negative_or_inf(name: str, value: Any) -> None:
     """Raise unless value is a number >= 0, infinity included."""
-    _number(name, value)
+    number(name, value)
     if not value >= 0:
         raise ValueError(f"{name} is {value}; it must not be negative or NaN")
 
@@ -63,18 +84,18 @@ def integer(name: str, value: Any) -> int:
 
 def count(name: str, value: Any) -> int:
     """Return value as an int >= 0."""
-    number = value if type(value) is int else integer(name, value)
-    if number < 0:
-        raise ValueError(f"{name} is {number}; it must not be negative")
-    return number
+    whole = value if type(value) is int else integer(name, value)
+    if whole < 0:
+        raise ValueError(f"{name} is {whole}; it must not be negative")
+    return whole
 
 
 def at_least_one(name: str, value: Any) -> int:
     """Return value as an int >= 1."""
-    number = integer(name, value)
-    if number < 1:
-        raise ValueError(f"{name} is {number}; it must be at least 1")
-    return number
+    whole = integer(name, value)
+    if whole < 1:
+        raise ValueError(f"{name} is {whole}; it must be at least 1")
+    return whole
 
 
 def nearest(given: str, known: Iterable[str]) -> str:
@@ -82,13 +103,3 @@ def nearest(given: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(map(repr, names))}"
-
-
-def _number(name: str, value: Any) -> None:
-    try:
-        if not isinstance(value, (str, bytes)):  # which float reads
-            float(value)
-            return
-    except (TypeError, ValueError):
-        pass
-    raise TypeError(f"{name} is {value!r}; a number is needed")

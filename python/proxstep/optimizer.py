@@ -12,7 +12,7 @@ import numpy as np
 from . import _core
 from .annealing import Annealed
 from .arrays import Array, beside, gather_small, is_torch, on_host, refuse_masked
-from .checks import count, nearest, positive
+from .checks import count, nearest, number, positive
 from .directions import Directions
 from .penalties import Penalty
 from .precision import Precision, Rounding
@@ -236,6 +236,7 @@ class Optimizer:
             For gradients or settings that do not fit, and for `lr` where capturable; nothing has
             changed then.
         """
+        number("grad_scale", grad_scale)
         if max_norm is not None:
             positive("max_norm", max_norm)
         if self.rates is not None and lr is not None:

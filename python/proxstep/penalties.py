@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from . import _core
 from .arrays import Array, empty_like, frozen_weights
-from .checks import non_negative
+from .checks import non_negative, number
 
 __all__ = [
     "L0",
@@ -303,6 +303,8 @@ class Box(ElementwisePenalty):
     name: ClassVar[str] = "box"
 
     def _check(self) -> None:
+        for name in ("lower", "upper"):
+            number(name, getattr(self, name))
         if not self.lower <= self.upper:
             raise ValueError(
                 f"lower is {self.lower}, upper is {self.upper}; lower <= upper is needed"

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import _core
 from .arrays import frozen_weights
-from .checks import at_least_one, count, from_0_to_1, integer, nearest
+from .checks import at_least_one, count, from_0_to_1, integer, nearest, number
 from .penalties import Penalty
 
 __all__ = ["Quantize"]
@@ -205,16 +205,19 @@ def _checked_bits(bits: Any, levels: Any) -> int | None:
         raise ValueError(f"bits is {bits}, levels is {levels}; exactly one of them is needed")
     if bits is None:
         return None
-    number = integer("bits", bits)
-    if not 1 <= number <= _MOST_BITS:
-        raise ValueError(f"bits is {number}; it must lie between 1 and {_MOST_BITS}")
-    return number
+    given = integer("bits", bits)
+    if not 1 <= given <= _MOST_BITS:
+        raise ValueError(f"bits is {given}; it must lie between 1 and {_MOST_BITS}")
+    return given
 
 
 def _checked_levels(levels: Any) -> tuple[float, ...] | None:
     if levels is None:
         return None
-    numbers = tuple(float(level) + 0.0 for level in levels)  # -0 becomes 0
+    given = tuple(levels)
+    for k, level in enumerate(given):
+        number(f"levels[{k}]", level)
+    numbers = tuple(float(level) + 0.0 for level in given)  # -0 becomes 0
     if not 2 <= len(numbers) <= _MOST_LEVELS:
         raise ValueError(f"there are {len(numbers)} levels; 2 to {_MOST_LEVELS} are needed")
     for k, level in enumerate(numbers):
@@ -235,6 +238,8 @@ def _checked_over(over: Any) -> Any:
 
 def _checked_scale(scale: Any, bits: int | None) -> Any:
     if not isinstance(scale, str):
+        if np.ndim(scale) == 0:
+            number("scale", scale)
         scales = frozen_weights(scale).reshape(-1)
         bad = np.flatnonzero(~(np.isfinite(scales) & (scales >= 0)))
         if bad.size:

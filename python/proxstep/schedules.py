@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .checks import at_least_one, count, from_0_to_1, positive
+from .checks import at_least_one, count, from_0_to_1, function, number, positive
 
 __all__ = [
     "Anneal",
@@ -38,6 +38,8 @@ class _Clipped(ABC):
     cap: float = math.inf
 
     def __post_init__(self) -> None:
+        for name in ("floor", "cap"):
+            number(name, getattr(self, name))
         if not 0.0 <= self.floor <= self.cap:
             raise ValueError(
                 f"floor is {self.floor}, cap is {self.cap}; 0 <= floor <= cap is needed"
@@ -45,7 +47,7 @@ class _Clipped(ABC):
 
     def __call__(self, step: int) -> float:
         """Return the rate of update number ``step``."""
-        if step < 0:
+        if not step >= 0:
             raise ValueError(f"step must be at least 0, got {step}")
         return min(max(self._rate(step), self.floor), self.cap)
 
@@ -289,6 +291,7 @@ class WarmUp(_Clipped):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        function("then", self.then)
         count("steps", self.steps)
 
     def _rate(self, step: int) -> float:
@@ -299,7 +302,7 @@ class WarmUp(_Clipped):
 
 def _check_fall(lr: float, steps: int, floor: float) -> None:
     positive("lr", lr)
-    positive("steps", steps)
+    at_least_one("steps", steps)
     if floor > lr:
         raise ValueError(f"floor {floor} exceeds lr {lr}")
 
@@ -347,7 +350,7 @@ class CubicRamp:
 
     def __call__(self, step: int) -> float:
         """Return the density of update number ``step``."""
-        if step < 0:
+        if not step >= 0:
             raise ValueError(f"step must be at least 0, got {step}")
         passed = (step - self.begin_step) / (self.end_step - self.begin_step)
         rest = (1.0 - min(max(passed, 0.0), 1.0)) ** 3

@@ -8,7 +8,7 @@ from typing import Literal
 
 from . import _core
 from .arrays import Array, empty_like, frozen_weights
-from .checks import count, nearest, non_negative, non_negative_or_inf
+from .checks import count, nearest, non_negative, non_negative_or_inf, number
 from .directions import SingleStep, direction
 from .penalties import Penalty
 from .projections import Projection
@@ -91,6 +91,8 @@ def soft_threshold(
     >>> ps.soft_threshold(np.array([-2.0, 0.3, 1.5]), 0.5)
     array([-1.5,  0. ,  1. ])
     """
+    if type(threshold) is not float:  # whose range the core checks
+        number("threshold", threshold)
     if out is None:
         out = empty_like(x)
     if weights is None:
@@ -271,6 +273,7 @@ def step(
         if isinstance(penalty, TopK):
             keep, penalty = _kept(penalty, state), None
     t = 1 if state is None else count("state.step", state.step) + 1
+    number("grad_scale", grad_scale)
     if isinstance(penalty, Quantize) and state is not None:
         penalty = penalty.at(t - 1)
     moments = _moments(rule, state)

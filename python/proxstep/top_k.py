@@ -11,7 +11,7 @@ import numpy as np
 
 from . import _core
 from .arrays import Array
-from .checks import count, from_0_to_1, nearest
+from .checks import count, from_0_to_1, function, nearest
 from .projections import Projection, Rows
 
 __all__ = ["TopK"]
@@ -89,8 +89,8 @@ class TopK(Projection):
             object.__setattr__(self, "scope", "array")
         if self.scope not in _SCOPES:
             raise ValueError(f"scope is {self.scope!r}; {nearest(str(self.scope), _SCOPES)}")
-        if not (self.schedule is None or callable(self.schedule)):
-            raise TypeError(f"schedule is {self.schedule!r}; a callable is needed")
+        if self.schedule is not None:
+            function("schedule", self.schedule)
         super().__post_init__()
 
     def at(self, update: int) -> int | float:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .arrays import Array
-from .checks import at_least_one, count
+from .checks import at_least_one, count, function
 from .epochs import Run, Settings
 from .history import History
 from .optimizer import Optimizer
@@ -21,6 +21,10 @@ from .step import Metric
 from .top_k import TopK
 
 __all__ = ["train"]
+
+_A_SCHEDULE = (
+    "an object called with the number of the update, such as schedules.Cosine(0.1, steps=1000),"
+)
 
 
 def train(
@@ -103,7 +107,8 @@ def train(
     ([2.0], 'finished')
     """
     _check(problem, batch_size, epochs)
-    _check_schedule(schedule)
+    if schedule is not None:
+        function("schedule", schedule, _A_SCHEDULE)
     _check_validation(problem, validation, patience)
     x = start_point(problem.xp, x0, problem.shape, problem.dtype)
     intercept = _start_intercept(problem, intercept0)
@@ -115,14 +120,6 @@ def train(
     run = Run(problem, penalty, optimizer, settings, validation)
     run.fit(epochs, np.random.default_rng(seed))
     return run.history()
-
-
-def _check_schedule(schedule: Schedule | None) -> None:
-    if schedule is not None and (isinstance(schedule, type) or not callable(schedule)):
-        raise TypeError(
-            f"schedule is {schedule!r}; an object called with the number of the update, such as "
-            f"schedules.Cosine(0.1, steps=1000), is needed"
-        )
 
 
 def _start_intercept(problem: Problem, intercept0: ArrayLike | None) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import at_least_one
+from ..checks import at_least_one, function
 from ..config import get_num_threads
 from ..penalties import Penalty
 from ..problems import Problem
@@ -129,6 +129,8 @@ def cross_validate(
     [0, 1]
     """
     check(problem, solver)
+    if score is not None:
+        function("score", score)
     grid, limits = Grid(n_lambdas, lambda_ratio, lambdas), checked_limits(tol, max_iter, max_time)
     request = Request(folds, seed, score, grid, limits, solver, workers, progress)
     result, message = validate_quietly(problem, penalty, request, "ps.cross_validate")

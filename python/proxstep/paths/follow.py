@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..arrays import Array
+from ..checks import function
 from ..penalties import Penalty
 from ..problems import LeastSquares, Problem
 from ..problems.by_gram import gram_pays
@@ -118,6 +119,8 @@ def path(
     ([2.5, 0.25, 0.025], [0.0, 1.8, 1.98], [0, 1, 1])
     """
     check(problem, solver)
+    if until is not None:
+        function("until", until)
     budget = Budget(checked_limits(tol, max_iter, max_time))
     grid = strengths(problem, penalty, Grid(n_lambdas, lambda_ratio, lambdas))
     with bar(progress, len(grid)) as tick:

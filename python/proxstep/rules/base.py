@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
@@ -9,23 +10,25 @@ from .. import _core
 from ..arrays import Array, bfloat16_zeros, dtype_name, refuse_masked, widened
 from ..checks import from_0_below_1, non_negative
 
-__all__ = ["Moments", "Rule", "State", "check_betas", "check_moments"]
+__all__ = ["Moments", "Rule", "State", "check_moments", "pair_of_betas"]
 
 Moments = Literal["bfloat16"] | None
-
-
-def check_betas(betas: Any) -> None:
-    """Raise unless these are the decays of two running means."""
-    if not isinstance(betas, list | tuple) or len(betas) != 2:
-        raise TypeError(f"betas is {betas!r}; a pair of numbers is needed")
-    for k, beta in enumerate(betas):
-        from_0_below_1(f"betas[{k}]", beta)
 
 
 def check_moments(moments: Any) -> None:
     """Raise for what moments cannot be stored in."""
     if moments is not None and moments != "bfloat16":
         raise ValueError(f"moments is {moments!r}; 'bfloat16' or None, the compute type, is needed")
+
+
+def pair_of_betas(given: Any) -> tuple[float, float]:
+    """Return b1 and b2 as a tuple, whatever sequence they came in."""
+    betas = tuple(given) if isinstance(given, Iterable) else ()
+    if len(betas) != 2:
+        raise TypeError(f"betas is {given!r}; a pair of numbers is needed")
+    for k, beta in enumerate(betas):
+        from_0_below_1(f"betas[{k}]", beta)
+    return betas[0], betas[1]
 
 
 @dataclass
@@ -58,6 +61,8 @@ class Rule:
         return () if self.directed else self.moments
 
     def __post_init__(self) -> None:
+        if not hasattr(self, "name"):
+            raise TypeError(f"{type(self).__name__} is no rule of the core, such as SGD")
         self._check()
         object.__setattr__(self, "spec", _core.RuleSpec(self.name, self.settings(), self.directed))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..checks import non_negative
-from .base import Rule, check_betas
+from .base import Rule, pair_of_betas
 
 __all__ = ["Lion"]
 
@@ -59,7 +59,7 @@ class Lion(Rule):
 
     def _check(self) -> None:
         super()._check()
-        check_betas(self.betas)
+        object.__setattr__(self, "betas", pair_of_betas(self.betas))
         non_negative("weight_decay", self.weight_decay)
 
     def settings(self) -> list[float]:

@@ -9,7 +9,14 @@ from .penalties import Penalty
 from .quantize import Quantize
 from .top_k import TopK
 
-__all__ = ["Annealed"]
+__all__ = ["Annealed", "first_spec"]
+
+
+def first_spec(penalty: Penalty | TopK | None) -> _core.PenaltySpec | None:
+    """Return what the core takes for a penalty, of a schedule that of the first step."""
+    if isinstance(penalty, Quantize):
+        penalty = penalty.at(0)
+    return getattr(penalty, "spec", None)
 
 
 class Annealed:
@@ -25,8 +32,7 @@ class Annealed:
         """Return what the core takes for this entry of the plan; a schedule is remembered."""
         if isinstance(penalty, Quantize) and callable(penalty.rho):
             self._entries.append((entry, penalty))
-            penalty = penalty.at(0)
-        return getattr(penalty, "spec", None)
+        return first_spec(penalty)
 
     def set(self, plan: _core.Plan, update: Callable[[Quantize], int]) -> None:
         """Tell the plan what the schedules say of this step; each is asked once."""

@@ -10,7 +10,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from .. import _core
-from ..annealing import Annealed
+from ..annealing import first_spec
 from ..checks import count
 from ..nm import NM
 from ..penalties import ElementwisePenalty, Penalty
@@ -170,7 +170,7 @@ def _check_param(group: Mapping[str, Any], param: Any) -> None:
         return
     penalty = penalty_of(group, param)
     _check_shards(param, penalty)
-    spec, rule = Annealed().spec(0, penalty), _core.RuleSpec("sgd", [0.0, 0.0])
+    spec, rule = first_spec(penalty), _core.RuleSpec("sgd", [0.0, 0.0])
     trial = _core.Plan()
     trial.add_group(rule, False)
     trial.add(0, local(param), (), spec, selection=Selections().number(penalty))

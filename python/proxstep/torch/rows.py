@@ -14,7 +14,7 @@ import torch
 from typing_extensions import override
 
 from .. import _core
-from ..annealing import Annealed
+from ..annealing import first_spec
 from ..rules import Rule
 from ..step import is_euclidean
 from ..top_k import TopK
@@ -87,7 +87,7 @@ class RowPlan(StepPlan):
             name = name_of(self._groups, self._member.param)
             raise ValueError(f"{self._penalty!r} selects among all rows; {name} is stepped by rows")
         moments = tuple(moment.detach() for moment in self._moments)
-        spec = Annealed().spec(0, self._penalty)
+        spec = first_spec(self._penalty)
         return self._member.param.detach(), moments, self._rule.spec, spec
 
     @contextmanager

@@ -67,6 +67,30 @@ def test_a_penalty_is_frozen_and_can_be_sent_to_another_process(name):
         h.lam = 3.0
 
 
+@pytest.mark.parametrize("name", sorted(ref.PENALTIES))
+def test_penalties_are_equal_by_value(name):
+    settings, w = ref.PENALTIES[name].settings[0], np.linspace(0, 2, 30)
+    other = {**settings, next(iter(settings)): 0.123}
+    kinds = [penalty(name, settings), penalty(name, settings, w), penalty(name, settings, w + 0.1)]
+    kinds += [penalty(name, settings, w[:, None]), penalty(name, other), ps.NM(2, 4), None]
+    if name != "Box":
+        kinds += [ps.Group(kinds[0], 5), ps.Group(kinds[0], 6), ps.Group(kinds[4], 5)]
+        kinds += [ps.Group(kinds[0], 5, group_weights=w[:6])]
+    copies = [pickle.loads(pickle.dumps(made)) for made in kinds]
+    assert len({*kinds, *copies}) == len(kinds)
+    for i, one in enumerate(kinds):
+        assert [one == copied for copied in copies] == [i == j for j in range(len(kinds))]
+
+
+@pytest.mark.parametrize("made", [ps.SparseGroup(0.31, 0.7, 5, weights=[0.3]), ps.AdamW(0.02)])
+def test_settings_are_all_that_a_dataclass_shows(made):
+    settings = dataclasses.asdict(made)
+    assert "spec" not in settings
+    again = type(made)(**settings)
+    assert again == made
+    assert dataclasses.replace(made) == made
+
+
 @pytest.mark.parametrize("name", sorted(rules.RULES))
 def test_a_rule_is_frozen_and_equals_its_copy(name):
     made = rule(name, rules.RULES[name].settings[0])

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
+import numpy as np
+
 from . import _core
 from .arrays import Array, empty_like, frozen_weights
 from .checks import non_negative, number
@@ -29,15 +31,17 @@ __all__ = [
 ]
 
 
+class _Compiled:
+    spec: _core.PenaltySpec  # made of the settings, and none of the dataclass's fields
+
+
 @dataclass(frozen=True, eq=False)
-class Penalty:
+class Penalty(_Compiled):
     """What all penalties share; not used by itself.
 
     A penalty is immutable and checked when it is made. Weights are copied, into read-only float64
-    arrays.
+    arrays. Penalties of one kind with equal settings and weights are equal.
     """
-
-    spec: _core.PenaltySpec = field(init=False, repr=False)  # the compiled form
 
     def __post_init__(self) -> None:
         for name in ("weights", "group_weights"):
@@ -49,7 +53,19 @@ class Penalty:
         raise TypeError(f"{type(self).__name__} is not a penalty of the core")
 
     def __reduce__(self) -> tuple[Any, ...]:  # the compiled part is made anew
-        return type(self), tuple(getattr(self, f.name) for f in fields(self) if f.init)
+        return type(self), self._settings()
+
+    def _settings(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, f.name) for f in fields(self))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Penalty) or type(other) is not type(self):
+            return NotImplemented
+        return all(map(_equal, self._settings(), other._settings()))
+
+    def __hash__(self) -> int:
+        settings = (x.shape if isinstance(x, np.ndarray) else x for x in self._settings())
+        return hash((type(self), *settings))
 
     def prox(
         self, z: Array, step: float | Array = 1.0, *, out: Array = None, dtype: str | None = None
@@ -113,6 +129,12 @@ class Penalty:
         return _core.value(x, self.spec, dtype)
 
 
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    return bool(one == other)
+
+
 @dataclass(frozen=True, eq=False)
 class ElementwisePenalty(Penalty):
     """h(x) = sum_i w_i phi(x_i) for a scalar phi; `weights` w default to 1.
@@ -127,7 +149,7 @@ class ElementwisePenalty(Penalty):
         return [float(getattr(self, name)) for name in self._numbers()]
 
     def _numbers(self) -> list[str]:
-        return [f.name for f in fields(self) if f.init and f.name != "weights"]
+        return [f.name for f in fields(self) if f.name != "weights"]
 
     def _check(self) -> None:
         for name in self._numbers():

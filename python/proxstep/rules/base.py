@@ -44,12 +44,15 @@ class State:
     moments: dict[str, Array] = field(default_factory=dict)
 
 
+class _Compiled:
+    spec: _core.RuleSpec  # made of the settings, and none of the dataclass's fields
+
+
 @dataclass(frozen=True)
-class Rule:
+class Rule(_Compiled):
     """What all rules share; not used by itself."""
 
     lr: float
-    spec: _core.RuleSpec = field(init=False, repr=False, compare=False)  # the compiled form
     name: ClassVar[str]
     moments: ClassVar[tuple[str, ...]] = ()
     starts_at_x: ClassVar[tuple[str, ...]] = ()  # moments that begin as a copy of x, not as zero
@@ -67,14 +70,14 @@ class Rule:
         object.__setattr__(self, "spec", _core.RuleSpec(self.name, self.settings(), self.directed))
 
     def __reduce__(self) -> tuple[Any, ...]:  # the compiled part is made anew
-        return type(self), tuple(getattr(self, f.name) for f in fields(self) if f.init)
+        return type(self), tuple(getattr(self, f.name) for f in fields(self))
 
     def _check(self) -> None:
         non_negative("lr", self.lr)
 
     def settings(self) -> list[float]:
         """Return the numbers that the core takes, in its order."""
-        return [float(getattr(self, f.name)) for f in fields(self) if f.init]
+        return [float(getattr(self, f.name)) for f in fields(self)]
 
     def init(self, x: Array, *, dtype: str | None = None, moments: Moments = None) -> State:
         """Make the state before the first step on x: zeros, or a copy of x where a rule says so.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import proxstep as ps
 import pytest
@@ -134,6 +137,23 @@ def test_what_selects_or_follows_a_schedule_is_not_exchanged(words, kept, comes)
     opt = ps.Optimizer([normal(9, seed=210)], ps.SGD(0.17), None if comes else kept)
     with refused(ValueError, type(kept).__name__, words):
         opt.set_penalty(0, kept if comes else None)
+
+
+def test_it_says_what_steps_what():
+    groups = [{"params": pair(212)}, {"params": [normal(9, seed=213)], "rule": ps.SGD(0.5)}]
+    opt = ps.Optimizer(groups, ps.RDA(0.17), ps.L1(0.31))
+    by_rda = "2 arrays by RDA(lr=0.17) with L1(lam=0.31)"
+    by_sgd = "1 array by SGD(lr=0.5, weight_decay=0.0) with L1(lam=0.31)"
+    assert repr(opt) == f"Optimizer({by_rda}; {by_sgd})"
+    opt.set_penalty(0, None)
+    assert repr(opt) == f"Optimizer(2 arrays by RDA(lr=0.17); {by_sgd})"
+
+
+@pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_what_is_bound_to_memory_has_no_copy(duplicate):
+    opt = ps.Optimizer(pair(214), ps.AdamW(0.1))
+    with pytest.raises(TypeError, match=r"bound to the memory .* state_dict\(\)"):
+        duplicate(opt)
 
 
 def test_groups_are_to_look_at():

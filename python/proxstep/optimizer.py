@@ -151,6 +151,15 @@ class Optimizer:
         if capturable:
             self._move_settings()
 
+    def __repr__(self) -> str:
+        return f"Optimizer({'; '.join(map(_described, self._groups))})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(
+            "an Optimizer is bound to the memory of its arrays; save them and state_dict(), make a "
+            "new one of the arrays, and load_state_dict()"
+        )
+
     def _add(self, k: int, entry: _Entry, penalty: Penalty | TopK | None) -> None:
         self._plan.add(
             entry.group,
@@ -346,6 +355,12 @@ class Optimizer:
             if name != "steps":
                 mine[...] = state[name].detach() if is_torch(mine) else state[name]
         self.steps = count("steps", state["steps"])
+
+
+def _described(group: Mapping[str, Any]) -> str:
+    size = len(group["params"])
+    penalty = "" if group["penalty"] is None else f" with {group['penalty']!r}"
+    return f"{size} array{'s' * (size != 1)} by {group['rule']!r}{penalty}"
 
 
 def _check_state(own: Mapping[str, Any], state: Mapping[str, Any]) -> None:

@@ -231,7 +231,8 @@ class Optimizer:
             Factor of the gradients.
         max_norm : float, optional
             Positive. Scaled gradients whose global norm is larger are scaled down to it, in the
-            pass of the step. Those of arrays that `Muon` steps neither count nor are scaled.
+            pass of the step. Those of arrays that `Muon` steps neither count nor are scaled. A
+            norm that is infinite (`global_norm`) scales finite gradients to zero.
         stats : bool
             Whether to return what the pass can tell, over all arrays.
 

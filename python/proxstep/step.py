@@ -316,7 +316,8 @@ def global_norm(arrays: list[Array], *, dtype: str | None = None) -> float:
     Returns
     -------
     float
-        0 for an empty list; NaN where an element is NaN.
+        0 for an empty list; NaN where an element is NaN; infinite where an element is or the sum of
+        squares overflows, as by float64 elements above 1e154.
 
     Raises
     ------

@@ -282,3 +282,29 @@ def test_the_summary_adds_up_and_prints() -> None:
         "after": 6,
     }
     assert str(summary).splitlines()[1].split() == ["3", "inputs", "9", "->", "6"]
+
+
+def test_a_mapping_gives_the_keyword_arguments() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = models.mlp(nn.ReLU()).double()
+
+        def forward(self, x: Any, *, scale: Any) -> Any:
+            return self.body(x) * scale
+
+    model = Scaled()
+    models.kill_rows(model.body[0], [1, 4])
+    example = {"x": sample(2, 6), "scale": sample(2, 1)}
+    smaller, summary = pt.compact(model, example)
+    assert sizes(summary) == {("body.0", "outputs"): 2, ("body.3", "inputs"): 2}
+    torch.testing.assert_close(smaller.eval()(**example), model.eval()(**example))
+
+
+def test_a_compiled_model_is_taken_as_the_model_within() -> None:
+    model = models.mlp(nn.ReLU())
+    models.kill_rows(model[0], [1, 4, 5])
+    compiled = torch.compile(model, backend="eager")
+    smaller, summary = pt.compact(compiled, torch.ones(2, 6))
+    assert type(smaller) is nn.Sequential
+    assert summary == pt.compact(model, torch.ones(2, 6))[1]

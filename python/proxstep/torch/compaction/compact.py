@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 
 from .heads import shrink_attentions, without_weights
 from .layers import Change
-from .recording import Recording
+from .recording import Call, Recording
 from .removal import shrink
 from .summary import CompactionSummary
 from .tracing import pieces
@@ -35,10 +36,11 @@ def compact(
     Parameters
     ----------
     model : torch.nn.Module
-        It stays as it is. All its parameters must be finite.
-    example_input : tensor or tuple
-        The model's argument, or its positional arguments. Shapes are read from a run on them, and
-        the outputs on them are compared.
+        It stays as it is. All its parameters must be finite. Of what `torch.compile` returned, the
+        model within is taken: compile the smaller one again.
+    example_input : tensor, tuple or mapping
+        The model's argument, its positional arguments, or its keyword arguments. Shapes are read
+        from a run on them, and the outputs on them are compared.
     tolerance : float, optional
         Largest difference of outputs allowed, relative to the largest output. By default 1e-9 for
         float64, 1e-4 for float32, 1e-2 for float16 and 5e-2 for bfloat16.
@@ -104,15 +106,22 @@ def compact(
     Linear(in_features=2, out_features=2, bias=True)
     """
     _check(model)
-    arguments = example_input if isinstance(example_input, tuple) else (example_input,)
+    model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
+    call = _call(example_input)
     smaller = copy.deepcopy(model)
     with evaluation(smaller):
         recording = Recording(smaller)
         with recording.listening():
-            before = outputs(smaller, arguments)
+            before = outputs(smaller, call)
         changes = _shrink(smaller, recording)
-        compare(before, outputs(smaller, arguments), tolerance)
+        compare(before, outputs(smaller, call), tolerance)
     return smaller, CompactionSummary(tuple(changes), _size(model), _size(smaller))
+
+
+def _call(example: Any) -> Call:
+    if isinstance(example, Mapping):
+        return (), dict(example)
+    return (example if isinstance(example, tuple) else (example,)), {}
 
 
 def _shrink(model: Any, recording: Recording) -> list[Change]:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_flatten, tree_map_only
 
+from .recording import Call
+
 # Relative to the largest element: sums in another order, and a 16-bit activation rounded elsewhere.
 _TOLERANCES = {torch.float16: 1e-2, torch.bfloat16: 5e-2, torch.float64: 1e-9}
 _TOLERANCE = 1e-4
@@ -44,16 +46,16 @@ def _flag(flags: dict[str, bool], name: str) -> bool:
     return flags[name]
 
 
-def outputs(model: Any, arguments: tuple[Any, ...]) -> list[Any]:
+def outputs(model: Any, call: Call) -> list[Any]:
     """Run a model and give the tensors it returns.
 
     It gets the same random numbers each time, and copies, which it may overwrite.
     """
-    arguments = tree_map_only(torch.Tensor, torch.clone, arguments)
+    args, kwargs = tree_map_only(torch.Tensor, torch.clone, call)
     torch.default_generator.manual_seed(0)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(0)
-    leaves, _ = tree_flatten(model(*arguments))
+    leaves, _ = tree_flatten(model(*args, **kwargs))
     return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
 
 

@@ -69,8 +69,9 @@ def compact(
     parts are traced one by one. Understood are
 
     * `Linear`, `Conv1d` to `Conv3d`, with one group or one per channel, and `BatchNorm1d` to
-      `BatchNorm3d` with running statistics;
+      `BatchNorm3d` with running statistics, and GPT-2's `Conv1D`;
     * elementwise activations, arithmetic and dropout, as modules, functions, methods or operators;
+      a product is 0 where a factor is, so that a closed gate takes what it gates along;
     * maximum and average pooling, `mean` over space, `flatten` and ``x.view(x.size(0), -1)``;
     * residual sums: a channel leaves only if all branches let it go; concatenation of channels;
     * the feed-forward halves of `TransformerEncoderLayer` and `TransformerDecoderLayer`, and heads

@@ -38,6 +38,7 @@ FUNCTIONS = [
     *(getattr(operator, name) for name in _OPERATORS),
     *(F.relu_, torch.relu_),
 ]
+_PRODUCTS = {torch.mul, operator.mul, operator.imul, "mul", "mul_"}
 
 
 def elementwise(reading: Reading, node: Any) -> Any:
@@ -49,6 +50,8 @@ def elementwise(reading: Reading, node: Any) -> Any:
     for value in values[1:]:
         reading.channels.tie(first.ids, value.ids)
     known = torch.stack([v.known() for v in values]).all(0)
+    if node.target in _PRODUCTS:  # a closed gate: 0 whatever it meets, as activations are finite
+        known |= torch.stack([v.constants == 0 for v in values]).any(0)
     result = _evaluate(reading, node, dict(zip(node.all_input_nodes, values, strict=True)))
     return Value(first.ids, first.axis, finite(torch.where(known, result, torch.nan)))
 

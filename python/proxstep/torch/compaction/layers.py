@@ -21,6 +21,23 @@ _SIZES = {
     nn.Linear: ("in_features", "out_features"),
     **dict.fromkeys(CONVOLUTIONS, ("in_channels", "out_channels")),
 }
+_TRANSPOSED_SIZES = ("nx", "nf")
+
+
+def is_transposed(module: Any) -> bool:
+    """Tell whether a module is GPT-2's `Conv1D`: ``x W + b``, the weights (inputs, outputs).
+
+    It is no class of torch's, so that it is known by its name, its parts and what it computes.
+    """
+    if type(module).__name__ != "Conv1D" or [*module.children(), *module.buffers()]:
+        return False
+    if {name for name, _ in module.named_parameters()} != {"weight", "bias"}:
+        return False
+    sizes: tuple[Any, ...] = tuple(getattr(module, name, None) for name in _TRANSPOSED_SIZES)
+    if module.weight.shape != sizes or module.bias.shape != sizes[1:]:
+        return False
+    x = torch.linspace(-1, 1, 2 * sizes[0]).to(module.weight).view(1, 2, -1)
+    return bool(torch.equal(module(x), torch.addmm(module.bias, x[0], module.weight)[None]))
 
 
 @dataclass(frozen=True)
@@ -60,7 +77,7 @@ class Product:
     @classmethod
     def of(cls, name: str, module: Any, inputs: Value, outputs: Sequence[int]) -> Product:
         """Read the layer."""
-        used = module.weight != 0
+        used = _matrix(module) != 0
         used = used.flatten(2).any(2) if used.ndim > 2 else used
         return cls(name, module, inputs.ids, outputs, entering(module, inputs), used.cpu())
 
@@ -75,7 +92,8 @@ class Product:
     def _folded(self, chosen: Any) -> Any:
         """Sum over the chosen inputs, all constants: ``sum_j W_ij c_j``."""
         chosen = chosen & (self.constants != 0)
-        weight = self.module.weight[:, chosen.to(self.module.weight.device)].double()
+        weight = _matrix(self.module)
+        weight = weight[:, chosen.to(weight.device)].double()
         weight = weight.flatten(2).sum(2) if weight.ndim > 2 else weight
         return weight.cpu() @ self.constants[chosen]
 
@@ -83,10 +101,11 @@ class Product:
         """Remove what does not stay; constants that leave go into the biases."""
         rows, columns = stays[list(self.outputs)], stays[list(self.inputs)]
         self._fold(~columns & ~torch.isnan(self.constants))
-        keep(self.module, "weight", rows, 0)
-        keep(self.module, "weight", columns, 1)
+        transposed = type(self.module) not in _SIZES
+        keep(self.module, "weight", rows, int(transposed))
+        keep(self.module, "weight", columns, int(not transposed))
         keep(self.module, "bias", rows, 0)
-        inputs, outputs = _SIZES[type(self.module)]
+        inputs, outputs = _SIZES.get(type(self.module), _TRANSPOSED_SIZES)
         sizes = {inputs: ("inputs", columns), outputs: ("outputs", rows)}
         return resize(self.name, self.module, sizes)
 
@@ -100,6 +119,11 @@ class Product:
             module.bias = nn.Parameter(zeros, requires_grad=module.weight.requires_grad)
         total = module.bias.double() + added.to(module.bias.device)
         module.bias.data = total.to(module.bias.dtype)
+
+
+def _matrix(module: Any) -> Any:
+    """Give the weights as (outputs, inputs), and the kernel's axes."""
+    return module.weight if type(module) in _SIZES else module.weight.t()
 
 
 def keep(module: Any, name: str, mask: Any, axis: int) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import nn
+
 from .channels import Channels, Value, unknown
-from .layers import Product
+from .layers import Product, is_transposed
 from .recording import Recording
 from .scaling import Scale
 from .tracing import Piece, is_altered
@@ -27,7 +29,9 @@ class Reading:
         """Tell what a node calls: a type of module, a function, or the name of a method."""
         if node.op == "call_module":
             module = self.module(node)
-            return None if is_altered(module) else type(module)
+            if is_altered(module):
+                return None
+            return nn.Linear if is_transposed(module) else type(module)
         return node.target if node.op in ("call_function", "call_method") else None
 
     def module(self, node: Any) -> Any:

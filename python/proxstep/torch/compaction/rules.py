@@ -42,7 +42,7 @@ def _product(reading: Reading, node: Any, axis: int) -> Any:
     if module is None:
         return None
     inputs = reading.entering(node.args[0], axis)
-    outputs = reading.channels.new(module.weight.shape[0])
+    outputs = reading.channels.new(reading.shape(node)[axis])
     layer = Product.of(reading.name(node), module, inputs, outputs)
     reading.layers.append(layer)
     return Value(outputs, axis, layer.result())

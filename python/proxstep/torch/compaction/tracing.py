@@ -6,6 +6,7 @@ A module whose forward branches on its input cannot be traced by torch.fx. Its p
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from .layers import is_transposed
 from .recording import Call, Recording
 
 _TRANSFORMER_LAYERS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
@@ -50,8 +52,9 @@ class _Tracer(fx.Tracer):  # type: ignore[misc]
     """A tracer to which a module that it cannot trace is one node."""
 
     def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
-        """Take a module with hooks as a whole: they may do anything."""
-        return is_altered(m) or super().is_leaf_module(m, module_qualified_name)
+        """Take a module with hooks as a whole, for they may do anything, and what has a rule."""
+        known = is_altered(m) or is_transposed(m)
+        return known or super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m: Any, forward: Any, args: Any, kwargs: Any) -> Any:
         before = len(self.graph.nodes)
@@ -94,7 +97,8 @@ def _trace(model: Any, call: Call, runs: int) -> Piece | None:
     try:
         arguments = _arguments(model, call)
         fixed = {n: v for n, v in arguments.items() if not isinstance(v, torch.Tensor)}
-        graph = _Tracer().trace(model, concrete_args=fixed)
+        with warnings.catch_warnings(action="ignore"):  # of arguments that it fixes
+            graph = _Tracer().trace(model, concrete_args=fixed)
         traced = fx.GraphModule(model, graph)
         ShapeProp(traced).propagate(*arguments.values())
     except Exception:  # as above, and the example may not go through

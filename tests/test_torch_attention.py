@@ -93,7 +93,10 @@ def test_attention_whose_weights_are_used_stays() -> None:
 
     model = models.randomise(Weights()).double()
     models.kill_heads(model.attention, outputs=[0])
-    assert agree(model, *sequences(False))[1].changes == ()
+    summary = agree(model, *sequences(False))[1]
+    assert summary.changes == ()
+    found = [(s.name, s.what, s.count, s.reason) for s in summary.stays]
+    assert found == [("attention", "heads", 1, "its weights are asked for")]
 
 
 def test_attention_under_two_names_stays() -> None:

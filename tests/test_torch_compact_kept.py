@@ -268,3 +268,52 @@ def test_random_numbers_of_the_caller_stay() -> None:
     torch.manual_seed(5)
     pt.compact(model, torch.ones(1, 4).double())
     assert torch.equal(torch.rand(3), want)
+
+
+REASONS = {
+    "layer norm": "they enter layer_norm",
+    "softmax": "they enter softmax",
+    "own weight": "its parameters are used elsewhere too",
+    "an output": "they enter the output of the model",
+    "overwritten": "the model overwrites what it reads elsewhere too",
+    "twice": "it is called from several places",
+    "branch": "what is around it could not be traced",
+}
+KEPT_FOR_A_REASON = {
+    **KEPT,
+    "twice": lambda m, x: m.second(m.first(x)) + m.second(m.first(-x)),
+    "branch": lambda m, x: m.second(m.first(x)) if x.sum() > -100 else x,
+}
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_zero_rows_that_stay_are_named_with_the_reason(name: str) -> None:
+    model = dead(KEPT_FOR_A_REASON[name])
+    x = torch.linspace(-1.1, 1.3, 12, dtype=torch.float64).view(3, 4)
+    _, summary = pt.compact(model, x)
+    found = [(s.name, s.what, s.count, s.reason) for s in summary.stays]
+    assert found == [("first", "outputs", 2, REASONS[name])]
+    assert f"2 zero, stay: {REASONS[name]}" in str(summary).splitlines()[-1]
+    assert summary.to_dict()["stays"][0]["count"] == 2
+
+
+def test_what_zero_rows_became_may_be_needed_and_zero_columns_stay_at_the_input() -> None:
+    layers = (nn.Conv2d(2, 5, 3), nn.Softplus(), nn.Conv2d(5, 3, 3, padding=1))
+    model = models.randomise(nn.Sequential(*layers)).double()
+    models.kill_rows(model[0], [1])
+    models.kill_columns(model[0], [0])
+    _, summary = pt.compact(model, torch.ones(1, 2, 6, 6).double())
+    assert [(s.name, s.what, s.reason) for s in summary.stays] == [
+        ("0", "outputs", "2 needs what they become"),
+        ("0", "inputs", "they come from the input of the model"),
+    ]
+
+
+def test_where_all_that_is_zero_leaves_nothing_is_named() -> None:
+    model = dead(lambda m, x: m.second(torch.tanh(m.first(x))))
+    assert pt.compact(model, torch.ones(2, 4).double())[1].stays == ()
+    model.first.weight.data.zero_()
+    stays = pt.compact(model, torch.ones(2, 4).double())[1].stays
+    assert [(s.count, s.reason) for s in stays if s.what == "outputs"] == [
+        (1, "every layer keeps one")
+    ]

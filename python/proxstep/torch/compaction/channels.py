@@ -40,7 +40,7 @@ class Channels:
 
     def __init__(self) -> None:
         self._parent: list[int] = []
-        self._pinned: set[int] = set()
+        self._pinned: dict[int, str] = {}
 
     def new(self, count: int) -> range:
         """Make so many channels."""
@@ -48,15 +48,16 @@ class Channels:
         self._parent.extend(range(first, first + count))
         return range(first, first + count)
 
-    def pinned(self, count: int) -> range:
+    def pinned(self, count: int, reason: str) -> range:
         """Make so many channels that stay."""
         ids = self.new(count)
-        self.pin(ids)
+        self.pin(ids, reason)
         return ids
 
-    def pin(self, ids: Iterable[int]) -> None:
-        """Let these stay."""
-        self._pinned.update(ids)
+    def pin(self, ids: Iterable[int], reason: str) -> None:
+        """Let these stay; of several reasons the first counts."""
+        for i in ids:
+            self._pinned.setdefault(i, reason)
 
     def tie(self, left: Iterable[int], right: Iterable[int]) -> None:
         """Make pairs of channels one each."""
@@ -71,6 +72,14 @@ class Channels:
     def stay(self) -> list[int]:
         """Numbers of the sets that hold a pinned channel."""
         return [self._root(i) for i in self._pinned]
+
+    def reasons(self) -> dict[int, str]:
+        """Tell of every channel that is tied to a pinned one why that stays."""
+        pinned: dict[int, str] = {}
+        for i, reason in self._pinned.items():
+            pinned.setdefault(self._root(i), reason)
+        roots = ((i, self._root(i)) for i in range(len(self._parent)))
+        return {i: pinned[root] for i, root in roots if root in pinned}
 
     def _root(self, i: int) -> int:
         while self._parent[i] != i:

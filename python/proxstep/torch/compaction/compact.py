@@ -13,6 +13,7 @@ from .heads import shrink_attentions, without_weights
 from .layers import Change
 from .recording import Call, Recording
 from .removal import shrink
+from .stays import staying
 from .summary import CompactionSummary
 from .tracing import pieces
 from .verification import compare, evaluation, outputs
@@ -52,7 +53,8 @@ def compact(
         attention that lost heads is a `CompactAttention`. It has new parameters: make a new
         optimizer for it.
     summary : CompactionSummary
-        Sizes before and after; ``print(summary)`` shows a table.
+        Sizes before and after, and what is zero and stayed, with the reason; ``print(summary)``
+        shows a table.
 
     Raises
     ------
@@ -116,7 +118,8 @@ def compact(
             before = outputs(smaller, call)
         changes = _shrink(smaller, recording)
         compare(before, outputs(smaller, call), tolerance)
-    return smaller, CompactionSummary(tuple(changes), _size(model), _size(smaller))
+        stays = tuple(staying(smaller, recording))
+    return smaller, CompactionSummary(tuple(changes), stays, _size(model), _size(smaller))
 
 
 def _call(example: Any) -> Call:

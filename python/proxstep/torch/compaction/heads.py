@@ -29,7 +29,7 @@ def live_heads(attention: Any) -> list[int]:
 def shrink_attentions(model: Any, recording: Recording) -> Iterator[Change]:
     """Put attention with fewer heads in the place of every attention that has dead ones."""
     for attention, name in recording.names.items():
-        if type(attention) is not nn.MultiheadAttention or not _replaceable(attention, recording):
+        if type(attention) is not nn.MultiheadAttention or obstacle(attention, recording):
             continue
         heads = live_heads(attention)
         if name and len(heads) < attention.num_heads:
@@ -38,13 +38,19 @@ def shrink_attentions(model: Any, recording: Recording) -> Iterator[Change]:
     _without_nesting(model)
 
 
-def _replaceable(attention: Any, recording: Recording) -> bool:
-    plain = attention.bias_k is None and not attention.add_zero_attn
-    shared = any(id(parameter) in recording.shared for parameter in attention.parameters())
-    shared = shared or attention in recording.aliased
-    altered = is_altered(attention)
-    asked = attention in recording.weights_asked or not recording.calls[attention]
-    return plain and not (shared or altered or asked)
+def obstacle(attention: Any, recording: Recording) -> str:
+    """Tell why dead heads of attention stay; where they may go, nothing."""
+    if attention.bias_k is not None or attention.add_zero_attn:
+        return "it adds keys of its own"
+    if any(id(parameter) in recording.shared for parameter in attention.parameters()):
+        return "its parameters are used elsewhere too"
+    if attention in recording.aliased:
+        return "it has several names"
+    if is_altered(attention):
+        return "it has hooks or a forward of its own"
+    if not recording.calls[attention]:
+        return "it was not called"
+    return "its weights are asked for" if attention in recording.weights_asked else ""
 
 
 def without_weights(piece: Piece, recording: Recording) -> set[Any]:

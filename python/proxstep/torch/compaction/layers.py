@@ -77,9 +77,7 @@ class Product:
     @classmethod
     def of(cls, name: str, module: Any, inputs: Value, outputs: Sequence[int]) -> Product:
         """Read the layer."""
-        used = _matrix(module) != 0
-        used = used.flatten(2).any(2) if used.ndim > 2 else used
-        return cls(name, module, inputs.ids, outputs, entering(module, inputs), used.cpu())
+        return cls(name, module, inputs.ids, outputs, entering(module, inputs), nonzero(module))
 
     def result(self) -> Any:
         """Constants of the outputs: those that use nothing but constants."""
@@ -92,7 +90,7 @@ class Product:
     def _folded(self, chosen: Any) -> Any:
         """Sum over the chosen inputs, all constants: ``sum_j W_ij c_j``."""
         chosen = chosen & (self.constants != 0)
-        weight = _matrix(self.module)
+        weight = matrix(self.module)
         weight = weight[:, chosen.to(weight.device)].double()
         weight = weight.flatten(2).sum(2) if weight.ndim > 2 else weight
         return weight.cpu() @ self.constants[chosen]
@@ -101,7 +99,7 @@ class Product:
         """Remove what does not stay; constants that leave go into the biases."""
         rows, columns = stays[list(self.outputs)], stays[list(self.inputs)]
         self._fold(~columns & ~torch.isnan(self.constants))
-        transposed = type(self.module) not in _SIZES
+        transposed = is_transposed(self.module)
         keep(self.module, "weight", rows, int(transposed))
         keep(self.module, "weight", columns, int(not transposed))
         keep(self.module, "bias", rows, 0)
@@ -121,9 +119,15 @@ class Product:
         module.bias.data = total.to(module.bias.dtype)
 
 
-def _matrix(module: Any) -> Any:
+def nonzero(module: Any) -> Any:
+    """Mark the pairs of an output and an input whose weights are not all zero."""
+    used = matrix(module) != 0
+    return (used.flatten(2).any(2) if used.ndim > 2 else used).cpu()
+
+
+def matrix(module: Any) -> Any:
     """Give the weights as (outputs, inputs), and the kernel's axes."""
-    return module.weight if type(module) in _SIZES else module.weight.t()
+    return module.weight.t() if is_transposed(module) else module.weight
 
 
 def keep(module: Any, name: str, mask: Any, axis: int) -> None:

@@ -41,10 +41,14 @@ class Reading:
     def own_module(self, node: Any) -> Any:
         """Give the module that a node calls; None if others call it or have its parameters."""
         module = self.module(node)
-        everywhere = self._recording.calls[module] == self._piece.runs
         used = self._recording.shared | self._piece.read_directly
-        sole = not any(id(parameter) in used for parameter in module.parameters())
-        return module if everywhere and sole else None
+        if self._recording.calls[module] != self._piece.runs:
+            self._recording.refusals[self.name(node)] = "it is called from several places"
+        elif any(id(parameter) in used for parameter in module.parameters()):
+            self._recording.refusals[self.name(node)] = "its parameters are used elsewhere too"
+        else:
+            return module
+        return None
 
     def name(self, node: Any) -> str:
         """Give the name in the model of the module that a node calls."""
@@ -69,12 +73,22 @@ class Reading:
         value = self.value(node)
         if value is not None and value.axis == axis:
             return value
-        self.pin(node)
+        self.pin(node, "its channels lie along another axis")
         count = self.shape(node)[axis]
-        return Value(self.channels.pinned(count), axis, unknown(count))
+        made = self.channels.pinned(count, f"they come from {self.describe(node)}")
+        return Value(made, axis, unknown(count))
 
-    def pin(self, node: Any) -> None:
+    def pin(self, node: Any, reason: str) -> None:
         """Let all channels of a node stay."""
         value = self.value(node)
         if value is not None:
-            self.channels.pin(value.ids)
+            self.channels.pin(value.ids, reason)
+
+    def describe(self, node: Any) -> str:
+        """Name what a node does, for the reasons why channels stay."""
+        whole = self._piece.name or "the model"
+        if node.op in ("output", "placeholder"):
+            return f"the {node.op.replace('placeholder', 'input')} of {whole}"
+        if node.op == "call_module":
+            return f"{type(self.module(node)).__name__} {self.name(node)}"
+        return getattr(node.target, "__name__", str(node.target))

@@ -26,6 +26,8 @@ class Recording:
         self.inputs: dict[Any, Call] = {}
         self.varying: set[Any] = set()  # called with several shapes
         self.weights_asked: set[Any] = set()  # attention whose weights are wanted
+        self.reasons: dict[tuple[str, str], str] = {}  # why zeros of a layer stay, by name and axis
+        self.refusals: dict[str, str] = {}  # why layers stay whole
         self.shared = _shared(model)
         paths = Counter(module for _, module in model.named_modules(remove_duplicate=False))
         self.aliased = {module for module, count in paths.items() if count > 1}

@@ -14,6 +14,7 @@ from .layers import CONVOLUTIONS, Change, Product
 from .reading import Reading
 from .recording import Recording
 from .scaling import NORMS
+from .stays import explain
 from .table import RULES
 from .tracing import Piece
 
@@ -27,12 +28,19 @@ def shrink(piece: Piece, recording: Recording) -> Iterator[Change]:
     """Remove from the layers of a piece the channels that nothing needs."""
     reading = Reading(piece, recording)
     if any(_overwrites_shared(reading, node) for node in piece.nodes):
+        _refuse(piece, recording)
         return
     for node in piece.nodes:
         _read(reading, node)
     stays = _staying(reading)
+    recording.reasons.update(explain(reading, stays))
     for layer in reading.layers:
         yield from layer.shrink(stays)
+
+
+def _refuse(piece: Piece, recording: Recording) -> None:
+    reason = f"{piece.name or 'the model'} overwrites what it reads elsewhere too"
+    recording.refusals.update({recording.names[part]: reason for part in piece.modules.values()})
 
 
 def _read(reading: Reading, node: Any) -> None:
@@ -41,7 +49,7 @@ def _read(reading: Reading, node: Any) -> None:
     value = rule(reading, node) if rule and node.args else None
     if value is None:
         for source in node.all_input_nodes:
-            reading.pin(source)
+            reading.pin(source, f"they enter {reading.describe(node)}")
     reading.values[node] = value
 
 

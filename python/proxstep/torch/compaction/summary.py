@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .layers import Change
+from .stays import Stay
 
 
 @dataclass(frozen=True)
@@ -17,23 +18,34 @@ class CompactionSummary:
     changes : tuple of Change
         ``name`` of the module, ``what`` became fewer ("inputs", "outputs", "channels" of a batch
         norm or a depthwise convolution, "heads"), their number ``before`` and ``after``.
+    stays : tuple of Stay
+        What is zero and stayed: ``name`` of the module, ``what`` ("outputs": rows, "inputs":
+        columns, "heads"), their ``count``, and the ``reason``.
     parameters_before, parameters_after : int
         Elements of all parameters, tied ones once.
     """
 
     changes: tuple[Change, ...]
+    stays: tuple[Stay, ...]
     parameters_before: int
     parameters_after: int
 
     def to_dict(self) -> dict[str, Any]:
         """Give the same as plain numbers and names, for JSON."""
-        return asdict(self) | {"changes": [asdict(change) for change in self.changes]}
+        numbers = asdict(self)
+        return numbers | {name: list(numbers[name]) for name in ("changes", "stays")}
 
     def __str__(self) -> str:
-        width = max([len("parameters"), *(len(change.name) for change in self.changes)])
+        names = [entry.name for entries in (self.changes, self.stays) for entry in entries]
+        width = max(map(len, ["parameters", *names]))
         rows = [(c.name, c.what, c.before, c.after) for c in self.changes]
         rows.append(("parameters", "", self.parameters_before, self.parameters_after))
-        return "\n".join(
+        lines = [
             f"{name:<{width}}  {what:<8}  {before:>12,} -> {after:>12,}"
             for name, what, before, after in rows
-        )
+        ]
+        lines += [
+            f"{s.name:<{width}}  {s.what:<8}  {s.count:>12,} zero, stay: {s.reason}"
+            for s in self.stays
+        ]
+        return "\n".join(lines)

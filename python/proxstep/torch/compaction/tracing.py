@@ -25,6 +25,7 @@ _TRANSFORMER_LAYERS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 class Piece:
     """The traced forward of a module, with shapes; ``runs`` is how often the example ran it."""
 
+    name: str
     nodes: list[Any]
     modules: dict[str, Any]
     runs: int
@@ -71,7 +72,7 @@ def pieces(model: Any, recording: Recording) -> Iterator[Piece]:
     runs = recording.calls[model]
     piece = None
     if model in recording.inputs and model not in recording.varying:
-        piece = _trace(*_source(model, recording.inputs[model]), runs)
+        piece = _trace(*_source(model, recording.inputs[model]), recording.names[model], runs)
     if piece is not None:
         yield piece
     for part in model.children() if piece is None else _wholes(piece):
@@ -93,11 +94,12 @@ def _wholes(piece: Piece) -> Iterator[Any]:
             yield piece.modules[node.target]
 
 
-def _trace(model: Any, call: Call, runs: int) -> Piece | None:
+def _trace(model: Any, call: Call, name: str, runs: int) -> Piece | None:
     try:
         arguments = _arguments(model, call)
         fixed = {n: v for n, v in arguments.items() if not isinstance(v, torch.Tensor)}
-        with warnings.catch_warnings(action="ignore"):  # of arguments that it fixes
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of arguments that it fixes
             graph = _Tracer().trace(model, concrete_args=fixed)
         traced = fx.GraphModule(model, graph)
         ShapeProp(traced).propagate(*arguments.values())
@@ -106,7 +108,7 @@ def _trace(model: Any, call: Call, runs: int) -> Piece | None:
     nodes = list(graph.nodes)
     modules = {n.target: traced.get_submodule(n.target) for n in nodes if n.op == "call_module"}
     direct = {id(_attribute(model, n.target)) for n in nodes if n.op == "get_attr"}
-    return Piece(nodes, modules, runs, direct)
+    return Piece(name, nodes, modules, runs, direct)
 
 
 def _arguments(model: Any, call: Call) -> dict[str, Any]:

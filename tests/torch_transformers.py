@@ -43,3 +43,26 @@ class GatedMLP(nn.Module):
 
     def forward(self, x: Any) -> Any:
         return self.down(self.act(self.gate(x)) * self.up(x))
+
+
+class Intermediate(nn.Module):
+    """The first half of BERT's MLP."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, hidden)
+
+    def forward(self, x: Any) -> Any:
+        return F.gelu(self.dense(x))
+
+
+class Output(nn.Module):
+    """The second half of BERT's MLP, with the residual sum; also what follows attention."""
+
+    def __init__(self, hidden: int, width: int) -> None:
+        super().__init__()
+        self.dense, self.dropout = nn.Linear(hidden, width), nn.Dropout(0.1)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x: Any, residual: Any) -> Any:
+        return self.norm(self.dropout(self.dense(x)) + residual)

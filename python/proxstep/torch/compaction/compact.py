@@ -67,8 +67,10 @@ def compact(
 
     Notes
     -----
-    The model is traced by torch.fx. Where that fails, because a forward branches on its input, the
-    parts are traced one by one. Understood are
+    The model is traced by torch.fx. Where that fails, because a forward looks at sizes or objects,
+    as those of transformers do, the run on the example is watched: the smaller model is one for
+    inputs that take the same branches. A module that branches on the numbers of a tensor is left
+    alone, and its parts are traced one by one. Understood are
 
     * `Linear`, `Conv1d` to `Conv3d`, with one group or one per channel, and `BatchNorm1d` to
       `BatchNorm3d` with running statistics, and GPT-2's `Conv1D`;

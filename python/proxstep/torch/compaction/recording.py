@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from typing import Any
 
 import torch
@@ -50,6 +51,17 @@ class Recording:
             first = self.inputs.setdefault(module, (args, kwargs))
             if _form(first) != _form((args, kwargs)):
                 self.varying.add(module)
+
+
+def tensors(result: Any) -> list[Any]:
+    """Give the tensors in what a forward returned, those of dataclasses too."""
+    found = []
+    for leaf in tree_flatten(result)[0]:
+        if isinstance(leaf, torch.Tensor):
+            found.append(leaf)
+        elif is_dataclass(leaf):
+            found += tensors(list(vars(leaf).values()))
+    return found
 
 
 def _asks(

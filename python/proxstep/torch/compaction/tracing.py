@@ -1,6 +1,7 @@
-"""Symbolic tracing in pieces: what cannot be traced is one step of the whole, and is looked into.
+"""Tracing in pieces: what cannot be traced is one step of the whole, and is looked into.
 
-A module whose forward branches on its input cannot be traced by torch.fx. Its parts often can.
+A module whose forward branches on sizes or objects cannot be traced by torch.fx; then a run of it
+is watched. Of one that branches on its input's numbers the parts are traced one by one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from .layers import is_transposed
 from .recording import Call, Recording
+from .watching import Watcher
 
 _TRANSFORMER_LAYERS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
@@ -95,20 +97,43 @@ def _wholes(piece: Piece) -> Iterator[Any]:
 
 
 def _trace(model: Any, call: Call, name: str, runs: int) -> Piece | None:
+    graph = _symbolic(model, call) or _watched(model, call)
+    if graph is None:
+        return None
+    nodes = list(graph.nodes)
+    modules = {n.target: model.get_submodule(n.target) for n in nodes if n.op == "call_module"}
+    direct = {id(_attribute(model, n.target)) for n in nodes if n.op == "get_attr" and n.users}
+    return Piece(name, nodes, modules, runs, direct)
+
+
+def _symbolic(model: Any, call: Call) -> Any:
+    """Trace with symbols: what depends on sizes is a part of the graph."""
     try:
         arguments = _arguments(model, call)
         fixed = {n: v for n, v in arguments.items() if not isinstance(v, torch.Tensor)}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of arguments that it fixes
             graph = _Tracer().trace(model, concrete_args=fixed)
-        traced = fx.GraphModule(model, graph)
-        ShapeProp(traced).propagate(*arguments.values())
+        ShapeProp(fx.GraphModule(model, graph)).propagate(*arguments.values())
     except Exception:  # as above, and the example may not go through
         return None
-    nodes = list(graph.nodes)
-    modules = {n.target: traced.get_submodule(n.target) for n in nodes if n.op == "call_module"}
-    direct = {id(_attribute(model, n.target)) for n in nodes if n.op == "get_attr"}
-    return Piece(name, nodes, modules, runs, direct)
+    return graph
+
+
+def _watched(model: Any, call: Call) -> Any:
+    """Trace a run of the example."""
+    watcher = Watcher(model, _is_leaf)
+    try:
+        return watcher.graph if watcher.run(model, *call) else None
+    except Exception:  # as above
+        return None
+
+
+def _is_leaf(module: Any) -> bool:
+    """Take modules of torch as a whole, and those of which nobody knows what they do."""
+    whole = type(module).__module__.startswith("torch.nn") and type(module) is not nn.Sequential
+    scripted = isinstance(module, torch.jit.ScriptModule)
+    return whole or scripted or is_altered(module) or is_transposed(module)
 
 
 def _arguments(model: Any, call: Call) -> dict[str, Any]:

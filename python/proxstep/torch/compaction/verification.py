@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_flatten, tree_map_only
+from torch.utils._pytree import tree_map_only
 
-from .recording import Call
+from .recording import Call, tensors
 
 # Relative to the largest element: sums in another order, and a 16-bit activation rounded elsewhere.
 _TOLERANCES = {torch.float16: 1e-2, torch.bfloat16: 5e-2, torch.float64: 1e-9}
@@ -55,8 +55,7 @@ def outputs(model: Any, call: Call) -> list[Any]:
     torch.default_generator.manual_seed(0)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(0)
-    leaves, _ = tree_flatten(model(*args, **kwargs))
-    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    return tensors(model(*args, **kwargs))
 
 
 def compare(before: list[Any], after: list[Any], tolerance: float | None) -> None:

@@ -131,6 +131,20 @@ def test_axes_that_only_look_alike_are_not_tied() -> None:
     assert removed(model, 1, 1, 6) == 0
 
 
+def test_one_channel_that_meets_many_stays_one() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.last = nn.Linear(4, 1), nn.Linear(4, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.last(self.one(x) + x)
+
+    model = models.randomise(Net()).double()
+    models.kill_rows(model.one, [0])
+    assert removed(model) == 0
+
+
 def test_a_layer_called_by_keyword_stays() -> None:
     assert removed(dead(lambda m, x: m.second(input=m.first(input=x)))) == 0
 

@@ -76,19 +76,28 @@ def compact(
       `BatchNorm3d` with running statistics, and GPT-2's `Conv1D`;
     * elementwise activations, arithmetic and dropout, as modules, functions, methods or operators;
       a product is 0 where a factor is, so that a closed gate takes what it gates along;
-    * maximum and average pooling, `mean` over space, `flatten` and ``x.view(x.size(0), -1)``;
+    * maximum and average pooling, `mean` over space, `flatten`, views, transpositions, slices,
+      `split`, `chunk` and `unbind`;
     * residual sums: a channel leaves only if all branches let it go; concatenation of channels;
+    * attention written by hand with `scaled_dot_product_attention` or softmax, projections apart or
+      in one, rotary positions, and keys that heads share (``enable_gqa``): a head whose values are
+      constant or unused leaves, with all that share its keys, if the sizes in the code follow.
+      They do where they are -1, an attribute of the module that is used for nothing else (it is
+      set anew), or a number of parts;
     * the feed-forward halves of `TransformerEncoderLayer` and `TransformerDecoderLayer`, and heads
       of `MultiheadAttention` whose values or whose part of the output projection are zero, where
       the attention weights are not used.
 
     All else is left alone, and so are the channels that enter it or come out of it: `LayerNorm`,
-    softmax, indexing, `view` and `split` with fixed sizes (and with them the heads of attention
-    written by hand, as in nanoGPT), embeddings, transposed and grouped convolutions, recurrent
-    layers, subclasses, layers with hooks or parametrizations (`prune.remove` makes a mask of
-    `torch.nn.utils.prune` permanent), layers called twice, tied weights. A
+    softmax over channels, indexing by tensors, fixed sizes and sizes that are computed (nanoGPT's
+    ``C // self.n_head``; give the width of a head as an attribute and -1 for the heads), keys
+    repeated by hand, embeddings, transposed and grouped convolutions, recurrent layers, subclasses,
+    layers with hooks or parametrizations (`prune.remove` makes a mask of `torch.nn.utils.prune`
+    permanent), layers called twice, tied weights. The summary names the zeros that stay for it. A
     constant that is not 0 stays where it enters a convolution padded with zeros. A layer keeps at
-    least one output.
+    least one output. Rows of attention are taken to sum to 1: a query whose keys are all masked has
+    other outputs where a head with constant values left. A configuration beside the model, such as
+    that of transformers, stays as it is: save the smaller model whole (`torch.save`).
 
     The outputs agree in eval mode and for finite activations. In training a batch norm has other
     statistics and dropout also hits constants, so that the two models then train differently.

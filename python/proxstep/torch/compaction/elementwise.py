@@ -11,7 +11,7 @@ from torch import nn
 from torch.fx.node import map_arg
 from torch.nn import functional as F
 
-from .channels import Value
+from .grids import Grid
 from .layers import finite
 from .reading import Reading
 
@@ -26,8 +26,8 @@ _ACTIVATIONS = (
     "selu silu sigmoid softplus softshrink softsign tanh tanhshrink threshold"
 )
 _FUNCTIONS = (
-    "abs add clamp cos div exp log1p maximum minimum mul neg pow relu sigmoid sin sqrt square sub "
-    "tanh"
+    "abs add clamp cos div exp log1p masked_fill maximum minimum mul neg pow relu rsqrt sigmoid "
+    "sin sqrt square sub tanh"
 )
 METHODS = (_FUNCTIONS + " clone contiguous").split()
 METHODS += [name + "_" for name in ("add", "clamp", "div", "mul", "relu", "sigmoid", "sub")]
@@ -42,33 +42,48 @@ _PRODUCTS = {torch.mul, operator.mul, operator.imul, "mul", "mul_"}
 
 
 def elementwise(reading: Reading, node: Any) -> Any:
-    """Tie what meets at a place, and map constants."""
-    values: list[Any] = [reading.value(source) for source in node.all_input_nodes]
-    if not values or not all(_fit(v, values[0]) for v in values) or not _aligned(reading, node):
+    """Tie what meets at a place, and map constants.
+
+    Tensors without channels may meet them too; where they are not the same for all channels of an
+    axis, that axis stays whole.
+    """
+    grids = {source: reading.grid(source) for source in node.all_input_nodes}
+    known: dict[Any, Any] = {source: grid for source, grid in grids.items() if grid is not None}
+    if not known or not _aligned(reading, node, known):
         return None
-    first = values[0]
-    for value in values[1:]:
-        reading.channels.tie(first.ids, value.ids)
-    known = torch.stack([v.known() for v in values]).all(0)
-    if node.target in _PRODUCTS:  # a closed gate: 0 whatever it meets, as activations are finite
-        known |= torch.stack([v.constants == 0 for v in values]).any(0)
-    result = _evaluate(reading, node, dict(zip(node.all_input_nodes, values, strict=True)))
-    return Value(first.ids, first.axis, finite(torch.where(known, result, torch.nan)))
+    first = next(iter(known.values()))
+    for grid in known.values():
+        reading.channels.tie(first.ids.flatten().tolist(), grid.ids.flatten().tolist())
+    for source in set(grids) - set(known):
+        shape = (1,) * reading.rank(node) + reading.shape(source)
+        for k, axis in enumerate(first.axes):
+            if shape[axis - reading.rank(node)] != 1:
+                reading.keep_whole(node, first, k)
+    constants = _constants(reading, node, known, len(known) == len(grids))
+    return Grid(first.ids, first.axes, finite(constants)).settled()
 
 
-def _fit(value: Any, other: Any) -> bool:
-    if value is None or other is None:
+def _aligned(reading: Reading, node: Any, known: dict[Any, Any]) -> bool:
+    """Tell whether the channels lie along the same axes of all, however the others broadcast."""
+    layouts = {(grid.axes, grid.ids.shape) for grid in known.values()}
+    ranks = {reading.rank(source) for source in known}
+    if len(layouts) > 1 or ranks != {reading.rank(node)}:
         return False
-    return bool(value.axis == other.axis and len(value.ids) == len(other.ids))
+    axes, shape = layouts.pop()
+    return bool(tuple(reading.shape(node)[axis] for axis in axes) == shape)
 
 
-def _aligned(reading: Reading, node: Any) -> bool:
-    """Tell whether the channels lie along the same axis of all, however the others broadcast."""
-    ranks = {reading.rank(source) for source in node.all_input_nodes}
-    return ranks == {reading.rank(node)}
+def _constants(reading: Reading, node: Any, known: dict[Any, Any], all_known: bool) -> Any:
+    """Map constants; in a product 0 stays, whatever it meets, as activations are finite."""
+    given = torch.stack([grid.constants for grid in known.values()])
+    zero = (given == 0).any(0) & (node.target in _PRODUCTS)
+    if not all_known:
+        return torch.where(zero, 0.0, torch.nan).double()
+    result = torch.where(zero, 0.0, _evaluate(reading, node, known))
+    return torch.where(zero | ~torch.isnan(given).any(0), result, torch.nan)
 
 
-def _evaluate(reading: Reading, node: Any, values: dict[Any, Value]) -> Any:
+def _evaluate(reading: Reading, node: Any, values: dict[Any, Grid]) -> Any:
     """Apply the node to the constants, in float64."""
 
     def constants(source: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .channels import Value, unknown
+from .channels import Value
 
 CONVOLUTIONS = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 
@@ -151,4 +151,4 @@ def resize(name: str, module: Any, sizes: dict[str, tuple[str, Any]]) -> list[Ch
 
 def finite(constants: Any) -> Any:
     """Constants, those that overflow no longer called so."""
-    return torch.where(torch.isfinite(constants), constants, unknown(len(constants)))
+    return torch.where(torch.isfinite(constants), constants, torch.nan)

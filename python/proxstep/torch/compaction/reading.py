@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from torch import nn
 
 from .channels import Channels, Value, unknown
+from .grids import Grid, Layout
 from .layers import Product, is_transposed
 from .recording import Recording
 from .scaling import Scale
+from .tags import Key, Tagged
 from .tracing import Piece, is_altered
 
 NOTHING = object()  # the value of a node that holds no channel, such as a size
@@ -21,6 +24,7 @@ class Reading:
     def __init__(self, piece: Piece, recording: Recording) -> None:
         self.channels = Channels()
         self.layers: list[Product | Scale] = []
+        self.layouts: list[Layout] = []
         self.values: dict[Any, Any] = {}
         self._piece = piece
         self._recording = recording
@@ -59,6 +63,11 @@ class Reading:
         """Give the shape of a node's tensor on the example; of what is none, ()."""
         return tuple(getattr(node.meta.get("tensor_meta"), "shape", ()))
 
+    def count(self, node: Any) -> int:
+        """Give the number of tensors that a node has made, 0 if it is not a list of them."""
+        made = node.meta.get("tensor_meta")
+        return len(made) if isinstance(made, (list, tuple)) and not hasattr(made, "shape") else 0
+
     def rank(self, node: Any) -> int:
         """Give the number of axes of a node's tensor."""
         return len(self.shape(node))
@@ -67,6 +76,52 @@ class Reading:
         """Give the channels of a node, None where they are not known."""
         value = self.values.get(node)
         return value if isinstance(value, Value) else None
+
+    def grid(self, node: Any) -> Grid | None:
+        """Give the channels of a node along all axes, None where they are not known."""
+        value = self.values.get(node)
+        return (
+            Grid.of(value)
+            if isinstance(value, Value)
+            else value
+            if isinstance(value, Grid)
+            else None
+        )
+
+    def has_channels(self, node: Any) -> bool:
+        """Tell whether channels are known in what a node makes."""
+        return isinstance(self.values.get(node), (Value, Grid, list))
+
+    def lay_out(self, node: Any, grid: Grid, sizes: list[Any]) -> None:
+        """Ask for a layout with these sizes of the code: -1 follows, so may attributes."""
+        free = tuple(type(size) is int and size == -1 for size in sizes)
+        tags = tuple(self._tag(size) for size in sizes)
+        if len(free) > 1 or not all(free):
+            reason = f"the sizes of {self.describe(node)} would not follow"
+            self.layouts.append(Layout(grid.ids, free, reason, tags))
+
+    def keep_whole(self, node: Any, grid: Grid, k: int) -> None:
+        """Ask for all of an axis of channels, the one of that number in the grid."""
+        free = tuple(i != k for i in range(len(grid.axes)))
+        self.layouts.append(Layout(grid.ids, free, f"they enter {self.describe(node)}"))
+
+    def _tag(self, size: Any) -> Key | None:
+        """Give the attribute that a size is, if it may be changed."""
+        if not isinstance(size, Tagged) or size.key in self._piece.touched:
+            return None
+        everywhere = self._recording.calls[size.key[0]] == self._piece.runs
+        return size.key if everywhere else None
+
+    def editable(self, stays: Any) -> dict[Key, int]:
+        """Give the attributes that may be changed, and their sizes: all who read one agree."""
+        sizes = [entry for layout in self.layouts for entry in layout.sizes(stays)]
+        read = Counter(key for key, _ in sizes)
+        wanted = {key: {n for k, n in sizes if k == key} for key in read}
+        return {
+            key: next(iter(numbers))
+            for key, numbers in wanted.items()
+            if len(numbers) == 1 and read[key] == self._piece.tags[key]
+        }
 
     def entering(self, node: Any, axis: int) -> Value:
         """Give the channels of a node along an axis; those that are not known stay."""
@@ -80,9 +135,12 @@ class Reading:
 
     def pin(self, node: Any, reason: str) -> None:
         """Let all channels of a node stay."""
-        value = self.value(node)
-        if value is not None:
-            self.channels.pin(value.ids, reason)
+        value = self.values.get(node)
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, Value):
+                self.channels.pin(part.ids, reason)
+            elif isinstance(part, Grid):
+                self.channels.pin(part.ids.flatten().tolist(), reason)
 
     def describe(self, node: Any) -> str:
         """Name what a node does, for the reasons why channels stay."""
@@ -92,3 +150,8 @@ class Reading:
         if node.op == "call_module":
             return f"{type(self.module(node)).__name__} {self.name(node)}"
         return getattr(node.target, "__name__", str(node.target))
+
+
+def argument(node: Any, position: int, name: str, default: Any) -> Any:
+    """Give an argument of a call, wherever it stands."""
+    return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)

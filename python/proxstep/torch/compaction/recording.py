@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_flatten
+from torch.utils._pytree import tree_flatten, tree_map
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -48,8 +49,9 @@ class Recording:
         if isinstance(module, nn.MultiheadAttention) and _asks(*args, **kwargs):
             self.weights_asked.add(module)
         if any(module.children()):
-            first = self.inputs.setdefault(module, (args, kwargs))
-            if _form(first) != _form((args, kwargs)):
+            if module not in self.inputs:
+                self.inputs[module] = tree_map(_as_it_is, (args, kwargs))
+            elif _form(self.inputs[module]) != _form((args, kwargs)):
                 self.varying.add(module)
 
 
@@ -69,6 +71,16 @@ def _asks(
 ) -> bool:
     """Tell whether a call of `nn.MultiheadAttention` wants the weights."""
     return need_weights
+
+
+def _as_it_is(argument: Any) -> Any:
+    """Copy objects that the call may change, such as caches of keys and values."""
+    if isinstance(argument, (torch.Tensor, nn.Module)) or not hasattr(argument, "__dict__"):
+        return argument
+    try:
+        return copy.deepcopy(argument)
+    except Exception:  # whatever an object of a user raises
+        return argument
 
 
 def _form(call: Call) -> list[Any]:

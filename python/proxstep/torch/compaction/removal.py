@@ -27,12 +27,12 @@ _ASSIGNMENTS = {getattr(operator, name) for name in _INPLACE.split()}
 def shrink(piece: Piece, recording: Recording) -> Iterator[Change]:
     """Remove from the layers of a piece the channels that nothing needs."""
     reading = Reading(piece, recording)
+    for node in piece.nodes:
+        _read(reading, node)
     if any(_overwrites_shared(reading, node) for node in piece.nodes):
         _refuse(piece, recording)
         return
-    for node in piece.nodes:
-        _read(reading, node)
-    stays = _staying(reading)
+    stays = _laid_out(reading)
     recording.reasons.update(explain(reading, stays))
     for layer in reading.layers:
         yield from layer.shrink(stays)
@@ -51,6 +51,24 @@ def _read(reading: Reading, node: Any) -> None:
         for source in node.all_input_nodes:
             reading.pin(source, f"they enter {reading.describe(node)}")
     reading.values[node] = value
+
+
+def _laid_out(reading: Reading) -> Any:
+    """Mark the channels that stay, those too whose absence the code would not follow.
+
+    Attributes that hold sizes change with them.
+    """
+    while True:
+        stays = _staying(reading)
+        editable = reading.editable(stays)
+        broken = [x for x in reading.layouts if not x.holds(stays, set(editable))]
+        if not broken:
+            break
+        for layout in broken:
+            reading.channels.pin(layout.ids.flatten().tolist(), layout.reason)
+    for (module, name), size in editable.items():
+        setattr(module, name, size)
+    return stays
 
 
 def _staying(reading: Reading) -> Any:
@@ -88,12 +106,14 @@ def _revive(products: list[Product], roots: Any, alive: Any) -> bool:
 
 
 def _overwrites_shared(reading: Reading, node: Any) -> bool:
-    """Tell whether a node changes a tensor in place that something else reads too."""
+    """Tell whether a node changes channels in place that something else reads too."""
     if not _is_inplace(reading, node):
         return False
+    shared = False
     while node.args and isinstance(node.args[0], type(node)):
         node = node.args[0]
-        if len(node.users) > 1:
+        shared |= len(node.users) > 1
+        if shared and reading.has_channels(node):
             return True
         if reading.kind(node) in _FRESH and not _is_inplace(reading, node):
             return False

@@ -14,8 +14,9 @@ import torch
 
 from .channels import Value
 from .elementwise import elementwise
+from .grids import Grid
 from .layers import CONVOLUTIONS, Product, finite
-from .reading import NOTHING, Reading
+from .reading import NOTHING, Reading, argument
 from .scaling import BATCH_NORM, DEPTHWISE, PRELU, Scale, Scaling
 
 Rule = Callable[[Reading, Any], Any]
@@ -72,7 +73,8 @@ def prelu(reading: Reading, node: Any) -> Any:
 
 def same(reading: Reading, node: Any) -> Any:
     """Leave everything as it is."""
-    return reading.value(node.args[0])
+    grid = reading.grid(node.args[0])
+    return None if grid is None else grid.settled()
 
 
 def dropout(reading: Reading, node: Any) -> Any:
@@ -106,42 +108,6 @@ def _plain_average(reading: Reading, node: Any) -> bool:
     return not counted and getattr(module, "divisor_override", None) is None
 
 
-def flatten(reading: Reading, node: Any) -> Any:
-    """Join axes: each channel then has several positions."""
-    if node.op == "call_module":
-        module = reading.module(node)
-        return _flattened(reading, node, module.start_dim, module.end_dim)
-    start, end = argument(node, 1, "start_dim", 0), argument(node, 2, "end_dim", -1)
-    return _flattened(reading, node, start, end)
-
-
-def _flattened(reading: Reading, node: Any, start: Any, end: Any) -> Any:
-    value, shape = reading.value(node.args[0]), reading.shape(node.args[0])
-    if value is None or not (isinstance(start, int) and isinstance(end, int)):
-        return None
-    start, end = start % len(shape), end % len(shape)
-    if value.axis < start:
-        return value
-    if value.axis > end:
-        return Value(value.ids, value.axis - (end - start), value.constants)
-    spread = [1] * (value.axis - start) + [-1] + [1] * (end - value.axis)
-    position = (
-        torch.arange(len(value.ids), device="cpu")
-        .view(spread)
-        .expand(shape[start : end + 1])
-        .flatten()
-    )
-    return Value([value.ids[i] for i in position.tolist()], start, value.constants[position])
-
-
-def view(reading: Reading, node: Any) -> Any:
-    """Understand ``x.view(x.size(0), -1)``, which is ``x.flatten(1)``."""
-    sizes, shapes = node.args[1:], (reading.shape(node), reading.shape(node.args[0]))
-    if len(sizes) != 2 or sizes[1] != -1 or shapes[0][:1] != shapes[1][:1]:
-        return None
-    return _flattened(reading, node, 1, -1)
-
-
 def mean(reading: Reading, node: Any) -> Any:
     """Average over other axes than that of the channels."""
     value, rank = reading.value(node.args[0]), reading.rank(node.args[0])
@@ -157,20 +123,35 @@ def mean(reading: Reading, node: Any) -> Any:
 
 
 def concatenate(reading: Reading, node: Any) -> Any:
-    """Put channels side by side."""
+    """Put channels side by side; along another axis they are the same ones."""
     if not isinstance(node.args[0], (list, tuple)):
         return None
-    values: list[Any] = [reading.value(part) for part in node.args[0]]
+    parts = [part for part in node.args[0] if reading.shape(part) != (0,)]
+    grids: list[Any] = [reading.grid(part) for part in parts]
     axis = argument(node, 1, "dim", 0)
-    if any(v is None or v.axis != axis % reading.rank(node) for v in values):
+    if not grids or not isinstance(axis, int) or any(g is None for g in grids):
         return None
-    ids = [i for v in values for i in v.ids]
-    return Value(ids, values[0].axis, torch.cat([v.constants for v in values]))
+    first, axis = grids[0], axis % reading.rank(node)
+    if any(g.axes != first.axes for g in grids):
+        return None
+    if axis not in first.axes:
+        for grid in grids[1:]:
+            reading.channels.tie(first.ids.flatten().tolist(), grid.ids.flatten().tolist())
+        return first if len(grids) == 1 else first.without_constants().settled()
+    k = first.axes.index(axis)
+    ids, constants = (torch.cat([getattr(g, t) for g in grids], k) for t in ("ids", "constants"))
+    return Grid(ids, first.axes, constants).settled()
+
+
+def convert(reading: Reading, node: Any) -> Any:
+    """Go over to another dtype of real numbers."""
+    kept = getattr(node.meta.get("tensor_meta"), "dtype", torch.long).is_floating_point
+    return same(reading, node) if kept else None
 
 
 def size(reading: Reading, node: Any) -> Any:
-    """Ask for a size: harmless where it is not the number of channels."""
-    value = reading.value(node.args[0])
+    """Ask for a size: an axis of channels whose size is asked stays as it is."""
+    grid = reading.grid(node.args[0])
     asked = node.args[1:] if node.op == "call_method" else ()
     if asked or node.kwargs:
         wanted = [*asked, *node.kwargs.values()]
@@ -178,14 +159,12 @@ def size(reading: Reading, node: Any) -> Any:
         wanted = [user.args[1] for user in node.users if user.target is operator.getitem]
         if len(wanted) < len(node.users):
             return None
+    if grid is None or not all(isinstance(axis, int) for axis in wanted):
+        return None
     rank = reading.rank(node.args[0])
-    plain = all(isinstance(axis, int) for axis in wanted)
-    return NOTHING if value and plain and all(a % rank != value.axis for a in wanted) else None
-
-
-def argument(node: Any, position: int, name: str, default: Any) -> Any:
-    """Give an argument of a call, wherever it stands."""
-    return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
+    for axis in {axis % rank for axis in wanted} & set(grid.axes):
+        reading.keep_whole(node, grid, grid.axes.index(axis))
+    return NOTHING
 
 
 def attribute(reading: Reading, node: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import operator
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from . import rules
+from . import attending, reshaping, rules
 from .elementwise import FUNCTIONS, METHODS, MODULES, elementwise
 from .layers import CONVOLUTIONS
 from .scaling import NORMS
@@ -35,11 +36,19 @@ RULES: dict[Any, rules.Rule] = {
     nn.Identity: rules.same,
     **{getattr(nn, name): rules.same for name in _DROPOUTS},
     **dict.fromkeys([F.dropout, F.dropout1d, F.dropout2d, F.dropout3d], rules.dropout),
-    nn.Flatten: rules.flatten,
-    torch.flatten: rules.flatten,
-    "flatten": rules.flatten,
-    "view": rules.view,
-    "reshape": rules.view,
+    **dict.fromkeys([nn.Flatten, torch.flatten, "flatten"], reshaping.flatten),
+    **dict.fromkeys(["view", "reshape", torch.reshape], reshaping.reshape),
+    **dict.fromkeys(["unflatten", torch.unflatten], reshaping.unflatten),
+    **dict.fromkeys(["transpose", torch.transpose], reshaping.transpose),
+    **dict.fromkeys(["permute", torch.permute], reshaping.permute),
+    **dict.fromkeys(["split", torch.split], reshaping.split),
+    **dict.fromkeys(["chunk", torch.chunk], reshaping.chunk),
+    **dict.fromkeys(["unbind", torch.unbind], reshaping.unbind),
+    operator.getitem: reshaping.getitem,
+    F.scaled_dot_product_attention: attending.attention,
+    **dict.fromkeys([nn.Softmax, torch.softmax, F.softmax, "softmax"], attending.softmax),
+    **dict.fromkeys([torch.matmul, operator.matmul, "matmul"], attending.product),
+    **dict.fromkeys(["to", "type", "type_as", "float"], rules.convert),
     torch.mean: rules.mean,
     "mean": rules.mean,
     torch.cat: rules.concatenate,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,11 @@ from typing import Any
 import torch
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
+from torch.utils._pytree import tree_flatten
 
 from .layers import is_transposed
 from .recording import Call, Recording
+from .tags import Key, Tagged, tagged
 from .watching import Watcher
 
 _TRANSFORMER_LAYERS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
@@ -32,6 +35,8 @@ class Piece:
     modules: dict[str, Any]
     runs: int
     read_directly: set[int]  # parameters that enter other than through the call of their module
+    tags: Counter[Key]  # how often the graph has the number that an attribute is
+    touched: set[Key]  # attributes with which Python computed
 
 
 def is_altered(module: Any) -> bool:
@@ -97,13 +102,19 @@ def _wholes(piece: Piece) -> Iterator[Any]:
 
 
 def _trace(model: Any, call: Call, name: str, runs: int) -> Piece | None:
-    graph = _symbolic(model, call) or _watched(model, call)
-    if graph is None:
+    for trace in (_symbolic, _watched):
+        with tagged(model) as touched:
+            graph = trace(model, call)
+        if graph is not None:
+            break
+    else:
         return None
     nodes = list(graph.nodes)
     modules = {n.target: model.get_submodule(n.target) for n in nodes if n.op == "call_module"}
     direct = {id(_attribute(model, n.target)) for n in nodes if n.op == "get_attr" and n.users}
-    return Piece(name, nodes, modules, runs, direct)
+    numbers = [x for n in nodes for x in tree_flatten((n.args, n.kwargs))[0]]
+    tags = Counter(x.key for x in numbers if isinstance(x, Tagged))
+    return Piece(name, nodes, modules, runs, direct, tags, touched)
 
 
 def _symbolic(model: Any, call: Call) -> Any:

@@ -134,6 +134,7 @@ class Watcher(TorchFunctionMode):  # type: ignore[misc]
             return True
         if not isinstance(result, (tuple, list)):
             return False
+        node.meta["tensor_meta"] = [None] * len(result)
         given = [self._give(x, self._part(node, i)) for i, x in enumerate(result)]
         return any(given)
 

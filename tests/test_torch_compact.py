@@ -308,3 +308,6 @@ def test_a_compiled_model_is_taken_as_the_model_within() -> None:
     smaller, summary = pt.compact(compiled, torch.ones(2, 6))
     assert type(smaller) is nn.Sequential
     assert summary == pt.compact(model, torch.ones(2, 6))[1]
+    assert pt.compact(nn.Sequential(compiled), torch.ones(2, 6))[0][0][0].out_features == 6
+    model.compile(backend="eager")
+    assert summary == pt.compact(model, torch.ones(2, 6))[1]

@@ -85,6 +85,21 @@ def test_values_that_are_constant_go_into_the_bias() -> None:
     torch.testing.assert_close(smaller.out.bias, model.out.bias + constant)
 
 
+@pytest.mark.parametrize("kind", [*SERVED, heads.Computed, heads.Mixed, heads.Told])
+@pytest.mark.parametrize("seed", range(6))
+def test_outputs_stay_with_zeros_anywhere(kind: Any, seed: int) -> None:
+    model = models.randomise(kind()).double()
+    torch.manual_seed(seed)
+    for tensor in (model.values(), model.reads().t()):
+        for start in range(0, len(tensor), model.head_dim):
+            dead = torch.rand(model.head_dim) < torch.rand(1) ** 0.3
+            tensor.data[start : start + model.head_dim][dead] = 0
+    for layer in model.children():
+        if layer.bias is not None and seed % 2:
+            layer.bias.data[torch.rand(len(layer.bias)) < 0.6] = 0
+    agree(model, *() if kind is heads.Computed else (1, 6))
+
+
 KEPT = {
     heads.Computed: "the sizes of view would not follow",
     heads.Biased: "they enter scaled_dot_product_attention",

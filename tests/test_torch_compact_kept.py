@@ -266,6 +266,17 @@ def test_outputs_that_differ_are_an_error_with_the_difference() -> None:
     pt.compact(Counts(), torch.ones(1, 6), tolerance=10.0)
 
 
+def test_code_that_fails_with_fewer_neurons_is_an_error_with_its_words() -> None:
+    def between(model: Any, x: Any) -> Any:
+        if model.first.out_features != 6:
+            raise ValueError("six are needed")
+        return model.second(model.first(x))
+
+    words = "the smaller model fails on the example: ValueError: six are needed"
+    with pytest.raises(pt.CompactionError, match=words):
+        removed(dead(between))
+
+
 def test_an_example_that_the_model_overwrites_stays() -> None:
     model = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2))
     models.kill_rows(models.randomise(model)[1], [2])

@@ -16,7 +16,7 @@ from .removal import shrink
 from .stays import staying
 from .summary import CompactionSummary
 from .tracing import pieces
-from .verification import compare, evaluation, outputs
+from .verification import CompactionError, compare, evaluation, outputs
 
 
 def compact(
@@ -38,7 +38,7 @@ def compact(
     ----------
     model : torch.nn.Module
         It stays as it is. All its parameters must be finite. Of what `torch.compile` returned, the
-        model within is taken: compile the smaller one again.
+        module within is taken, of parts too: compile the smaller model again.
     example_input : tensor, tuple or mapping
         The model's argument, its positional arguments, or its keyword arguments. Shapes are read
         from a run on them, and the outputs on them are compared.
@@ -63,7 +63,7 @@ def compact(
     ValueError
         For a parameter with NaN or infinity.
     CompactionError
-        If the outputs differ by more than the tolerance.
+        If the outputs differ by more than the tolerance, or the smaller model fails.
 
     Notes
     -----
@@ -120,17 +120,33 @@ def compact(
     Linear(in_features=2, out_features=2, bias=True)
     """
     _check(model)
-    model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
     call = _call(example_input)
-    smaller = copy.deepcopy(model)
+    smaller = _copied(model)
     with evaluation(smaller):
         recording = Recording(smaller)
         with recording.listening():
             before = outputs(smaller, call)
         changes = _shrink(smaller, recording)
-        compare(before, outputs(smaller, call), tolerance)
+        compare(before, _outputs_after(smaller, call), tolerance)
         stays = tuple(staying(smaller, recording))
     return smaller, CompactionSummary(tuple(changes), stays, _size(model), _size(smaller))
+
+
+def _copied(model: Any) -> Any:
+    """Copy a model, without what `torch.compile` wraps around it or its parts."""
+    copied = copy.deepcopy(getattr(model, "_orig_mod", model))
+    for module in list(copied.modules()):
+        for name, part in list(module._modules.items()):
+            module._modules[name] = getattr(part, "_orig_mod", part)
+    return copied
+
+
+def _outputs_after(smaller: Any, call: Call) -> list[Any]:
+    try:
+        return outputs(smaller, call)
+    except Exception as error:  # code that reads what nobody could watch, such as `out_features`
+        kind = type(error).__name__
+        raise CompactionError(f"the smaller model fails on the example: {kind}: {error}") from error
 
 
 def _call(example: Any) -> Call:

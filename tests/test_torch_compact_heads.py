@@ -77,6 +77,17 @@ def test_a_head_of_which_a_part_is_dead_stays_whole() -> None:
     assert agree(model, 3)[1].changes == ()
 
 
+@pytest.mark.parametrize("kind", [heads.Transposed, heads.Unfolded])
+def test_tensors_made_on_the_way_do_not_follow_the_default_device(kind: Any) -> None:
+    model = models.randomise(kind()).double()
+    kill(model, [1], [3])
+    x = torch.linspace(-1, 1, 100).view(2, 5, 10).double()
+    with torch.device("meta"):
+        _, summary = pt.compact(model, x)
+    assert summary.to_dict() == pt.compact(model, x)[1].to_dict()
+    assert summary.changes
+
+
 def test_values_that_are_constant_go_into_the_bias() -> None:
     model = models.randomise(heads.Heads()).double()
     kill(model, [0], [])

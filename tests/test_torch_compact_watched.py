@@ -111,6 +111,21 @@ def test_where_numbers_decide_nothing_leaves(name: str) -> None:
     assert removed(DECIDING[name]) == 0
 
 
+def test_an_error_that_the_model_catches_does_no_harm() -> None:
+    class Trying(Step):
+        def __init__(self, between: Any) -> None:
+            super().__init__(between)
+            self.other = nn.Linear(9, 2)
+
+        def forward(self, x: Any) -> Any:
+            with contextlib.suppress(RuntimeError):
+                return self.other(x)
+            return self.between(self, x)
+
+    assert removed(UNDERSTOOD["gates"], Trying) == 4
+    assert removed(KEPT["sum"], Trying) == 0
+
+
 def test_a_part_whose_numbers_decide_is_one_step_of_the_whole() -> None:
     class Branch(nn.Module):
         def __init__(self) -> None:

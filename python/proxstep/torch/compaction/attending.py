@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .channels import unknown
 from .grids import Grid
 from .reading import Reading, argument
 
@@ -83,7 +84,7 @@ def product(reading: Reading, node: Any) -> Any:
     if b.axes == (heads, rank - 1):
         return b if _sums_to_one(reading, node.args[0]) else _zeros_of(b)
     first = b.ids.flatten(1)[:, 0] if b.ids.ndim > 1 else b.ids
-    return Grid(first, (heads,), torch.full((len(first),), torch.nan).double()).settled()
+    return Grid(first, (heads,), unknown(len(first))).settled()
 
 
 def _zeros_of(grid: Grid) -> Grid:

@@ -36,7 +36,8 @@ def is_transposed(module: Any) -> bool:
     sizes: tuple[Any, ...] = tuple(getattr(module, name, None) for name in _TRANSPOSED_SIZES)
     if module.weight.shape != sizes or module.bias.shape != sizes[1:]:
         return False
-    x = torch.linspace(-1, 1, 2 * sizes[0]).to(module.weight).view(1, 2, -1)
+    x = torch.linspace(-1, 1, 2 * sizes[0], device=module.weight.device).to(module.weight.dtype)
+    x = x.view(1, 2, -1)
     return bool(torch.equal(module(x), torch.addmm(module.bias, x[0], module.weight)[None]))
 
 

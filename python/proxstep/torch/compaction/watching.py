@@ -81,14 +81,19 @@ class Watcher(TorchFunctionMode):  # type: ignore[misc]
         if module in self._leaf_modules:
             known = self._argument((args, kwargs))
             self._leaves += 1
-            result = function(module, *args, **kwargs)
-            self._leaves -= 1
+            try:
+                result = function(module, *args, **kwargs)
+            finally:
+                self._leaves -= 1
             self._record(("call_module", self._names[module], *known), result)
             return result
         known, before = self._argument((args, kwargs)), len(self.graph.nodes)
         self._undecidable.append(False)
-        result = function(module, *args, **kwargs)
-        if self._undecidable.pop():
+        try:
+            result = function(module, *args, **kwargs)
+        finally:
+            undecidable = self._undecidable.pop()
+        if undecidable:
             self._forget(before)
             self._record(("call_module", self._names[module], *known), result)
         return result

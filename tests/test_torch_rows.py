@@ -117,7 +117,19 @@ def test_rows_wait_until_they_are_named_and_a_forward_brings_them_up():
     assert torch.equal(table.weight, dense.weight)
 
 
-def test_all_rows_are_brought_up_before_they_are_forgotten():
+@each
+def test_a_row_that_nothing_moves_waits_for_no_other_rate(name):
+    """Steps of rate zero leave rows as they are; those after them do not."""
+    tables, optimizers = both(name, penalty=PENALTIES["L1"])
+    for table, optimizer in zip(tables, optimizers, strict=True):
+        warm = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: 0.01 * (t > 40))
+        for _ in range(4):
+            learn(table, optimizer, range(20), warm)
+    optimizers[0].flush()
+    assert torch.equal(tables[0].weight, tables[1].weight)
+
+
+def test_all_rows_are_brought_up_before_their_steps_are_forgotten():
     """The history has an end; a row may wait longer than it."""
     tables, optimizers = both("SGD", penalty=ps.L1(1e-5))
     for table, optimizer in zip(tables, optimizers, strict=True):
@@ -127,6 +139,21 @@ def test_all_rows_are_brought_up_before_they_are_forgotten():
             optimizer.step()
     optimizers[0].flush()
     assert torch.equal(tables[0].weight, tables[1].weight)
+
+
+def test_no_step_brings_up_more_than_a_part_of_the_rows():
+    """What waits is spread over the steps: none stalls, and no row waits for ever."""
+    p = torch.nn.Parameter(torch.ones(9000, 1))
+    optimizer = cases.make("SGD", [p], penalty=ps.L1(1e-4))
+    p.grad = torch.sparse_coo_tensor([[0]], [[0.0]], p.shape, check_invariants=False)
+    most, before = 0, p.detach().clone()
+    for _ in range(4300):
+        optimizer.step()
+        moved = p.detach() != before
+        most = max(most, int(moved.sum()))
+        before[moved] = p.detach()[moved]
+    assert 0 < most <= 1 + 9000 // 2048 + 1
+    assert (p < 1 - 1e-4).all()
 
 
 @pytest.mark.parametrize("how", ["state", "module", "pickle"])

@@ -13,8 +13,6 @@
 namespace proxstep::bind {
 namespace {
 
-constexpr std::size_t kMostHistory = 4096;  // steps that a row may wait: then all are brought up
-
 void check_rows(const StepArguments& own) {
   const Array& x = own.x().array;
   const std::string name = "x of shape " + shape_text(x);
@@ -41,7 +39,7 @@ void check_rows(const StepArguments& own) {
 RowPlan::RowPlan(const py::object& x, const py::tuple& moments, const py::object& rule,
                  const py::object& penalty, bool euclidean, std::int64_t taken) {
   rebind(x, moments, rule, penalty, euclidean);
-  rows_.start = taken;
+  rows_.start = rows_.sweep = rows_.steady = taken;
   rows_.taken.assign(static_cast<std::size_t>(count()), taken);
   rows_.rests.assign(static_cast<std::size_t>(count()), 0);
 }
@@ -85,16 +83,13 @@ bool RowPlan::catch_up(py::handle indices) {
   std::sort(which.begin(), which.end());
   which.erase(std::unique(which.begin(), which.end()), which.end());
   const auto distinct = static_cast<std::int64_t>(which.size());
-  if (is_present(which.data(), distinct)) return false;
   py::gil_scoped_release released;
-  cpu::catch_up(rows_, which.data(), distinct);
-  return true;
+  return cpu::catch_up(rows_, which.data(), distinct);
 }
 
 bool RowPlan::flush() {
-  const bool waiting = !is_present(nullptr, count());
   py::gil_scoped_release released;
-  cpu::catch_up(rows_, nullptr, count());
+  const bool waiting = cpu::catch_up(rows_, nullptr, count());
   cpu::forget(rows_);
   return waiting;
 }
@@ -105,21 +100,13 @@ void RowPlan::forget() {
   cpu::forget(rows_);
 }
 
-bool RowPlan::is_present(const std::int64_t* which, std::int64_t n) const {
-  for (std::int64_t k = 0; k < n; ++k) {
-    if (rows_.taken[which ? which[k] : k] < rows_.now()) return false;
-  }
-  return true;
-}
-
 // The next step enters the history.
 void RowPlan::take(const RuleSpec& rule, double grad_scale) {
   check_grad_scale(grad_scale, rows_.whole.dtype);
-  if (rows_.history.size() >= kMostHistory) flush();
   Task step;
   step.dtype = rows_.whole.dtype;
   rule.apply(static_cast<double>(rows_.now() + 1), std::nan(""), euclidean_, &step);
-  rows_.history.push_back(step);
+  cpu::add_step(rows_, step);
 }
 
 }  // namespace proxstep::bind

@@ -36,7 +36,6 @@ class RowPlan {
   };
 
   std::int64_t count() const { return own_->x().array.shape[0]; }
-  bool is_present(const std::int64_t* which, std::int64_t n) const;  // which: null for all rows
   Sparse sparse(py::handle indices, py::handle values) const;
   Borrowed dense(py::handle gradient) const;
   Borrowed lent_indices(py::handle indices) const;

@@ -1,147 +1,146 @@
 #include "rows.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 #include "pool.hpp"
-#include "registry.hpp"
-#include "step.hpp"
+#include "replay.hpp"
+#include "row.hpp"
 
 namespace proxstep::cpu {
 namespace {
 
-constexpr std::int64_t kChunk = 1 << 15;  // elements of the rows that a thread takes at once
+constexpr std::int64_t kChunk = 1 << 15;  // elements that a thread steps at once
 constexpr std::int64_t kSerialBelow = 2 * kChunk;
+constexpr std::int64_t kTogether = 1 << 11;  // elements of rows that make up for steps together
+constexpr std::int64_t kSweep = 2048;        // steps in which each row is brought up once
 
-char* offset(const void* base, std::int64_t elements, int size) {
-  return base ? static_cast<char*>(const_cast<void*>(base)) + elements * size : nullptr;
+// body(begin, end) over the chunks of n, in parallel where there is that much work.
+template <class Body>
+void over_chunks(std::int64_t n, std::int64_t chunk, std::int64_t work, const Body& body) {
+  if (n == 0) return;
+  const auto some = [&](std::int64_t begin, std::int64_t end, std::int64_t) { body(begin, end); };
+  if (work >= kSerialBelow) return parallel_for(n, chunk, some);
+  for (std::int64_t at = 0; at < n; at += chunk) body(at, std::min(n, at + chunk));
 }
 
-// All bits but the signs of the numbers in eight bytes.
-std::uint64_t magnitude_bits(DType dtype) {
-  switch (itemsize(dtype)) {
-    case 8:
-      return 0x7fffffffffffffff;
-    case 4:
-      return 0x7fffffff7fffffff;
-    default:
-      return 0x7fff7fff7fff7fff;
-  }
+std::int64_t rows_in(std::int64_t elements, const Rows& rows) {
+  return std::max<std::int64_t>(1, elements / std::max<std::int64_t>(1, rows.width));
 }
 
-// Whether no bit of the mask is set, looked at 64 bytes at a time.
-bool all_zero(const void* array, std::int64_t bytes, std::uint64_t mask) {
-  constexpr std::int64_t kWords = 8, kBytes = 8 * kWords;
-  const auto* at = static_cast<const char*>(array);
-  std::uint64_t words[kWords];
-  for (; bytes >= kBytes; at += kBytes, bytes -= kBytes) {
-    std::memcpy(words, at, kBytes);
-    std::uint64_t any = 0;
-    for (std::uint64_t word : words) any |= word;
-    if (any & mask) return false;
-  }
-  std::fill_n(words, kWords, 0);
-  std::memcpy(words, at, static_cast<std::size_t>(bytes));
-  return std::all_of(words, words + kWords, [=](std::uint64_t word) { return !(word & mask); });
-}
-
-// What steps one row, with a gradient of zeros until another is given.
-class Row {
- public:
-  Row(Rows& rows, std::int64_t index, const void* zeros)
-      : rows_(rows), taken_(rows.taken[index]), zeros_(zeros), task_(rows.whole) {
-    const std::int64_t at = index * rows.width;
-    const int stored = itemsize(task_.dtype), wide = itemsize(compute_type(task_.dtype));
-    task_.n = rows.width;
-    task_.source = task_.x = offset(task_.x, at, stored);
-    for (void*& m : task_.m) m = offset(m, at, wide);
-    task_.element.weights = offset(task_.element.weights, at, wide);
-    task_.groups.weights = offset(task_.groups.weights, index, wide);
-    if (task_.groups.over != Over::nothing) task_.groups.count = 1;
-  }
-
-  // Until so many steps are taken. A row that stays zero by itself need not be stepped.
-  void catch_up(std::int64_t until) {
-    while (taken_ < until) {
-      step(zeros_, 1.0);
-      if (rule_info(task_.rule).stays_zero && is_zero(task_.x)) taken_ = until;
-    }
-  }
-
-  void step(const void* g, double grad_scale) {
-    static_cast<RuleStep&>(task_) = rows_.history[taken_ - rows_.start];
-    task_.g = g;
-    run(&task_, 1, grad_scale, nullptr);
-    ++taken_;
-  }
-
-  bool is_zero(const void* array) const {
-    return all_zero(array, task_.n * itemsize(task_.dtype), magnitude_bits(task_.dtype));
-  }
-  bool x_is_zero() const { return is_zero(task_.x); }
-
- private:
-  Rows& rows_;
-  std::int64_t& taken_;
-  const void* zeros_;
-  Task task_;
-};
-
-std::vector<double> zero_gradient(const Rows& rows) {
-  return std::vector<double>(static_cast<std::size_t>(rows.width), 0.0);
-}
-
-// body(row, k) for k = 0..count - 1; which: the rows, or null for all of them in their order.
+// body(row, k, index) for k = 0..count - 1; which: the rows, or null for all of them in their
+// order.
 template <class Body>
 void each_row(Rows& rows, const std::int64_t* which, std::int64_t count, const Body& body) {
-  const std::vector<double> zeros = zero_gradient(rows);
-  const std::int64_t chunk =
-      std::max<std::int64_t>(1, kChunk / std::max<std::int64_t>(1, rows.width));
-  const auto some = [&](std::int64_t begin, std::int64_t end, std::int64_t) {
-    for (std::int64_t k = begin; k < end; ++k) {
-      const std::int64_t index = which ? which[k] : k;
-      Row row(rows, index, zeros.data());
-      body(row, k, index);
-    }
-  };
-  if (count * rows.width < kSerialBelow) return some(0, count, 0);
-  parallel_for(count, chunk, some);
+  over_chunks(count, rows_in(kChunk, rows), count * rows.width,
+              [&](std::int64_t begin, std::int64_t end) {
+                for (std::int64_t k = begin; k < end; ++k) {
+                  const std::int64_t index = which ? which[k] : k;
+                  Row row(rows, index);
+                  body(row, k, index);
+                }
+              });
+}
+
+// Those of `count` rows that have taken fewer steps, in the order of what they have taken. which:
+// the rows, or null for those from `first` on.
+std::vector<std::int64_t> waiting(const Rows& rows, const std::int64_t* which, std::int64_t first,
+                                  std::int64_t count, std::int64_t until) {
+  std::vector<std::int64_t> found;
+  for (std::int64_t k = 0; k < count; ++k) {
+    const std::int64_t index = which ? which[k] : first + k;
+    if (rows.taken[index] < until) found.push_back(index);
+  }
+  std::sort(found.begin(), found.end(), [&](std::int64_t a, std::int64_t b) {
+    return std::make_pair(rows.taken[a], a) < std::make_pair(rows.taken[b], b);
+  });
+  return found;
+}
+
+std::int64_t owed(const Rows& rows, const std::vector<std::int64_t>& which, std::int64_t until) {
+  std::int64_t steps = 0;
+  for (std::int64_t index : which) steps += until - rows.taken[index];
+  return steps;
+}
+
+void catch_up_alone(Rows& rows, std::int64_t index, std::int64_t until) {
+  const std::vector<double> zeros(static_cast<std::size_t>(rows.width), 0.0);
+  Row(rows, index).catch_up(until, zeros.data());
+}
+
+void catch_up(Rows& rows, const std::vector<std::int64_t>& which, std::int64_t until) {
+  const std::int64_t room = rows_in(kTogether, rows);
+  over_chunks(static_cast<std::int64_t>(which.size()), room, owed(rows, which, until) * rows.width,
+              [&](std::int64_t begin, std::int64_t end) {
+                if (end - begin == 1) return catch_up_alone(rows, which[begin], until);
+                Replay(rows, end - begin, until).catch_up(&which[begin], end - begin);
+              });
+  for (std::int64_t index : which) {
+    rows.rests[index] = rows.rests[index] && Row(rows, index).x_is_zero();
+  }
+}
+
+// Each step brings up a part of the rows, so that no step has to do so for all of them. At the end
+// of the sweep all rows have taken the steps before it.
+void sweep(Rows& rows) {
+  const auto count = static_cast<std::int64_t>(rows.taken.size());
+  const std::int64_t part = rows.now() - rows.sweep;
+  const std::int64_t begin = count * (part - 1) / kSweep, end = count * part / kSweep;
+  catch_up(rows, waiting(rows, nullptr, begin, end - begin, rows.now()), rows.now());
+  if (part < kSweep) return;
+  rows.history.erase(rows.history.begin(), rows.history.begin() + (rows.sweep - rows.start));
+  rows.start = rows.sweep;
+  rows.sweep = rows.now();
+}
+
+bool is_same(const RuleStep& a, const RuleStep& b) {
+  return a.rule == b.rule && a.extrapolates == b.extrapolates && a.rule_steps == b.rule_steps &&
+         a.euclidean == b.euclidean && a.directed == b.directed && a.step == b.step &&
+         std::equal(std::begin(a.constants), std::end(a.constants), b.constants);
 }
 
 }  // namespace
 
-void catch_up(Rows& rows, const std::int64_t* which, std::int64_t count) {
-  each_row(rows, which, count, [&](Row& row, std::int64_t, std::int64_t index) {
-    row.catch_up(rows.now());
-    rows.rests[index] = rows.rests[index] && row.x_is_zero();
-  });
+void add_step(Rows& rows, const RuleStep& step) {
+  if (rows.history.empty() || !is_same(rows.history.back(), step)) rows.steady = rows.now();
+  rows.history.push_back(step);
+}
+
+bool catch_up(Rows& rows, const std::int64_t* which, std::int64_t count) {
+  const std::vector<std::int64_t> found = waiting(rows, which, 0, count, rows.now());
+  catch_up(rows, found, rows.now());
+  return !found.empty();
 }
 
 void step_rows(Rows& rows, const std::int64_t* which, std::int64_t count, const void* g,
                double grad_scale) {
+  const std::int64_t before = rows.now() - 1;
   const int size = itemsize(rows.whole.dtype);
+  catch_up(rows, waiting(rows, which, 0, count, before), before);
   each_row(rows, which, count, [&](Row& row, std::int64_t k, std::int64_t index) {
-    row.catch_up(rows.now() - 1);
     row.step(offset(g, k * rows.width, size), grad_scale);
     rows.rests[index] = 0;
   });
+  sweep(rows);
 }
 
 void step_awake(Rows& rows, const void* g, double grad_scale) {
   const int size = itemsize(rows.whole.dtype);
   const auto count = static_cast<std::int64_t>(rows.taken.size());
+  const std::vector<double> zeros(static_cast<std::size_t>(rows.width), 0.0);
   each_row(rows, nullptr, count, [&](Row& row, std::int64_t k, std::int64_t index) {
     const void* const own = offset(g, k * rows.width, size);
     const bool without_gradient = row.is_zero(own);
     if (rows.rests[index] && without_gradient) return;
-    row.catch_up(rows.now() - 1);
+    row.catch_up(rows.now() - 1, zeros.data());
     row.step(own, grad_scale);
     rows.rests[index] = without_gradient && row.x_is_zero();
   });
+  sweep(rows);
 }
 
 void forget(Rows& rows) {
-  rows.start = rows.now();
+  rows.start = rows.sweep = rows.steady = rows.now();
   rows.history.clear();
 }
 

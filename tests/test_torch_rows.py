@@ -322,3 +322,14 @@ def test_what_cannot_be_stepped_by_rows_is_refused():
     with refused(TypeError, "the gradient of 'table'", "2 of its dimensions"):
         optimizer.step()
     assert not p.any()
+    half = torch.nn.Parameter(torch.zeros(4, 6, dtype=torch.bfloat16))
+    for param, options in [
+        (p, {"moments": "bfloat16"}),
+        (half, {"master": True}),
+        (half, {"rounding": "stochastic"}),
+    ]:
+        with refused(ValueError, "'table'", "skip_zero_rows"):
+            cases.make(
+                "AdamW", [("table", param)], penalty=ps.L1(0.1), skip_zero_rows=True, **options
+            )
+        cases.make("AdamW", [("table", param)], penalty=ps.L1(0.1), **options)

@@ -17,6 +17,7 @@ from .following import Hook
 from .inputs import check_group, check_selections, check_torch, check_whole, name_of
 from .options import Options, check_keys, split_options
 from .plans import Owner, Plans
+from .rows import check_rows_precision, skips_rows
 from .step_plan import StepPlan
 
 __all__ = ["ProxOptimizer"]
@@ -74,12 +75,20 @@ class ProxOptimizer(Checkpointed):
         super().add_param_group(param_group)
         try:
             check_selections(self.param_groups)
-            check_group(self.param_groups[-1], self._make_rule(self.param_groups[-1]))
+            self._check_last_group()
             if self.whole.max_norm is not None or self.whole.nonfinite == "skip":
                 check_whole(self.param_groups[-1])
         except BaseException:
             self.param_groups.pop()
             raise
+
+    def _check_last_group(self) -> None:
+        group = self.param_groups[-1]
+        rule = self._make_rule(group)
+        check_group(group, rule)
+        for param in group["params"]:
+            if skips_rows(param, group):
+                check_rows_precision(name_of([group], param), param, rule, self.whole.precision)
 
     @torch._disable_dynamo  # type: ignore[untyped-decorator]  # native: nothing to compile
     @torch.no_grad()  # type: ignore[untyped-decorator]

@@ -16,6 +16,7 @@ from typing_extensions import override
 from .. import _core
 from ..annealing import first_spec
 from ..rules import Rule
+from ..precision import Precision
 from ..step import is_euclidean
 from ..top_k import TopK
 from .gradients import dense_rows, laid_out
@@ -23,7 +24,7 @@ from .inputs import name_of, penalty_of
 from .plan import tell_autograd
 from .step_plan import Member, StepPlan, Terms
 
-__all__ = ["RowPlan", "takes_rows"]
+__all__ = ["RowPlan", "check_rows_precision", "skips_rows", "takes_rows"]
 
 
 def takes_rows(param: Any, group: Any) -> bool:
@@ -31,9 +32,31 @@ def takes_rows(param: Any, group: Any) -> bool:
     if param.grad is not None and param.grad.is_sparse:
         return True
     return bool(group["skip_zero_rows"]) and penalty_of(group, param) is not None
+    return skips_rows(param, group)
+
+
+def skips_rows(param: Any, group: Any) -> bool:
+    """Whether the parameter's rows are passed over while they rest at zero."""
 
 
 class RowPlan(StepPlan):
+def check_rows_precision(name: str, param: Any, rule: Rule, precision: Precision) -> None:
+    """Raise where something is kept in 16 bits that rows do not serve.
+
+    Raises
+    ------
+    ValueError
+        With the parameter's name.
+    """
+    narrow = param.dtype.itemsize == 2 and (precision.master or precision.stochastic)
+    keeps = set(rule.moments) - set(rule.starts_at_x)
+    if narrow or (precision.moments is not None and keeps and param.dtype != torch.float64):
+        raise ValueError(
+            f"{name}: bfloat16 moments, masters and stochastic rounding are not served where rows "
+            "are stepped by themselves, for sparse gradients or skip_zero_rows"
+        )
+
+
     """Steps the rows of one parameter that have a gradient.
 
     Parameters
@@ -44,26 +67,18 @@ class RowPlan(StepPlan):
     Raises
     ------
     ValueError
-        For 16-bit parameters with masters or stochastic rounding, which rows do not serve.
+        For moments in bfloat16, masters and stochastic rounding, which rows do not serve.
     """
 
     clips: ClassVar[bool] = False  # the norm of its gradients must be asked for
 
     def __init__(self, member: Member, terms: Terms) -> None:
-        self._check_precision(member, terms)
+        name = name_of(terms.groups, member.param)
+        check_rows_precision(name, member.param, terms.rules[member.group], terms.precision)
         self._grad: Any = None
         self._take(member, terms)
         with self._named():
             self._core = _core.RowPlan(*self._arrays(), self._euclidean, int(member.taken))
-
-    def _check_precision(self, member: Member, terms: Terms) -> None:
-        narrow = terms.precision.stochastic and member.param.dtype.itemsize == 2
-        if narrow or "master" in member.state:
-            raise ValueError(
-                f"{name_of(terms.groups, member.param)}: masters and stochastic rounding are not "
-                "served where rows are stepped by themselves, for sparse gradients or "
-                "skip_zero_rows"
-            )
 
     def _take(self, member: Member, terms: Terms) -> None:
         group = terms.groups[member.group]

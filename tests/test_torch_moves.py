@@ -180,7 +180,8 @@ def test_what_is_written_into_waiting_rows_stands():
         read(embedding, optimizer, rows)
     with torch.no_grad():
         embedding.weight.fill_(10.0)
-    optimizer.flush()
+    with pytest.warns(UserWarning, match="while rows owed steps"):
+        optimizer.flush()
     assert torch.equal(embedding.weight, torch.full((200, 8), 10.0))
 
 

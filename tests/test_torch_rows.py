@@ -156,6 +156,56 @@ def test_no_step_brings_up_more_than_a_part_of_the_rows():
     assert (p < 1 - 1e-4).all()
 
 
+@pytest.mark.parametrize("kind", ["Embedding", "EmbeddingBag"])
+@pytest.mark.parametrize("max_norm", [0.6, 1e9])
+def test_rows_that_an_embedding_scales_lose_no_steps_of_others(kind, max_norm):
+    """It scales those it reads, which are at the present, in place."""
+    tables, optimizers = [], []
+    for sparse in (True, False):
+        torch.manual_seed(3)
+        tables.append(getattr(torch.nn, kind)(ROWS, WIDTH, sparse=sparse, max_norm=max_norm))
+        optimizers.append(cases.make("AdamW", tables[-1].parameters(), penalty=PENALTIES["L1"]))
+    optimizers[0].follow(tables[0])
+    for table, optimizer in zip(tables, optimizers, strict=True):
+        learn(table, optimizer, range(20))
+    optimizers[0].flush()
+    assert torch.equal(tables[0].weight, tables[1].weight)
+
+
+@pytest.mark.parametrize("flushes", [True, False])
+def test_who_writes_in_place_is_told_of_lost_steps(flushes, recwarn):
+    """Once; after a flush nothing is lost."""
+    tables, optimizers = both("SGD", penalty=PENALTIES["L1"])
+    for table, optimizer in zip(tables, optimizers, strict=True):
+        for step in range(12):
+            learn(table, optimizer, range(step, step + 1))
+            if flushes:
+                optimizer.flush()
+            with torch.no_grad():
+                table.weight[2].zero_()
+    optimizers[0].flush()
+    assert torch.equal(tables[0].weight, tables[1].weight) == flushes
+    told = [str(own.message) for own in recwarn]
+    assert len(told) == (0 if flushes else 1)
+    assert flushes or "parameter 0 of group 0 was written in place" in told[0]
+
+
+def test_loading_a_followed_module_loses_no_steps(recwarn):
+    """Also where only a part of it is loaded; what is loaded stands as it is."""
+    tables, optimizers = both("SGD", penalty=PENALTIES["L1"])
+    saved = embedding(False).state_dict()
+    for table, optimizer in zip(tables, optimizers, strict=True):
+        learn(table, optimizer, range(6))
+        table.load_state_dict({}, strict=False)
+        learn(table, optimizer, range(6, 12))
+        table.load_state_dict(saved)
+        assert torch.equal(table.weight, saved["weight"])
+        learn(table, optimizer, range(12, 16))
+    optimizers[0].flush()
+    assert torch.equal(tables[0].weight, tables[1].weight)
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize("how", ["state", "module", "pickle"])
 def test_saving_brings_all_rows_up(how):
     tables, optimizers = both("AdamW", penalty=PENALTIES["L1"])
@@ -317,11 +367,6 @@ def test_what_cannot_be_stepped_by_rows_is_refused():
     ]:
         with refused(ValueError, "'table'", pattern):
             cases.make("SGD", [("table", p)], penalty=penalty, skip_zero_rows=True)
-    optimizer = cases.make("SGD", [("table", p)], penalty=ps.L1(0.1))
-    p.grad = torch.ones(4, 6).to_sparse()
-    with refused(TypeError, "the gradient of 'table'", "2 of its dimensions"):
-        optimizer.step()
-    assert not p.any()
     half = torch.nn.Parameter(torch.zeros(4, 6, dtype=torch.bfloat16))
     for param, options in [
         (p, {"moments": "bfloat16"}),
@@ -333,3 +378,8 @@ def test_what_cannot_be_stepped_by_rows_is_refused():
                 "AdamW", [("table", param)], penalty=ps.L1(0.1), skip_zero_rows=True, **options
             )
         cases.make("AdamW", [("table", param)], penalty=ps.L1(0.1), **options)
+    optimizer = cases.make("SGD", [("table", p)], penalty=ps.L1(0.1))
+    p.grad = torch.ones(4, 6).to_sparse()
+    with refused(TypeError, "the gradient of 'table'", "2 of its dimensions"):
+        optimizer.step()
+    assert not p.any()

@@ -94,10 +94,15 @@ bool RowPlan::flush() {
   return waiting;
 }
 
-void RowPlan::forget() {
+bool RowPlan::forget() {
+  bool lost = false;
+  for (std::int64_t k = 0; k < count(); ++k) {
+    lost = lost || (rows_.taken[k] < rows_.now() && !rows_.rests[k]);
+  }
   std::fill(rows_.taken.begin(), rows_.taken.end(), rows_.now());
   std::fill(rows_.rests.begin(), rows_.rests.end(), 0);
   cpu::forget(rows_);
+  return lost;
 }
 
 // The next step enters the history.

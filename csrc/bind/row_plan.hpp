@@ -25,7 +25,7 @@ class RowPlan {
 
   bool catch_up(py::handle indices);  // whether any of these rows had steps to make up for
   bool flush();                       // whether any row had
-  void forget();                      // all rows count as present, whatever steps they have missed
+  bool forget();  // all rows count as present; whether one that did not rest has missed steps
   std::int64_t now() const { return rows_.now(); }
 
  private:

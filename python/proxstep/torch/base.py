@@ -17,7 +17,7 @@ from .following import Hook
 from .inputs import check_group, check_selections, check_torch, check_whole, name_of
 from .options import Options, check_keys, split_options
 from .plans import Owner, Plans
-from .rows import check_rows_precision, skips_rows
+from .rows import RowPlan, check_rows_precision, skips_rows
 from .step_plan import StepPlan
 
 __all__ = ["ProxOptimizer"]
@@ -191,8 +191,9 @@ class ProxOptimizer(Checkpointed):
         Parameters
         ----------
         embedding : torch.nn.Embedding or torch.nn.EmbeddingBag
-            Its first argument has the indices. Its ``state_dict`` brings all rows to the present.
-            A copy of it, or one that was pickled, is to be followed anew.
+            Its first argument has the indices. Its ``state_dict`` brings all rows to the present,
+            and so does ``load_state_dict`` before it writes. The rows that its ``max_norm`` scales
+            are those it reads. A copy of it, or one that was pickled, is to be followed anew.
 
         Raises
         ------
@@ -204,12 +205,23 @@ class ProxOptimizer(Checkpointed):
                 f"a {type(embedding).__name__} cannot be followed; Embedding and EmbeddingBag can"
             )
         embedding.register_forward_pre_hook(Hook(self._catch_up), with_kwargs=True)
+        embedding.register_forward_hook(Hook(self._accept_scaled))
         embedding.register_state_dict_pre_hook(Hook(lambda *_: self.flush()))
+        embedding.register_load_state_dict_pre_hook(Hook(lambda *_: self.flush()))
 
     def _catch_up(self, module: Any, given: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        plan = self._plans.of_rows(module.weight)
-        if plan is not None and plan.is_of(self.state.get(module.weight)):
+        plan = self._row_plan(module)
+        if plan is not None:
             plan.catch_up(given[0] if given else keywords["input"])
+
+    def _accept_scaled(self, module: Any, *_: Any) -> None:
+        plan = self._row_plan(module)
+        if plan is not None and getattr(module, "max_norm", None) is not None:
+            plan.accept()
+
+    def _row_plan(self, module: Any) -> RowPlan | None:
+        plan = self._plans.of_rows(module.weight)
+        return plan if plan is not None and plan.is_of(self.state.get(module.weight)) else None
 
     def __getstate__(self) -> dict[str, Any]:
         self.flush()

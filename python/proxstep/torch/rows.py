@@ -6,6 +6,7 @@ A row that is left out makes up for its steps later, with the bits of a row that
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -15,8 +16,8 @@ from typing_extensions import override
 
 from .. import _core
 from ..annealing import first_spec
-from ..rules import Rule
 from ..precision import Precision
+from ..rules import Rule
 from ..step import is_euclidean
 from ..top_k import TopK
 from .gradients import dense_rows, laid_out
@@ -31,15 +32,14 @@ def takes_rows(param: Any, group: Any) -> bool:
     """Whether the parameter's rows are to be stepped by themselves."""
     if param.grad is not None and param.grad.is_sparse:
         return True
-    return bool(group["skip_zero_rows"]) and penalty_of(group, param) is not None
     return skips_rows(param, group)
 
 
 def skips_rows(param: Any, group: Any) -> bool:
     """Whether the parameter's rows are passed over while they rest at zero."""
+    return bool(group["skip_zero_rows"]) and penalty_of(group, param) is not None
 
 
-class RowPlan(StepPlan):
 def check_rows_precision(name: str, param: Any, rule: Rule, precision: Precision) -> None:
     """Raise where something is kept in 16 bits that rows do not serve.
 
@@ -57,6 +57,7 @@ def check_rows_precision(name: str, param: Any, rule: Rule, precision: Precision
         )
 
 
+class RowPlan(StepPlan):
     """Steps the rows of one parameter that have a gradient.
 
     Parameters
@@ -75,6 +76,7 @@ def check_rows_precision(name: str, param: Any, rule: Rule, precision: Precision
     def __init__(self, member: Member, terms: Terms) -> None:
         name = name_of(terms.groups, member.param)
         check_rows_precision(name, member.param, terms.rules[member.group], terms.precision)
+        self._warned = False  # of steps that were lost
         self._grad: Any = None
         self._take(member, terms)
         with self._named():
@@ -123,9 +125,25 @@ def check_rows_precision(name: str, param: Any, rule: Rule, precision: Precision
             self._moments = self._terms.moments(self._member)
             with self._named():
                 self._core.rebind(*self._arrays(), self._euclidean)
-        if self._member.param._version != self._version:
-            self._core.forget()
+        if self._member.param._version != self._version and self._core.forget():
+            self._warn()
         self._remember()
+
+    def _warn(self) -> None:
+        """Say once that rows have lost steps: it is not known which of them were written."""
+        if not self._warned:
+            warnings.warn(
+                f"{name_of(self._groups, self._member.param)} was written in place while rows "
+                "owed steps of the optimizer, shrinkage included: these are lost. Call flush() "
+                "before you write into a parameter with sparse gradients, and let the optimizer "
+                "follow an embedding with max_norm",
+                stacklevel=2,
+            )
+        self._warned = True
+
+    def accept(self) -> None:
+        """Go on with what was written into rows that are at the present."""
+        self._version = self._member.param._version
 
     def move(self, member: Member, terms: Terms) -> bool:
         """Go on under other terms, with no row waiting; False where that takes a new plan."""

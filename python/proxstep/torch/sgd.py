@@ -72,7 +72,8 @@ class ProxSGD(ProxOptimizer):
     momentum; with one under convex penalties, since it shrinks while the gradient is zero, for Adam
     where ``beta1 <= beta2``, so that ``|m| / sqrt(v)`` shrinks as well; for `ProxRDA` where
     parameters begin at zero. What others write into the parameter in place stands as it is: rows
-    that wait are then taken to be at the present.
+    that wait are then taken to be at the present, and a warning says if steps were lost. `flush`
+    first, and nothing is lost.
 
     Sparse gradients (``torch.nn.Embedding(sparse=True)``) step the rows that they name, on the CPU;
     the others wait, and make up for their steps when they are named again. Let the optimizer

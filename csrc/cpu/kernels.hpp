@@ -172,6 +172,7 @@ struct DirectRun {
   C* m[op::kMaxSlots];
   const double* constants;
   const double* settings;
+  bool euclidean;
 };
 
 // The same with moments in bfloat16. Element 0 is that of the index in the stream of random bits.

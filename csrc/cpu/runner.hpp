@@ -81,7 +81,7 @@ class Runner : protected GroupRunner<S> {
   // A rule and a penalty of the elements, and nothing that needs more than one pass over a tile.
   bool is_plain() const {
     return t_.rule != kNoRule && !t_.element.weights && !t_.nm.given() && !t_.kept.given() &&
-           !t_.euclidean && !t_.narrowing.copy;
+           !t_.narrowing.copy;
   }
   DirectRun<C> direct_arguments(index at, index n) const {
     return {n,
@@ -90,11 +90,12 @@ class Runner : protected GroupRunner<S> {
             grad_scale_,
             {moment(0, at), moment(1, at)},
             t_.constants,
-            t_.element.settings};
+            t_.element.settings,
+            t_.euclidean};
   }
   auto narrow_loop() const -> void (*)(const NarrowRun&) {
     if (!std::is_same_v<S, float> || !in_place_ || !is_plain()) return nullptr;
-    if (!narrow_.has_moments()) return nullptr;
+    if (!narrow_.has_moments() || t_.euclidean) return nullptr;
     return tables().step->direct_narrow[t_.rule][t_.element.kind];
   }
   // Chunks never cross a multiple of 2^32, so that one key serves.

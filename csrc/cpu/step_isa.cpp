@@ -107,8 +107,17 @@ void prox_tile(const ProxTile<C>& t) {
   }
 }
 
+// A rule whose elements have steps of their own, in the Euclidean metric.
+template <class C, class Rule>
+struct Euclidean : Rule {
+  using Rule::Rule;
+  PROXSTEP_FN op::Point<C> operator()(C x, C g, C* m) const {
+    return {Rule::operator()(x, g, m).z, this->lr};
+  }
+};
+
 template <class C, class Rule, class P>
-void direct_run(const DirectRun<C>& t) {
+void direct_loop(const DirectRun<C>& t) {
   const Rule rule(t.constants);
   const P penalty(t.settings);
   const C scale = t.grad_scale;
@@ -119,6 +128,14 @@ void direct_run(const DirectRun<C>& t) {
   const op::StepArrays<C> arrays{x, g, {m0, m1}};
 #pragma GCC ivdep
   for (int64_t i = 0; i < t.n; ++i) op::step_one(arrays, i, scale, rule, penalty);
+}
+
+template <class C, class Rule, class P>
+void direct_run(const DirectRun<C>& t) {
+  if constexpr (!Rule::scalar_step) {
+    if (t.euclidean) return direct_loop<C, Euclidean<C, Rule>, P>(t);
+  }
+  direct_loop<C, Rule, P>(t);
 }
 
 template <class S>

@@ -9,12 +9,18 @@ from typing import Any
 
 import proxstep as ps
 import pytest
+from machine import cpu_count
+from timing import set_threads
 
 torch = pytest.importorskip("torch")
 optimizers = pytest.importorskip("proxstep.torch")
 
 ROWS, COLUMNS = 2048, 1024
-WORDS, WIDTH, BATCH = 50257, 128, 512
+WORDS = {  # how many, their width, a batch, and the power of the uniform number that draws them
+    "200 of 20,000 x 64": (20_000, 64, 200, 1),
+    "512 of 50,257 x 128, some often": (50_257, 128, 512, 4),
+}
+PENALTIES = {"none": None, "L1": ps.L1(0.05), "rows": ps.Group(ps.L1(0.05), over="rows")}
 
 
 @pytest.mark.parametrize("resting", [0.0, 0.5, 0.9, 0.99])
@@ -35,31 +41,40 @@ def test_rows_at_rest(benchmark: Any, resting: float, skip: bool) -> None:
     assert not p[:at_rest].any()
 
 
-def table(kind: str) -> tuple[Any, Any]:
-    embedding = torch.nn.Embedding(WORDS, WIDTH, sparse=kind != "dense")
+def table(kind: str, words: str, penalty: str) -> tuple[Any, Any]:
+    count, width, _, _ = WORDS[words]
+    torch.manual_seed(0)
+    embedding = torch.nn.Embedding(count, width, sparse=kind != "dense")
     if kind == "torch SparseAdam":
-        return embedding, torch.optim.SparseAdam(embedding.parameters())
-    optimizer = optimizers.ProxAdamW(embedding.parameters(), penalty=ps.L1(1e-4))
+        return embedding, torch.optim.SparseAdam(embedding.parameters(), lr=1e-2)
+    optimizer = optimizers.ProxAdamW(
+        embedding.parameters(), lr=1e-2, penalty=PENALTIES[penalty], metric="euclidean"
+    )
     if kind == "sparse":
         optimizer.follow(embedding)
     return embedding, optimizer
 
 
 @pytest.mark.parametrize("kind", ["sparse", "dense", "torch SparseAdam"])
-def test_embedding(benchmark: Any, kind: str) -> None:
-    """Forward, backward and step of words drawn with very different frequencies.
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("words", WORDS)
+def test_embedding(benchmark: Any, kind: str, penalty: str, words: str) -> None:
+    """Forward, backward and step, on one thread, once rows wait as long as they will.
 
     SparseAdam leaves out what AdamW does to the other rows; ours makes up for it.
     """
-    benchmark.group = f"embedding of {WORDS} words, {BATCH} in a batch"
-    embedding, optimizer = table(kind)
+    benchmark.group = f"embedding, {words}, {penalty}"
+    count, _, batch, power = WORDS[words]
+    embedding, optimizer = table(kind, words, penalty)
     generator = torch.Generator().manual_seed(0)
 
     def step() -> None:
-        words = (WORDS * torch.rand(BATCH, generator=generator) ** 4).long()
+        read = (count * torch.rand(batch, generator=generator) ** power).long()
         optimizer.zero_grad()
-        embedding(words).square().sum().backward()
+        (embedding(read) - 1).square().sum().backward()
         optimizer.step()
 
-    benchmark(step)
+    set_threads(1)
+    benchmark.pedantic(step, rounds=200, warmup_rounds=300)
+    set_threads(cpu_count())
     assert torch.isfinite(embedding.weight).all()

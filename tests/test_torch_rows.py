@@ -129,6 +129,24 @@ def test_a_row_that_nothing_moves_waits_for_no_other_rate(name):
     assert torch.equal(tables[0].weight, tables[1].weight)
 
 
+def test_zero_rows_that_were_never_read_stay_unless_a_step_divides_by_zero():
+    """They need not be stepped, but where eps is lost in float32 all become NaN."""
+    tables, optimizers = both("AdamW", penalty=ps.L1(0.3))
+    for table, optimizer in zip(tables, optimizers, strict=True):
+        with torch.no_grad():
+            table.weight[20:] = 0
+        learn(table, optimizer, range(3))
+        for steps, eps, dead in [(70, 1e-8, False), (1, 1e-60, True), (40, 1e-8, True)]:
+            optimizer.param_groups[0]["eps"] = eps
+            for _ in range(steps):
+                optimizer.step()
+            if table is tables[1]:
+                assert bool(table.weight.isnan().any()) == dead
+    optimizers[0].flush()
+    assert torch.equal(tables[0].weight.isnan(), tables[1].weight.isnan())
+    assert torch.equal(tables[0].weight.nan_to_num(), tables[1].weight.nan_to_num())
+
+
 def test_all_rows_are_brought_up_before_their_steps_are_forgotten():
     """The history has an end; a row may wait longer than it."""
     tables, optimizers = both("SGD", penalty=ps.L1(1e-5))

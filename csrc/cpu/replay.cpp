@@ -69,28 +69,34 @@ void Replay::step(std::int64_t number) {
   run(&task_, 1, 1.0, nullptr);
 }
 
-// Rows that moved neither by themselves nor by their moments leave, if all later steps are the same
-// as this one.
 void Replay::step_and_look(std::int64_t number) {
-  const bool steady = number > rows_.steady;
   for (Part& part : parts_) {
-    if (steady && part.moves) part.before = part.here;
+    if (is_steady(number) && part.moves) part.before = part.here;
   }
   step(number);
   for (std::int64_t slot = active() - 1; slot >= 0; --slot) {
-    if (is_settled(slot, steady)) leave(slot);
+    if (is_settled(slot, number)) leave(slot);
   }
 }
 
-bool Replay::is_settled(std::int64_t slot, bool steady) {
-  if (rule_info(task_.rule).stays_zero &&
-      all_zero(parts_.front().own(slot), rows_.width, task_.dtype)) {
-    return true;
-  }
+// Whether no later step moves the row: they are all the same as this one, which has not; or it is
+// zero and nothing drives it.
+bool Replay::is_settled(std::int64_t slot, std::int64_t number) {
   const auto stays = [&](Part& part) {
     return !part.moves || std::memcmp(part.own(slot), part.old(slot), part.bytes) == 0;
   };
-  return steady && std::all_of(parts_.begin(), parts_.end(), stays);
+  return stays_zero(slot, number) ||
+         (is_steady(number) && std::all_of(parts_.begin(), parts_.end(), stays));
+}
+
+bool Replay::stays_zero(std::int64_t slot, std::int64_t number) {
+  const auto zero = [&](Part& part) {
+    const DType dtype = &part == &parts_.front() ? task_.dtype : compute_type(task_.dtype);
+    return !part.moves || all_zero(part.own(slot), rows_.width, dtype);
+  };
+  if (!zero(parts_.front())) return false;
+  return rule_info(task_.rule).stays_zero ||
+         (number >= rows_.stirred && std::all_of(parts_.begin() + 1, parts_.end(), zero));
 }
 
 }  // namespace proxstep::cpu

@@ -32,11 +32,13 @@ class Replay {
   template <class T>
   void lend(T*& array, std::int64_t bytes, bool moves, std::int64_t room);
   std::int64_t active() const { return static_cast<std::int64_t>(slots_.size()); }
+  bool is_steady(std::int64_t number) const { return number > rows_.steady; }
   void enter(std::int64_t index);
   void leave(std::int64_t slot);
   void step(std::int64_t number);
   void step_and_look(std::int64_t number);
-  bool is_settled(std::int64_t slot, bool steady);
+  bool is_settled(std::int64_t slot, std::int64_t number);
+  bool stays_zero(std::int64_t slot, std::int64_t number);
 
   Rows& rows_;
   std::int64_t until_;

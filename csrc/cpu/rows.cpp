@@ -99,9 +99,25 @@ bool is_same(const RuleStep& a, const RuleStep& b) {
          std::equal(std::begin(a.constants), std::end(a.constants), b.constants);
 }
 
+// Whether an element that is zero, as its moments are, stays so without a gradient and a penalty:
+// not where the rule divides by zero.
+bool keeps_zero(const RuleStep& step, DType dtype) {
+  double x = 0.0, g = 0.0, m[op::kMaxSlots] = {};  // zeros of every type
+  Task task;
+  static_cast<RuleStep&>(task) = step;
+  task.dtype = task.g_dtype = dtype;
+  task.n = 1;
+  task.source = task.x = &x;
+  task.g = &g;
+  for (int k = 0; k < op::kMaxSlots; ++k) task.m[k] = &m[k];
+  run(&task, 1, 1.0, nullptr);
+  return all_zero(&x, 1, DType::float64) && all_zero(m, op::kMaxSlots, DType::float64);
+}
+
 }  // namespace
 
 void add_step(Rows& rows, const RuleStep& step) {
+  if (!keeps_zero(step, rows.whole.dtype)) rows.stirred = rows.now() + 1;
   if (rows.history.empty() || !is_same(rows.history.back(), step)) rows.steady = rows.now();
   rows.history.push_back(step);
 }

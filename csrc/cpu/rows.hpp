@@ -16,6 +16,7 @@ struct Rows {
   std::int64_t start = 0;           // steps before the history
   std::int64_t sweep = 0;           // steps before the sweep that brings up all rows, part by part
   std::int64_t steady = 0;          // the steps after this one have all been the same
+  std::int64_t stirred = 0;         // steps up to the last that moves zeros with moments of zero
   std::vector<RuleStep> history;    // what each step since has done
   std::vector<std::int64_t> taken;  // steps of each row
   std::vector<std::uint8_t> rests;  // of each row: it is zero, and was so after a step without g

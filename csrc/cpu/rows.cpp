@@ -63,16 +63,10 @@ std::int64_t owed(const Rows& rows, const std::vector<std::int64_t>& which, std:
   return steps;
 }
 
-void catch_up_alone(Rows& rows, std::int64_t index, std::int64_t until) {
-  const std::vector<double> zeros(static_cast<std::size_t>(rows.width), 0.0);
-  Row(rows, index).catch_up(until, zeros.data());
-}
-
 void catch_up(Rows& rows, const std::vector<std::int64_t>& which, std::int64_t until) {
   const std::int64_t room = rows_in(kTogether, rows);
   over_chunks(static_cast<std::int64_t>(which.size()), room, owed(rows, which, until) * rows.width,
               [&](std::int64_t begin, std::int64_t end) {
-                if (end - begin == 1) return catch_up_alone(rows, which[begin], until);
                 Replay(rows, end - begin, until).catch_up(&which[begin], end - begin);
               });
   for (std::int64_t index : which) {

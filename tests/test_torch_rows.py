@@ -147,6 +147,27 @@ def test_zero_rows_that_were_never_read_stay_unless_a_step_divides_by_zero():
     assert torch.equal(tables[0].weight.nan_to_num(), tables[1].weight.nan_to_num())
 
 
+@pytest.mark.parametrize("shape", [(700, 64), (3, 30_001), (1500, 5, 7)])
+@pytest.mark.parametrize("penalty", ["L1", "rows", "row weights"])
+def test_many_rows_make_up_for_steps_in_parts(shape, penalty):
+    """More of them than fit together, shared among threads, after waits of different lengths."""
+    strong = {"L1": ps.L1(0.3), "rows": ps.Group(ps.L1(0.3), over="rows")}
+    strong["row weights"] = ps.Group(ps.L1(0.3), over="rows", group_weights=torch.rand(shape[0]))
+    found = []
+    for sparse in (True, False):
+        torch.manual_seed(1)
+        p = torch.nn.Parameter(torch.randn(shape))
+        optimizer = cases.make("AdamW", [p], penalty=strong[penalty])
+        for step in range(25):
+            named = torch.randperm(shape[0])[: shape[0] // 10 if step else None].sort().values
+            g = torch.zeros(shape).index_copy(0, named, torch.randn(len(named), *shape[1:]))
+            p.grad = g.to_sparse(1) if sparse else g
+            optimizer.step()
+        optimizer.flush()
+        found.append(p.detach())
+    assert torch.equal(*found)
+
+
 def test_all_rows_are_brought_up_before_their_steps_are_forgotten():
     """The history has an end; a row may wait longer than it."""
     tables, optimizers = both("SGD", penalty=ps.L1(1e-5))

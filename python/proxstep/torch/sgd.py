@@ -67,8 +67,9 @@ class ProxSGD(ProxOptimizer):
     Notes
     -----
     A row rests when it is zero and a step with a zero gradient has left it so. When its gradient
-    comes back it first makes up, bit by bit, for the steps it has missed. The iterates are those of
-    stepping every row, provided that a row at rest would have stayed at zero: always so without
+    comes back, and once in 2048 steps, it makes up, bit by bit, for the steps it has missed: where
+    it has moments that costs what the steps would have. The iterates are those of stepping every
+    row, provided that a row at rest would have stayed at zero: always so without
     momentum; with one under convex penalties, since it shrinks while the gradient is zero, for Adam
     where ``beta1 <= beta2``, so that ``|m| / sqrt(v)`` shrinks as well; for `ProxRDA` where
     parameters begin at zero. What others write into the parameter in place stands as it is: rows

@@ -39,6 +39,7 @@ def penalties(lam: float) -> list[Any]:
         ps.ElasticNet(lam, 0.02 * lam),
         ps.NonNegativeL1(lam),
         ps.SquaredL2(lam),
+        ps.Box(-0.9, 1.2),
         ps.MCP(lam, 3.0),
         ps.SCAD(lam, 3.7),
     ]
@@ -103,3 +104,17 @@ def test_threads_and_instruction_sets_change_no_bit(loss: str) -> None:
     found = on_every_path(lambda: ps.solve(valley(loss), ps.L1(lam), tol=1e-9, solver="cd").x)
     for x in found[1:]:
         assert_same_bits(x, found[0])
+
+
+@pytest.mark.parametrize("box", [(-2.0, 2.0), (-1.0, 1.0), (-np.inf, 0.5), (0.1, 1.0)])
+def test_a_step_on_the_support_meets_bounds(box: Any) -> None:
+    """Columns of unequal scales: elements pass 0 on their way, and leave bounds for others."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(0.0, 1.0, (40, 30)) * np.exp(rng.uniform(-3.0, 3.0, 30)) + 10.0
+        y = X @ (rng.normal(0.0, 1.0, 30) * (rng.random(30) < 0.5)) + rng.normal(0.0, 1.0, 40)
+        problem = ps.LeastSquares(X, y, fit_intercept=False)
+        result = ps.solve(problem, ps.Box(*box), tol=1e-9, max_iter=1000, solver="cd")
+        assert result.converged, (seed, result)
+        step = X.T @ (X @ result.x - y) / np.sum(X * X, axis=0)
+        assert np.abs(np.clip(result.x - step, *box) - result.x).max() <= 1e-6

@@ -145,7 +145,7 @@ std::int64_t Epochs<Model>::change_supports(std::int64_t count) {
 template <class Model>
 bool Epochs<Model>::change_support() {
   const Support<Model> support(model_, blocks_, x_);
-  const double cut = support.to_first_zero();
+  const double cut = support.to_first_held();
   for (const double length : {1.0, 0.5, 0.25, 0.125, cut}) {
     if (try_point(support.moved(length))) return cut < 1.0;
   }

@@ -181,3 +181,38 @@ def test_a_gap_with_many_weak_strengths_needs_no_projection():
     problem = cases.problem(cases.data("Logistic", p=200))
     with patch("proxstep.solvers.certificate.project", side_effect=AssertionError):
         assert problem.duality_gap(np.zeros(200), ps.L1(1e-20)) > 0.1
+
+
+def separated(loss):
+    """Samples with an indicator of x are all of one class (or counts of 0), so that x_0 grows.
+
+    Returns the problem, and that of the other samples, which are what is left in the limit.
+    """
+    rng = np.random.default_rng(7)
+    X = rng.standard_normal((60, 9))
+    X[:, :2] = rng.random((60, 2)) < 0.25
+    u = X[:, 2] - X[:, 3] + 0.5 * rng.standard_normal(60)
+    targets = {
+        "Logistic": (u > 0.3).astype(float),
+        "Poisson": rng.poisson(np.exp(0.5 * u)).astype(float),
+        "Softmax": np.digitize(u, [-0.4, 0.6]),
+    }
+    y, alone = targets[loss], X[:, 0] > 0
+    y[alone] = 0
+    rest = getattr(ps, loss)(X[~alone, 1:], y[~alone])
+    return getattr(ps, loss)(X, y), rest, np.mean(~alone)
+
+
+@pytest.mark.parametrize("solver", ["cd", "fista"])
+@pytest.mark.parametrize("loss", ["Logistic", "Poisson", "Softmax"])
+def test_free_parameters_that_grow_without_end_have_a_bound(loss, solver):
+    """Its limit is the problem without the samples that they explain."""
+    problem, rest, share = separated(loss)
+    weights = np.ones(problem.shape)
+    weights[:2] = 0.0
+    found = ps.solve(problem, ps.L1(0.05, weights=weights), solver=solver)
+    limit = ps.solve(rest, ps.L1(0.05 / share, weights=weights[1:]), tol=1e-10)
+    assert found.converged
+    assert found.n_iter <= 2000
+    bound = found.objective - found.gap * problem.scale
+    assert bound <= share * limit.objective * (1 + 1e-9) <= found.objective * (1 + 1e-9)

@@ -118,7 +118,7 @@ class Huber(OneMargin, Regression):
         bends = abs(self.weights.undo(residual)) < self.delta * (1 - 4 * self.eps)
         return self.weights.times(bends * direction)
 
-    def domain_factor(self, residual: Array, direction: Array) -> float:
+    def domain_factor(self, residual: Array) -> float:
         """Return the largest c <= 1 with all of ``c r / w`` within delta."""
         largest = self.xp.read(abs(self.weights.undo(residual)).max())[0]
         return min(1.0, self.delta / largest) if largest > 0 else 1.0

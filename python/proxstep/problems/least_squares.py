@@ -69,7 +69,6 @@ class LeastSquares(Regression):
     [2.0]
     """
 
-    bounded_domain = False
     many_outputs = True
     rows_loss = "square"
     gram: KeptGram | None = None

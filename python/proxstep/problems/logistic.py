@@ -105,8 +105,21 @@ class Logistic(Problem):
 
     def hessian_product(self, residual: Array, direction: Array) -> Array:
         """Return ``w p (1 - p) direction``, p the probability of class 1."""
-        p = self.targets + self.weights.undo(residual)
+        p = self._probabilities(residual)
         return self.weights.times(p * (1 - p) * direction)
+
+    def domain_factor(self, residual: Array) -> float:
+        """Return 1 where the moved probabilities still are some, else 0."""
+        p, rounding = self._probabilities(residual), 4 * self.eps
+        return float(not self.xp.is_any(~((p >= -rounding) & (p <= 1 + rounding))))
+
+    def into_domain(self, residual: Array) -> Array:
+        """Return that of the nearest probabilities."""
+        p = self.xp.clip(self._probabilities(residual), 0, 1)
+        return self.weights.times(p - self.targets)
+
+    def _probabilities(self, residual: Array) -> Array:
+        return self.targets + self.weights.undo(residual)
 
     def conjugate(self, residual: Array, factor: float) -> float:
         """Return the mean of ``q log q + (1 - q) log(1 - q)`` at ``q = t + factor * (p - t)``.

@@ -37,7 +37,6 @@ class Pointwise(ABC):
 
     curvature: ClassVar[float]  # bound on the second derivative of one sample's loss, or inf
     least_loss: ClassVar[float] = 0.0  # no margins have a smaller loss
-    bounded_domain: ClassVar[bool] = True  # whether F* is infinite for large residuals
     rows_loss: ClassVar[str] = ""  # the core's name of it with several outputs
     exact_targets: Array  # float64, or labels
     targets: Array
@@ -80,15 +79,16 @@ class Pointwise(ABC):
     def hessian_product(self, residual: Array, direction: Array) -> Array:
         """Return ``F''(u) direction`` at the margins that gave this residual."""
 
-    def domain_factor(self, residual: Array, direction: Array) -> float:
-        """Return the largest c <= 1 for which ``F*(c residual)`` is surely finite, 0 for none.
+    def domain_factor(self, residual: Array) -> float:
+        """Return the largest c <= 1 for which ``F*(c residual)`` is finite, 0 for none.
 
-        The residual is ``r - F''(u) direction`` of a true one, r. With one margin a sample it
-        stays in the domain while ``|direction| <= 1``: there ``p - p (1 - p) z`` is a probability,
-        and ``m - m z`` a mean.
+        The residual is ``r - F''(u) direction`` of a true one, r. Rounding does not lead out.
         """
-        inside = not self.bounded_domain or not self.xp.is_any(~(abs(direction) <= 1))
-        return float(inside)
+        return 1.0
+
+    def into_domain(self, residual: Array) -> Array:
+        """Return a residual nearby whose F* is finite, where `domain_factor` has none."""
+        return residual
 
     @abstractmethod
     def conjugate(self, residual: Array, factor: float) -> float:

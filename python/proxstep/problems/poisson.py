@@ -136,6 +136,15 @@ class Poisson(OneMargin):
         """Return ``w e^u direction``."""
         return self.weights.times(self._means(residual) * direction)
 
+    def domain_factor(self, residual: Array) -> float:
+        """Return 1 where the moved means still are some, else 0."""
+        means = self.targets + self.weights.undo(residual)
+        return float(not self.xp.is_any(~(means >= -4 * self.eps * (1 + self.targets))))
+
+    def into_domain(self, residual: Array) -> Array:
+        """Return that of the nearest means."""
+        return self.weights.times(self._means(residual) - self.targets)
+
     def conjugate(self, residual: Array, factor: float) -> float:
         """Return the mean of ``q log q - q - (y log y - y)`` at ``q = y + factor * (e^u - y)``.
 

@@ -139,9 +139,15 @@ class Softmax(Problem):
         bend = p * direction
         return self.weights.times(bend - p * self.xp.sum(bend, axis=1, keepdims=True))
 
-    def domain_factor(self, residual: Array, direction: Array) -> float:
+    def domain_factor(self, residual: Array) -> float:
         """Return 1 where the moved probabilities still are some, else 0: no factor mends them."""
         return float(not self.xp.is_any(~(self._probabilities(residual) >= -4 * self.eps)))
+
+    def into_domain(self, residual: Array) -> Array:
+        """Return that of probabilities nearby."""
+        p = self.xp.maximum(self._probabilities(residual), 0)
+        p /= self.xp.sum(p, axis=1, keepdims=True)
+        return -self.weights.times(self._add_targets(-p))
 
     def conjugate(self, residual: Array, factor: float) -> float:
         """Return the mean of ``sum_c q_c log q_c`` at ``q = t + factor * (p - t)``.

@@ -12,6 +12,7 @@ from ..problems import Evaluation, Problem
 #: More free parameters than this are certified by the optimality violation instead.
 MOST = 128
 _BLIND = 1e-6  # share of a gradient that a projection may leave
+_ROUNDS = 4  # of Newton's steps, where they leave the domain
 
 
 class FreePart:
@@ -54,23 +55,36 @@ def project(
 ) -> tuple[Array, Array] | None:
     """Return a residual, and its gradient, that vanishes on the free elements.
 
-    One Newton step of the free parameters moves the residual r to ``r - F''(u) A z`` with A the
-    lift and ``A' F''(u) A z = A' r``. What leaves the domain of F* is shortened into it. None is
-    returned where that may be impossible, or F'' is blind to a part of ``A' r``.
+    What leaves the domain of F* is shortened into it, or cut off: free elements that grow without
+    end leave samples behind whose residuals are 0 in the limit. Then the rest is moved again.
+    """
+    residual = at.residual
+    for _ in range(_ROUNDS):
+        shift = _newton_shift(problem, residual, part)
+        if shift is None:
+            return None
+        residual = residual - shift
+        inside = problem.domain_factor(residual)
+        if inside > 0:
+            moved = problem.design.adjoint(at.residual - residual)
+            return residual * inside, (gradient - moved) * inside
+        residual = problem.into_domain(residual)
+    return None
+
+
+def _newton_shift(problem: Problem, residual: Array, part: FreePart) -> Array | None:
+    """Return ``F''(u) A z`` with A the lift and ``A' F''(u) A z = A' r``, for the residual r.
+
+    It is what one Newton step of the free parameters takes off r. None is returned where F'' is
+    blind to a part of ``A' r``.
     """
     xp = problem.xp
     units = np.eye(int(np.count_nonzero(part.free)))
-    bends = [part.drop(problem.hessian_product(at.residual, part.lift(e))) for e in units]
-    first = part.sizes(at.residual), part.drop(at.residual)
+    bends = [part.drop(problem.hessian_product(residual, part.lift(e))) for e in units]
+    first = part.sizes(residual), part.drop(residual)
     sizes, wanted, *rows = xp.to_host(xp.stack([*first, *bends]))
     z = np.linalg.lstsq(rows, wanted, rcond=None)[0]
     left, size, rounded = (np.linalg.norm(v) for v in (rows @ z - wanted, wanted, sizes))
     if not left <= _BLIND * size + 64 * problem.eps * rounded:
         return None
-    direction = part.lift(z)
-    shift = problem.hessian_product(at.residual, direction)
-    residual = at.residual - shift
-    inside = problem.domain_factor(residual, direction)
-    if not inside > 0:
-        return None
-    return residual * inside, (gradient - problem.design.adjoint(shift)) * inside
+    return problem.hessian_product(residual, part.lift(z))

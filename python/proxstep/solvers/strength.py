@@ -14,6 +14,8 @@ from .certificate import certificate_for
 from .duals import dual_of
 from .fista import Fista
 from .monitor import Limits, Monitor, rounding
+from .row_working_set import RowWorkingSet
+from .working_set import WorkingSet, serves
 
 _L1_LIKE = (penalties.L1, penalties.NonNegativeL1, penalties.MCP, penalties.SCAD)
 _WITH_LAM = (*_L1_LIKE, penalties.SquaredL2, penalties.L0, penalties.L1_2, penalties.L2_3)
@@ -69,7 +71,10 @@ def null_model(problem: Problem, free: Array) -> Evaluation:
     if not free.any():
         return problem.null
     pinned = penalties.L1(1.0, weights=np.where(free, 0.0, np.inf))
-    monitor = Monitor(
-        certificate_for(problem, pinned), Limits(1e-12, 10_000, None), rounding(problem)
-    )
+    newton = serves(problem, pinned)
+    limits = Limits(1e-12, 1_000 if newton else 10_000, None)
+    monitor = Monitor(certificate_for(problem, pinned), limits, rounding(problem))
+    if newton:  # of few elements, which may have to go far
+        kind = WorkingSet if len(problem.shape) == 1 else RowWorkingSet
+        return kind(problem, pinned, monitor, problem.null).run()
     return Fista(problem, pinned, monitor, problem.xp.zeros(problem.shape, problem.dtype)).run()

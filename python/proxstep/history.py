@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array
+from .margins import Margins
 from .plotting import pyplot
 
 
 @dataclass(frozen=True, eq=False)
-class History:
+class History(Margins):
     """Result of `proxstep.train`; the arrays have one entry per finished epoch.
 
     Attributes

@@ -22,7 +22,7 @@ def draw_path(path: Path, ax: Any, labels: Any) -> Any:
     """Draw all parameters that are ever not zero."""
     ax = _axes(ax)
     shown = path.lambdas > 0
-    union, values = ever([point.nonzeros for point in path.points])
+    union, values = ever([point.parameters for point in path.points])
     ax.axhline(0.0, color="gray", linewidth=0.6)
     marker = "o" if np.count_nonzero(shown) == 1 else None  # a line needs two points
     lines = ax.plot(path.lambdas[shown], values[shown], linewidth=1.3, marker=marker)

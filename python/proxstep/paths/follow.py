@@ -183,7 +183,7 @@ def _point(problem: Problem, penalty: Penalty, lam: float, result: Result) -> Po
     vector = len(problem.shape) > 1
     return Point(
         lam=lam,
-        nonzeros=Nonzeros.of(to_host(result.x)),
+        parameters=Nonzeros.of(to_host(result.x)),
         intercept=to_host(result.intercept) if vector else result.intercept,
         objective=result.objective,
         loss=result.objective - penalty.value(x),

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..arrays import Array
+from ..margins import Margins
 from .coefficients import Nonzeros
 
 
 @dataclass(frozen=True, eq=False)
-class Point:
+class Point(Margins):
     """The solution at one strength; what is not said here is as in `Result`.
 
     Attributes
@@ -25,10 +26,12 @@ class Point:
         The certificate, relative to the null model.
     reason, n_iter, seconds, certificate, solver
         As in `Result`.
+    parameters : Nonzeros
+        What is kept of x: the places and values of those that are not zero.
     """
 
     lam: float
-    nonzeros: Nonzeros = field(repr=False)
+    parameters: Nonzeros = field(repr=False)
     intercept: Any
     objective: float
     loss: float
@@ -41,9 +44,19 @@ class Point:
 
     def among(self, rows: Array, shape: tuple[int, ...]) -> Point:
         """Return the point in the whole x, of which this one knows some rows."""
-        return replace(self, nonzeros=self.nonzeros.among(rows, shape))
+        return replace(self, parameters=self.parameters.among(rows, shape))
 
     @property
     def x(self) -> Array:
         """Parameters as a new array on the host, shape (p,) or (p, classes)."""
-        return self.nonzeros.dense()
+        return self.parameters.dense()
+
+    @property
+    def nonzeros(self) -> int:
+        """How many parameters are not zero."""
+        return int(self.parameters.index.size)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the certificate reached the tolerance."""
+        return self.reason == "converged"

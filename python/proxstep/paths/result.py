@@ -55,7 +55,7 @@ class Path:
     def __repr__(self) -> str:
         if not self.points:
             return f"Path(no strengths, {self.reason})"
-        short = sum(point.reason != "converged" for point in self.points)
+        short = sum(not point.converged for point in self.points)
         return (
             f"Path({len(self)} strengths from {self[0].lam:.4g} to {self[-1].lam:.4g}, "
             f"{self.reason} in {self.seconds.sum():.3g} s: {self.nonzeros[0]} to "
@@ -109,7 +109,7 @@ class Path:
     @cached_property
     def nonzeros(self) -> Array:
         """Number of parameters that are not zero."""
-        return np.array([point.nonzeros.index.size for point in self.points], np.int64)
+        return np.array([point.nonzeros for point in self.points], np.int64)
 
     @cached_property
     def reasons(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ def shortfall(name: str, paths: Sequence[Path], total: int) -> str | None:
         return (
             f"{name} stopped (max_time) after {len(points)} of {total} fits: {CHANGES['max_time']}"
         )
-    short = [point for point in points if point.reason != "converged"]
+    short = [point for point in points if not point.converged]
     if not short:
         return None
     worst = max(short, key=lambda point: point.gap)

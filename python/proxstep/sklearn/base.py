@@ -66,7 +66,7 @@ class LinearEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn's ty
 
     def _record(self, problem: Problem, run: Result | Point) -> None:
         self.n_iter_ = max(1, run.n_iter)  # the check of the start is one
-        self.converged_ = run.reason == "converged"
+        self.converged_ = run.converged
         is_gap = run.certificate == "duality gap"
         self.dual_gap_ = run.gap * problem.double.scale if is_gap else np.nan
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..arrays import Array
+from ..margins import margins
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,50 @@ class ManyResult:
     def nonzeros(self) -> Array:
         """How many parameters of each fit are not zero, shape (B,)."""
         return np.count_nonzero(self.x, axis=1)
+
+    def margins(self, X: Array, offset: Any = None) -> Array:
+        """Return ``X @ x + intercept + offset`` of each fit, in the shape of Y.
+
+        Parameters
+        ----------
+        X : matrix, shape (n, p), or NumPy array, shape (B, n, p)
+            Features of samples that all fits share (as in `Result.margins`), or each fit's own.
+        offset : array_like or None, shape of Y
+            Known part of the margins.
+
+        Returns
+        -------
+        array, shape (n, B) or (B, n)
+            Margins in the dtype of X: as columns where X is shared, as rows where it is not.
+
+        Raises
+        ------
+        TypeError
+            If X is no such matrix, or offset is not real.
+        ValueError
+            If shapes do not fit, or offset is not finite.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import proxstep as ps
+        >>> X = np.array([[1.0], [2.0], [3.0]])
+        >>> Y = np.array([[3.0, 5.0, 7.0], [1.0, 0.0, -1.0]]).T
+        >>> ps.solve_many(X, Y, ps.L1(0.0), tol=1e-12).margins(X[:1]).round(6).tolist()
+        [[3.0, 1.0]]
+        """
+        if np.ndim(X) != 3:
+            return margins(X, self.x.T, self.intercept, offset)
+        X = np.asarray(X)
+        if len(X) != len(self.x):
+            raise ValueError(f"X has {len(X)} parts, of {len(self.x)} fits")
+        known = np.zeros(X.shape[:2]) if offset is None else np.asarray(offset)
+        if known.shape != X.shape[:2]:
+            raise ValueError(f"offset has shape {known.shape}, expected {X.shape[:2]}")
+        found = np.zeros(X.shape[:2], X.dtype)
+        for k, row in enumerate(found):
+            row[:] = margins(X[k], self.x[k], self.intercept[k], known[k])
+        return found
 
     def __repr__(self) -> str:
         fits, p = self.x.shape

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, on_host
+from ..margins import Margins
 from ..plotting import pyplot
 
 
@@ -27,7 +28,7 @@ class Trace:
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class Result(Margins):
     """Result of `proxstep.solve`.
 
     Attributes

@@ -29,7 +29,7 @@ class Linear:
     @classmethod
     def of(cls, point: Point) -> Linear:
         """Return the model at a strength of a path; its zeros are not stored."""
-        index, values, shape = point.nonzeros
+        index, values, shape = point.parameters
         outputs = shape[1] if len(shape) == 2 else 1
         places = (index // outputs, index % outputs)
         weights = sparse.csr_matrix((values, places), shape=(shape[0], outputs))

@@ -33,7 +33,7 @@ def as_json(fitted: Fitted, test: Scores | None) -> dict[str, Any]:
         "texts": dict(zip(map(str, model.classes), fitted.class_counts, strict=True)),
         "features": int(model.weighting.columns.size),
         "ngrams_used": len(model.ngrams),
-        "nonzeros": int(point.nonzeros.index.size),
+        "nonzeros": point.nonzeros,
         "lam": point.lam,
         "certificate": {"kind": point.certificate, "relative": point.gap,
                         "tol": model.config.tol, "reason": point.reason},
@@ -68,7 +68,7 @@ def fit_lines(fitted: Fitted) -> list[str]:
     again = " fitted again on all texts" if fitted.looks and config.refit else ""
     return [
         *found,
-        f"model:{again} λ = {point.lam:.3g}, {point.nonzeros.index.size:,} weights are not zero, "
+        f"model:{again} λ = {point.lam:.3g}, {point.nonzeros:,} weights are not zero, "
         f"of {len(model.ngrams):,} n-grams; {fitted.seconds['fitting']:.1f} s",
         f"certificate: {point.certificate} {point.gap:.1e} of the loss without features "
         f"{sign} {config.tol:g}",

@@ -63,7 +63,7 @@ class HeldOut:
         loss, accuracy = float(shares @ each), float((found == self.codes).mean())
         return Look(
             lam=point.lam,
-            nonzeros=point.nonzeros.index.size,
+            nonzeros=point.nonzeros,
             gap=point.gap,
             train_loss=point.loss,
             loss=loss,

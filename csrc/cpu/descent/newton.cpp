@@ -8,6 +8,7 @@
 #include "../loss.hpp"
 #include "../pool.hpp"
 #include "../registry.hpp"
+#include "newton_limits.hpp"
 
 namespace proxstep::cpu {
 namespace {
@@ -15,12 +16,9 @@ namespace {
 using std::int64_t;
 
 constexpr int64_t kSamples = 1 << 13;  // of the pool
-constexpr int kMostModels = 30;
-constexpr int64_t kMostEpochs = 100;  // of one model
-constexpr int kMostHalvings = 30;
-constexpr double kModelShare = 0.1;   // of the loss's violation that a model may leave
-constexpr double kLeastShare = 1e-6;  // of the mean bend, below which steps would be boundless
-constexpr int64_t kMostGram = 512;    // columns
+constexpr int64_t kMostEpochs = 100;   // of one model
+constexpr double kLeastShare = 1e-6;   // of the mean bend, below which steps would be boundless
+constexpr int64_t kMostGram = 512;     // columns
 
 double sum(const std::vector<double>& values) {
   const int64_t n = static_cast<int64_t>(values.size());

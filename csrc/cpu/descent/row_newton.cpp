@@ -4,15 +4,14 @@
 #include <cmath>
 #include <limits>
 
+#include "newton_limits.hpp"
+
 namespace proxstep::cpu {
 namespace {
 
 using std::int64_t;
 
-constexpr int kMostModels = 30;
-constexpr int kMostHalvings = 30;
-constexpr double kModelShare = 0.1;  // of the loss's violation that a model may leave
-constexpr int kSweeps = 3;           // over the rows of a block
+constexpr int kSweeps = 3;  // over the rows of a block
 constexpr double kArmijo = 1e-4;
 
 // Each row as one block: of a penalty of elements, with a penalty of norms that is none.

@@ -148,3 +148,18 @@ def test_rows_beside_nearly_constant_columns_of_a_sparse_matrix_give_way() -> No
     assert result.converged
     assert result.solver == "cd, then fista"
     assert result.objective == pytest.approx(ps.solve(dense, ps.L1(0.01)).objective, rel=1e-5)
+
+
+def test_a_step_to_nowhere_is_not_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No bound of an exponential's curvature ends it: 1400 of these evaluations a step."""
+    rng = np.random.default_rng(13)
+    X = rng.standard_normal((40, 12)) * np.exp(rng.uniform(-3, 3, 12))
+    X = (2.0 * X / abs(X).max()).astype(np.float32)
+    problem = ps.Poisson(X, rng.poisson(np.exp(1.5 * rng.standard_normal(40).clip(-3, 3))))
+    calls, evaluate = [], type(problem).evaluate
+    monkeypatch.setattr(
+        type(problem), "evaluate", lambda *a, **k: calls.append(1) or evaluate(*a, **k)
+    )
+    result = ps.solve(problem, ps.L1(1e-4), tol=1e-7, solver="fista")
+    assert result.converged
+    assert len(calls) <= 6 * result.n_iter

@@ -128,9 +128,11 @@ class Fista:
             steps = self.metric * s
             x = self.penalty.prox(xp.asarray(y.x - steps * gradient, y.x.dtype), steps)
             new = self.problem.evaluate(x, start=y.offset)
-            if s <= self.size.floor or self._allowed(y, new, s):
-                if xp.is_any(new.x != y.x):  # a step to nowhere says nothing about s
-                    self.size.accept(s)
+            short = s <= self.size.floor or self._allowed(y, new, s)
+            moved = xp.is_any(new.x != y.x)  # a step to nowhere says nothing about s
+            if short and moved:
+                self.size.accept(s)
+            if short or not moved:  # nor would a shorter one lead anywhere
                 return new
             s = self.size.shorten(s)
 

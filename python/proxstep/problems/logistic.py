@@ -111,7 +111,7 @@ class Logistic(Problem):
     def domain_factor(self, residual: Array) -> float:
         """Return 1 where the moved probabilities still are some, else 0."""
         p, rounding = self._probabilities(residual), 4 * self.eps
-        return float(not self.xp.is_any(~((p >= -rounding) & (p <= 1 + rounding))))
+        return float(not self.xp.is_any(~(abs(p - 0.5) <= 0.5 + rounding)))
 
     def into_domain(self, residual: Array) -> Array:
         """Return that of the nearest probabilities."""

@@ -146,8 +146,8 @@ class Softmax(Problem):
     def into_domain(self, residual: Array) -> Array:
         """Return that of probabilities nearby."""
         p = self.xp.maximum(self._probabilities(residual), 0)
-        p /= self.xp.sum(p, axis=1, keepdims=True)
-        return -self.weights.times(self._add_targets(-p))
+        p /= -1 * self.xp.sum(p, axis=1, keepdims=True)
+        return self.weights.times(-1 * self._add_targets(p))
 
     def conjugate(self, residual: Array, factor: float) -> float:
         """Return the mean of ``sum_c q_c log q_c`` at ``q = t + factor * (p - t)``.

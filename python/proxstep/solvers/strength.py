@@ -72,7 +72,7 @@ def null_model(problem: Problem, free: Array) -> Evaluation:
         return problem.null
     pinned = penalties.L1(1.0, weights=np.where(free, 0.0, np.inf))
     newton = serves(problem, pinned)
-    limits = Limits(1e-12, 1_000 if newton else 10_000, None)
+    limits = Limits(1e-15, 1_000, None) if newton else Limits(1e-12, 10_000, None)
     monitor = Monitor(certificate_for(problem, pinned), limits, rounding(problem))
     if newton:  # of few elements, which may have to go far
         kind = WorkingSet if len(problem.shape) == 1 else RowWorkingSet

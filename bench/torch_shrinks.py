@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -77,14 +78,22 @@ class EagerShrink(DiagonalShrink):
         x.sub_(torch.clamp(x, low, high, out=low))
 
 
-@torch.compile(dynamic=True, options={"cpp.dynamic_threads": True})  # obeys set_num_threads
 def _one_pass(x: torch.Tensor, v: torch.Tensor, numerator: torch.Tensor, eps: float) -> None:
     high = numerator / (v.sqrt() + eps)
     x.sub_(torch.clamp(x, -high, high))
+
+
+@cache
+def _compiled() -> Callable[..., Any]:
+    """Import the compiler late: it takes seconds, and warns of torch's own calls."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        threads = {"cpp.dynamic_threads": True}  # those of set_num_threads
+        return torch.compile(_one_pass, dynamic=True, options=threads)
 
 
 class CompiledShrink(DiagonalShrink):
     """One pass that torch's compiler makes; needs a C++ compiler at run time."""
 
     def shrink(self, x: torch.Tensor, v: torch.Tensor, numerator: torch.Tensor, eps: float) -> None:
-        _one_pass(x, v, numerator, eps)
+        _compiled()(x, v, numerator, eps)

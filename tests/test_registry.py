@@ -24,7 +24,7 @@ def _plain(name: str) -> str:
 def test_every_penalty_has_a_python_name_and_an_oracle_line(name):
     oracle = {_plain(key): key for key in ref.PENALTIES}
     assert _plain(name) in oracle, f"add {name} to reference.PENALTIES"
-    assert hasattr(ps, oracle[_plain(name)]), f"add {name} to penalties.py"
+    assert hasattr(ps, oracle[_plain(name)]), f"add {name} to python/proxstep/penalties"
     assert ref.PENALTIES[oracle[_plain(name)]].settings
 
 

@@ -11,9 +11,11 @@ import numpy as np
 
 from . import _core
 from .annealing import Annealed
-from .arrays import Array, beside, gather_small, is_torch, on_host, refuse_masked
-from .checks import count, nearest, number, positive
+from .arrays import Array, beside, gather_small, is_torch, on_host
+from .checks import count, number, positive
 from .directions import Directions
+from .optimizer_state import check_state
+from .parameter_groups import as_groups, described
 from .penalties import Penalty
 from .precision import Precision, Rounding
 from .rules import Moments, Muon, Rule
@@ -22,8 +24,6 @@ from .step import Metric, StepInfo, check_steppable, is_euclidean, rate
 from .top_k import TopK
 
 __all__ = ["Optimizer"]
-
-_GROUP_KEYS = ("params", "rule", "penalty", "metric")
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Optimizer:
         self._plan = _core.Plan(dtype, precision.seed, precision.stochastic)
         self._entries: list[_Entry] = []
         self._selections = Selections()
-        self._groups = [{**defaults, **group} for group in _as_groups(params)]
+        self._groups = [{**defaults, **group} for group in as_groups(params)]
         seen: set[int] = set()
         for index, group in enumerate(self._groups):
             for param in group["params"]:
@@ -152,7 +152,7 @@ class Optimizer:
             self._move_settings()
 
     def __repr__(self) -> str:
-        return f"Optimizer({'; '.join(map(_described, self._groups))})"
+        return f"Optimizer({'; '.join(map(described, self._groups))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError(
@@ -351,45 +351,11 @@ class Optimizer:
             Where names, kinds, shapes or dtypes differ; nothing has changed then.
         """
         own = self.state_dict()
-        _check_state(own, state)
+        check_state(own, state)
         for name, mine in own.items():
             if name != "steps":
                 mine[...] = state[name].detach() if is_torch(mine) else state[name]
         self.steps = count("steps", state["steps"])
-
-
-def _described(group: Mapping[str, Any]) -> str:
-    size = len(group["params"])
-    penalty = "" if group["penalty"] is None else f" with {group['penalty']!r}"
-    return f"{size} array{'s' * (size != 1)} by {group['rule']!r}{penalty}"
-
-
-def _check_state(own: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    if not isinstance(state, Mapping):
-        raise TypeError(f"the state is {state!r}; a mapping such as state_dict() is needed")
-    if own.keys() != state.keys():
-        differing = sorted(map(str, own.keys() ^ state.keys()))
-        raise ValueError(f"the state and this optimizer differ in {', '.join(differing)}")
-    count("steps", state["steps"])
-    for name, mine in own.items():
-        if name != "steps":
-            _check_moment(name, mine, state[name])
-
-
-def _check_moment(name: str, mine: Array, given: Any) -> None:
-    is_array = hasattr(given, "shape") and hasattr(given, "dtype")
-    if not is_array or is_torch(given) != is_torch(mine):
-        raise TypeError(f"{name} is a {_kind(given)}, a {_kind(mine)} is needed")
-    refuse_masked(given, name)
-    if tuple(mine.shape) != tuple(given.shape) or mine.dtype != given.dtype:
-        raise ValueError(
-            f"{name} is {given.dtype} of shape {tuple(given.shape)}, "
-            f"{mine.dtype} of shape {tuple(mine.shape)} is needed"
-        )
-
-
-def _kind(thing: Any) -> str:
-    return f"{type(thing).__module__}.{type(thing).__name__}".removeprefix("builtins.")
 
 
 def _entry(
@@ -398,29 +364,3 @@ def _entry(
     rule: Rule = group["rule"]
     check_steppable(rule, group["penalty"])
     return _Entry(param, rule, precision.state(rule, param, dtype), index)
-
-
-def _as_groups(params: Sequence[Any]) -> list[dict[str, Any]]:
-    """Parameter groups, whichever way they were given."""
-    if isinstance(params, Mapping):
-        raise TypeError(f"params is one mapping, of {list(params)}; give a list of groups: [group]")
-    items = _as_arrays("params", params)
-    if not any(isinstance(item, Mapping) for item in items):
-        return [{"params": items}]
-    for item in items:
-        if not isinstance(item, Mapping):
-            raise TypeError(f"params mixes groups and {type(item).__name__}; give one or the other")
-        for key in item.keys() - set(_GROUP_KEYS):
-            raise ValueError(f"a group has the key {key!r}; {nearest(key, _GROUP_KEYS)}")
-        if "params" not in item:
-            raise ValueError(f'a group lacks "params"; it has {sorted(item)}')
-    return [
-        {**item, "params": _as_arrays(f'params[{k}]["params"]', item["params"])}
-        for k, item in enumerate(items)
-    ]
-
-
-def _as_arrays(name: str, given: Any) -> tuple[Any, ...]:
-    if hasattr(given, "shape"):
-        raise TypeError(f"{name} is one array of shape {tuple(given.shape)}; give a list: [x]")
-    return tuple(given)

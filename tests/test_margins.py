@@ -90,8 +90,14 @@ def test_what_does_not_fit_is_refused() -> None:
         fit.margins(np.ones((4, 3)), np.ones(3))
     with pytest.raises(ValueError, match="offset must be finite"):
         fit.margins(np.ones((2, 3)), [1.0, np.nan])
-    with pytest.raises(ValueError, match="X has 3 parts, of 2 fits"):
+    with pytest.raises(ValueError, match="X has 3 parts of 1 columns, the 2 fits 1 features each"):
         many.margins(np.ones((3, 3, 1)))
+    with pytest.raises(ValueError, match="X has 2 parts of 4 columns, the 2 fits 1 features each"):
+        many.margins(np.ones((2, 3, 4)))
+    with pytest.raises(TypeError, match="X is of int64; a NumPy array of float32 or float64"):
+        many.margins(np.ones((2, 3, 1), int))
+    with pytest.raises(TypeError, match="X is a masked array with masked values"):
+        many.margins(np.ma.masked_equal(np.eye(6)[:2].reshape(2, 6, 1), 0.0))
     with pytest.raises(ValueError, match=r"offset has shape \(2,\), expected \(2, 3\)"):
         many.margins(np.ones((2, 3, 1)), [1.0, 2.0])
 

@@ -31,6 +31,14 @@ def check_unmasked(name: str, values: Any) -> None:
         )
 
 
+def check_numpy_floats(X: Any) -> None:
+    """Refuse all but NumPy's arrays of float32 or float64, and what masks something."""
+    if not isinstance(X, np.ndarray) or X.dtype not in (np.float32, np.float64):
+        found = f"of {X.dtype}" if isinstance(X, np.ndarray) else f"a {type(X).__name__}"
+        raise TypeError(f"X is {found}; a NumPy array of float32 or float64 is needed")
+    check_unmasked("X", X)
+
+
 def namespace_of(X: Any) -> Namespace:
     """Return the namespace of a matrix, dense or sparse."""
     return namespace(X.data if is_sparse(X) else X)

@@ -130,10 +130,7 @@ def solve_many(
 
 def _matrices(X: Any) -> Array:
     """Return X, copied only where it has gaps, or where the fits do not lie one by one."""
-    if not isinstance(X, np.ndarray) or X.dtype not in (np.float32, np.float64):
-        found = f"of {X.dtype}" if isinstance(X, np.ndarray) else f"a {type(X).__name__}"
-        raise TypeError(f"X is {found}; a NumPy array of float32 or float64 is needed")
-    inputs.check_unmasked("X", X)
+    inputs.check_numpy_floats(X)
     if X.ndim not in (2, 3) or X.shape[-2] == 0:
         raise ValueError(f"X must have shape (n, p) or (B, n, p) with n > 0, got {X.shape}")
     if X.ndim == 2:

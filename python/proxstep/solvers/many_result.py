@@ -9,6 +9,8 @@ import numpy as np
 
 from ..arrays import Array
 from ..margins import margins
+from ..namespace import namespace
+from ..problems import inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,15 +92,16 @@ class ManyResult:
         """
         if np.ndim(X) != 3:
             return margins(X, self.x.T, self.intercept, offset)
-        X = np.asarray(X)
-        if len(X) != len(self.x):
-            raise ValueError(f"X has {len(X)} parts, of {len(self.x)} fits")
-        known = np.zeros(X.shape[:2]) if offset is None else np.asarray(offset)
-        if known.shape != X.shape[:2]:
-            raise ValueError(f"offset has shape {known.shape}, expected {X.shape[:2]}")
-        found = np.zeros(X.shape[:2], X.dtype)
-        for k, row in enumerate(found):
-            row[:] = margins(X[k], self.x[k], self.intercept[k], known[k])
+        inputs.check_numpy_floats(X)
+        fits, p = self.x.shape
+        if (len(X), X.shape[2]) != (fits, p):
+            raise ValueError(
+                f"X has {len(X)} parts of {X.shape[2]} columns, the {fits} fits {p} features each"
+            )
+        found = (X @ self.x.astype(X.dtype)[:, :, None])[:, :, 0]
+        found += self.intercept.astype(X.dtype)[:, None]
+        if offset is not None:
+            found += inputs.numbers(namespace(X), "offset", offset, found.shape, X.dtype)
         return found
 
     def __repr__(self) -> str:

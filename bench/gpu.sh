@@ -24,6 +24,7 @@ part() { # NAME SECONDS COMMAND...: keeps what it prints, tells how it went and 
   local name=$1 most=$2 began=$SECONDS log=$logs/$1.log status left=$((${LIMIT:-86400} - SECONDS - 10))
   shift 2
   [[ " $parts " == *" $name "* ]] || return 0
+  : >"$log"
   ((left < most)) && most=$left
   ((most < 1)) && say "$name: no time left" && failed+=("$name") && return 0
   timeout -s INT -k 5 "$most" bash -c '"$@"' "$name" "$@" >"$log" 2>&1

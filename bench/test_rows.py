@@ -15,30 +15,53 @@ from timing import set_threads
 torch = pytest.importorskip("torch")
 optimizers = pytest.importorskip("proxstep.torch")
 
-ROWS, COLUMNS = 2048, 1024
+ROWS, COLUMNS = 4096, 1024
 WORDS = {  # how many, their width, a batch, and the power of the uniform number that draws them
     "200 of 20,000 x 64": (20_000, 64, 200, 1),
-    "512 of 50,257 x 128, some often": (50_257, 128, 512, 4),
+    "large: 512 of 50,257 x 128, some often": (50_257, 128, 512, 4),
 }
 PENALTIES = {"none": None, "L1": ps.L1(0.05), "rows": ps.Group(ps.L1(0.05), over="rows")}
 
 
-@pytest.mark.parametrize("resting", [0.0, 0.5, 0.9, 0.99])
-@pytest.mark.parametrize("skip", [False, True])
-def test_rows_at_rest(benchmark: Any, resting: float, skip: bool) -> None:
-    """AdamW and a group penalty on rows, of which this share is zero and has no gradient."""
-    benchmark.group = f"AdamW + rows, {100 * resting:g} % at rest"
+def some_zero_rows(share: float, skip: bool) -> tuple[Any, Any, Any]:
+    """Return a parameter with gradients, its rows that are zero, and an optimizer."""
     p = torch.nn.Parameter(0.02 * torch.randn(ROWS, COLUMNS))
     p.grad = 0.01 * torch.randn(ROWS, COLUMNS)
-    at_rest = int(resting * ROWS)
-    p.data[:at_rest] = 0
-    p.grad[:at_rest] = 0
-    penalty = ps.Group(ps.L1(1e-3), over="rows")
+    zero = slice(int(share * ROWS))
+    p.data[zero] = 0
+    weights = torch.ones(ROWS)
+    weights[zero] = 1e6  # momentum does not free them
+    penalty = ps.Group(ps.L1(1e-3), over="rows", group_weights=weights.numpy())
     optimizer = optimizers.ProxAdamW([p], penalty=penalty, metric="euclidean", skip_zero_rows=skip)
-    for _ in range(3):
-        optimizer.step()
-    benchmark(optimizer.step)
-    assert not p[:at_rest].any()
+    return p, zero, optimizer
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9, 0.95, 0.99])
+@pytest.mark.parametrize("gradient", [0.0, 1e-14])
+@pytest.mark.parametrize("skip", [False, True])
+def test_rows_at_rest(benchmark: Any, share: float, gradient: float, skip: bool) -> None:
+    """AdamW and a group penalty on rows, of which this share is zero and has this gradient."""
+    benchmark.group = f"AdamW + rows, {100 * share:g} % zero, gradients of {gradient:g}"
+    p, zero, optimizer = some_zero_rows(share, skip)
+    p.grad[zero] = gradient
+    set_threads(1)
+    benchmark.pedantic(optimizer.step, rounds=200, warmup_rounds=3)
+    set_threads(cpu_count())
+    assert not p[zero].any()
+
+
+@pytest.mark.parametrize("steps", [10, pytest.param(2500, id="large: 2500")])
+@pytest.mark.parametrize("skip", [False, True])
+def test_rows_that_had_gradients(benchmark: Any, steps: int, skip: bool) -> None:
+    """The same, so many steps after all rows had gradients: their moments decay."""
+    benchmark.group = f"AdamW + rows, 95 % zero, {steps} steps after their last gradient"
+    p, zero, optimizer = some_zero_rows(0.95, skip)
+    optimizer.step()
+    p.grad[zero] = 0
+    set_threads(1)
+    benchmark.pedantic(optimizer.step, rounds=100, warmup_rounds=steps)
+    set_threads(cpu_count())
+    assert not p[zero].any()
 
 
 def table(kind: str, words: str, penalty: str) -> tuple[Any, Any]:

@@ -82,6 +82,11 @@ def test_penalties_are_equal_by_value(name):
         assert [one == copied for copied in copies] == [i == j for j in range(len(kinds))]
 
 
+def test_a_number_in_an_array_is_that_number():
+    for number in (np.array(0.3), np.float64(0.3)):
+        assert len({ps.L1(0.3), ps.L1(number)}) == 1
+
+
 @pytest.mark.parametrize("made", [ps.SparseGroup(0.31, 0.7, 5, weights=[0.3]), ps.AdamW(0.02)])
 def test_settings_are_all_that_a_dataclass_shows(made):
     settings = dataclasses.asdict(made)

@@ -89,7 +89,9 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize(("make", "name"), NUMBERS)
-@pytest.mark.parametrize("value", ["0.1", None, [0.1], np.full(1, 0.1), 1j, True, np.True_])
+@pytest.mark.parametrize(
+    "value", ["0.1", None, [0.1], np.full(1, 0.1), 1j, True, np.True_, np.array(True)]
+)
 def test_a_setting_that_is_no_number(make, name, value):
     with refused(TypeError, rf"^{name} is {re.escape(repr(value))}; a number is needed"):
         make(value)

@@ -15,9 +15,10 @@ def number(name: str, value: Any) -> None:
     """Raise unless value is a number, NaN and infinity included; strings and booleans are none."""
     if type(value) is float:
         return
+    plain = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
     try:
-        if not isinstance(value, (str, bytes, bool, np.bool_)) and not getattr(value, "ndim", 0):
-            float(value)
+        if not isinstance(plain, (str, bytes, bool, np.bool_)) and not getattr(plain, "ndim", 0):
+            float(plain)
             return
     except (TypeError, ValueError):
         pass

@@ -47,8 +47,7 @@ class Penalty(_Compiled):
         return all(map(_equal, self._settings(), other._settings()))
 
     def __hash__(self) -> int:
-        settings = (x.shape if isinstance(x, np.ndarray) else x for x in self._settings())
-        return hash((type(self), *settings))
+        return hash((type(self), *map(_hashable, self._settings())))
 
     def prox(
         self, z: Array, step: float | Array = 1.0, *, out: Array = None, dtype: str | None = None
@@ -116,6 +115,12 @@ def _equal(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return np.array_equal(one, other)
     return bool(one == other)
+
+
+def _hashable(setting: Any) -> Any:
+    if isinstance(setting, np.ndarray):
+        return setting.shape or setting.item()
+    return setting
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,7 +49,7 @@ def as_penalty(given: Any) -> Any:
     if isinstance(given, Quantize) and given.rho not in (0.0, 1.0):
         raise ValueError(
             f"{given!r} is another function of x for every step, so that there is no objective to "
-            f"minimise; rho=0 has one, and step, Optimizer and train take any rho"
+            f"minimise; rho=0 and rho=1 have one, and step, Optimizer and train take any rho"
         )
     if isinstance(given, Penalty | Projection):
         return given

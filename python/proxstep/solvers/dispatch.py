@@ -54,7 +54,7 @@ def solve(
     problem : LeastSquares, Logistic, Softmax, Huber or Poisson
         The loss f.
     penalty : penalty or None
-        The penalty h: any of this library (a `Quantize` with ``rho=0``), or an object with
+        The penalty h: any of this library (a `Quantize` with ``rho`` 0 or 1), or an object with
         ``value(x)`` and ``prox(z, step)``, called with arrays like x.
     tol : float
         Largest certificate at convergence.

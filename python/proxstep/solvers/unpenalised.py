@@ -57,6 +57,7 @@ def project(
 
     What leaves the domain of F* is shortened into it, or cut off: free elements that grow without
     end leave samples behind whose residuals are 0 in the limit. Then the rest is moved again.
+    None is returned where a Newton step cannot meet the gradient, or the last leaves the domain.
     """
     residual = at.residual
     for _ in range(_ROUNDS):

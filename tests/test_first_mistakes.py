@@ -20,6 +20,15 @@ def test_an_optimizer_of_one_bare_array_asks_for_a_list() -> None:
         ps.Optimizer(np.ones((3, 2)), ps.SGD(lr=0.1))
 
 
+def test_the_largest_magnitude_is_bounded_in_a_step_by_a_box_which_the_refusal_names() -> None:
+    x, g = np.array([0.9, -2.0, 0.1]), np.array([0.5, 1.5, -3.0])
+    nearest = ps.prox(x - 0.3 * g, ps.LinfBall(0.7))
+    with pytest.raises(TypeError, match=re.escape("its equal, Box(-0.7, 0.7)")):
+        ps.step(x, g, ps.SGD(lr=0.3), ps.LinfBall(0.7))  # type: ignore[arg-type]
+    ps.step(x, g, ps.SGD(lr=0.3), ps.Box(-0.7, 0.7))
+    np.testing.assert_array_equal(x, nearest)
+
+
 @pytest.mark.parametrize("schedule", ["cosine", 0.1, ps.schedules.Cosine])
 def test_a_schedule_is_an_object_that_can_be_called(schedule: Any) -> None:
     with pytest.raises(TypeError, match=r"schedule is .*schedules\.Cosine"):

@@ -21,8 +21,8 @@ _SLACK = {"bfloat16": 2.0**-7, "float16": 2.0**-10}  # of the radius, in one uni
 class Projection:
     """What all projections share; not used by itself.
 
-    They couple all elements, so they serve `proxstep.prox` and `proxstep.solve`, and
-    `proxstep.step` refuses them, `TopK` excepted.
+    They serve `proxstep.prox` and `proxstep.solve`. They couple all elements, so `proxstep.step`
+    refuses them: `TopK` excepted, and instead of `LinfBall` it takes a `Box`.
     """
 
     over: Rows

@@ -11,7 +11,7 @@ from .arrays import Array, empty_like, frozen_weights
 from .checks import count, nearest, non_negative, non_negative_or_inf, number
 from .directions import SingleStep, direction
 from .penalties import Penalty
-from .projections import Projection
+from .projections import LinfBall, Projection
 from .quantize import Quantize
 from .rules import Muon, Rule, State
 from .top_k import TopK
@@ -176,6 +176,11 @@ def check_penalty(penalty: Penalty | TopK | None) -> None:
         if penalty.over is not None:
             raise ValueError(f"{penalty!r} serves prox and solve; a step selects in whole arrays")
         return
+    if isinstance(penalty, LinfBall):
+        r = float(penalty.radius)
+        raise TypeError(
+            f"{penalty!r} serves prox and solve; a step takes its equal, Box({-r}, {r})"
+        )
     if isinstance(penalty, Projection):
         raise TypeError(f"{penalty!r} couples all elements; it serves prox and solve")
     if not isinstance(penalty, Penalty | None):

@@ -133,7 +133,7 @@ def test_concave_penalties_have_the_strength_of_l1(penalty):
     "penalty", [ps.SquaredL2(1.0), ps.Box(-1.0, 1.0), ps.L0(1.0), ps.L1Ball(1.0)], ids=repr
 )
 def test_other_penalties_have_no_lambda_max(penalty):
-    with pytest.raises(TypeError, match="no strength from which on all parameters are zero"):
+    with pytest.raises(TypeError, match=r"no strength of .* is known from which on all"):
         cases.problem(cases.data("LeastSquares")).lambda_max(penalty)
 
 

@@ -93,8 +93,8 @@ def path(
     Raises
     ------
     TypeError
-        If the problem is not one, or the penalty has no strength; if it gives zeros at no
-        strength (as SquaredL2) and there are no ``lambdas``.
+        If the problem is not one, or the penalty has no strength; if none is known that gives
+        zeros (as of SquaredL2 and L0) and there are no ``lambdas``.
     ValueError
         If a setting is out of range, strengths do not fall, are negative or not finite, or
         lambda_max is 0.

@@ -96,7 +96,8 @@ class Problem(Evaluator):
         Raises
         ------
         TypeError
-            If no strength of the penalty gives zeros, as for SquaredL2.
+            If none is known: no strength of SquaredL2 gives zeros, those of L0 and other steep
+            penalties depend on more than a gradient.
 
         Examples
         --------

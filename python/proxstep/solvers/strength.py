@@ -27,7 +27,7 @@ def lambda_max(problem: Problem, penalty: Any) -> float:
     unit, strength = _unit(penalty)
     dual = dual_of(unit, problem.shape)
     if dual is None:
-        raise TypeError(f"{penalty!r} has no strength from which on all parameters are zero")
+        raise _unknown(penalty)
     at = null_model(problem, dual.free)
     return strength * float(dual.gauge(problem.xp.to_host(at.gradient)))
 
@@ -63,7 +63,11 @@ def _unit(penalty: Any) -> tuple[Any, float]:
         return replace(penalty, penalty=_unit(penalty.penalty)[0]), 1.0
     if isinstance(penalty, groups.SparseGroup):
         return penalty, penalty.lam if penalty.lam > 0 else penalty.l1
-    raise TypeError(f"{penalty!r} has no strength from which on all parameters are zero")
+    raise _unknown(penalty)
+
+
+def _unknown(penalty: Any) -> TypeError:
+    return TypeError(f"no strength of {penalty!r} is known from which on all parameters are zero")
 
 
 def null_model(problem: Problem, free: Array) -> Evaluation:

@@ -54,8 +54,9 @@ def solve(
     problem : LeastSquares, Logistic, Softmax, Huber or Poisson
         The loss f.
     penalty : penalty or None
-        The penalty h: any of this library (a `Quantize` with ``rho`` 0 or 1), or an object with
-        ``value(x)`` and ``prox(z, step)``, called with arrays like x.
+        The penalty h: any of this library (a `Quantize` with ``rho`` 0 or 1; a `TopK` keeps
+        its k, whatever its schedule), or an object with ``value(x)`` and ``prox(z, step)``, called
+        with arrays like x and one number.
     tol : float
         Largest certificate at convergence.
     max_iter : int
@@ -66,20 +67,20 @@ def solve(
         Most seconds.
     solver : str
         "cd": coordinate descent on working sets, inside prox-Newton steps where the loss is not
-        quadratic; on the host, for penalties of elements or groups (with several outputs: of
-        elements or rows). "fista": any problem and penalty. "auto": "cd" where it serves, which
-        gives way to "fista" where most rows of several outputs may move over a large X in C order
-        (their columns would be a copy), where most rows of a softmax with penalised elements have
-        moved, where several outputs have taken half of ``max_iter`` (and 1000 epochs), as they do
-        in the valleys of weak penalties, and where it stalls far from the optimum (means of
-        columns 1e7 times their deviations, starts far out in the tails of a likelihood).
+        quadratic; on the host, for penalties of elements (not `L0`, `L1_2`, `L2_3`) or of groups of
+        at most 256 (with several outputs: of elements or rows). "fista": any problem and penalty.
+        "auto": "cd" where it serves, which gives way to "fista" where most rows of several outputs
+        may move over a large X in C order (their columns would be a copy), where most rows of a
+        softmax with penalised elements have moved, where several outputs have taken half of
+        ``max_iter`` (and 1000 epochs), as they do in the valleys of weak penalties, and where it
+        stalls far from the optimum (means of columns 1e7 times their deviations, starts far out in
+        the tails of a likelihood).
 
     Returns
     -------
     Result
         Solution (of X's library, where X lies), objective, certificate, and why the run stopped.
-        Ctrl-C returns the best
-        iterate, with the reason "interrupted".
+        Ctrl-C returns the best iterate, with the reason "interrupted".
 
     Raises
     ------

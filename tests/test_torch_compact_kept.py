@@ -334,6 +334,25 @@ def test_what_zero_rows_became_may_be_needed_and_zero_columns_stay_at_the_input(
     ]
 
 
+def test_a_branch_that_is_zero_stays_for_what_reads_the_sum() -> None:
+    model = dead(lambda m, x: m.second(m.other(x) + m.first(x)))
+    model.other = nn.Linear(4, 6).double()
+    stays = pt.compact(model, torch.ones(2, 4).double())[1].stays
+    assert [(s.name, s.what, s.reason) for s in stays] == [
+        ("first", "outputs", "second needs what they become")
+    ]
+
+
+def test_a_column_that_is_zero_in_the_rows_that_stay_is_named_with_the_reason() -> None:
+    model = models.randomise(nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 2)))
+    model[0].weight.data[:5, 1] = 0
+    models.kill_columns(model[2], [5])  # the only one that reads that input
+    stays = pt.compact(model, torch.ones(2, 4))[1].stays
+    assert [(s.name, s.what, s.reason) for s in stays] == [
+        ("0", "inputs", "they come from the input of the model")
+    ]
+
+
 def test_where_all_that_is_zero_leaves_nothing_is_named() -> None:
     model = dead(lambda m, x: m.second(torch.tanh(m.first(x))))
     assert pt.compact(model, torch.ones(2, 4).double())[1].stays == ()

@@ -6,7 +6,7 @@ addition ties, or a concatenation carries on, are the same channel from then on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,13 +73,13 @@ class Channels:
         """Numbers of the sets that hold a pinned channel."""
         return [self._root(i) for i in self._pinned]
 
-    def reasons(self) -> dict[int, str]:
-        """Tell of every channel that is tied to a pinned one why that stays."""
-        pinned: dict[int, str] = {}
-        for i, reason in self._pinned.items():
-            pinned.setdefault(self._root(i), reason)
+    def reasons(self, needed: Mapping[int, str]) -> dict[int, str]:
+        """Tell of every channel why its set stays: for a pinned channel, or one that is needed."""
+        words: dict[int, str] = {}
+        for i, reason in (*self._pinned.items(), *needed.items()):
+            words.setdefault(self._root(i), reason)
         roots = ((i, self._root(i)) for i in range(len(self._parent)))
-        return {i: pinned[root] for i, root in roots if root in pinned}
+        return {i: words[root] for i, root in roots if root in words}
 
     def _root(self, i: int) -> int:
         while self._parent[i] != i:

@@ -32,12 +32,16 @@ class Stay:
 def explain(reading: Reading, stays: Any) -> dict[tuple[str, str], str]:
     """Give the reasons why the zero rows and columns of a piece's layers stay."""
     products = [layer for layer in reading.layers if isinstance(layer, Product)]
-    reasons = _needed(products, stays) | reading.channels.reasons()
+    reasons = reading.channels.reasons(_needed(products, stays))
     found = {}
     for layer in products:
-        for what, ids, axis in (("outputs", layer.outputs, 1), ("inputs", layer.inputs, 0)):
-            zero = (~layer.used.any(axis) & stays[list(ids)]).nonzero().flatten().tolist()
-            words = [reasons.get(ids[i], "every layer keeps one") for i in zero]
+        rows, columns = stays[list(layer.outputs)], stays[list(layer.inputs)]
+        used = layer.used & rows[:, None] & columns  # a column may be zero in the rows that stay
+        for what, ids, zero in (
+            ("outputs", layer.outputs, rows & ~used.any(1)),
+            ("inputs", layer.inputs, columns & ~used.any(0)),
+        ):
+            words = [reasons.get(ids[i], "every layer keeps one") for i in zero.nonzero()]
             found[layer.name, what] = "; ".join(dict.fromkeys(words))
     return found
 

@@ -69,9 +69,10 @@ def softmax(reading: Reading, node: Any) -> Any:
 
 def product(reading: Reading, node: Any) -> Any:
     """Multiply matrices, head by head: scores are ``q k'``, outputs ``a v``."""
-    a, b = (reading.grid(source) for source in node.args[:2])
+    factors = (node.args[0], argument(node, 1, "other", None))
+    a, b = map(reading.grid, factors)
     rank = reading.rank(node)
-    if a is None or b is None or {reading.rank(x) for x in node.args[:2]} != {rank} or rank < 3:
+    if a is None or b is None or {*map(reading.rank, factors)} != {rank} or rank < 3:
         return None
     heads = a.axes[0]
     if heads != b.axes[0] or heads >= rank - 2 or len(a.ids) != len(b.ids):

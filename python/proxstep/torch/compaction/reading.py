@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from .channels import Channels, Value, unknown
+from .forms import Form
 from .grids import Grid, Layout
 from .layers import Product, is_transposed
 from .recording import Recording
@@ -15,6 +16,7 @@ from .scaling import Scale
 from .tags import Key, Tagged
 from .tracing import Piece, is_altered
 
+_NUMPY = {"dim": "axis"}  # torch's names of arguments -> NumPy's
 NOTHING = object()  # the value of a node that holds no channel, such as a size
 
 
@@ -61,12 +63,18 @@ class Reading:
 
     def shape(self, node: Any) -> tuple[int, ...]:
         """Give the shape of a node's tensor on the example; of what is none, ()."""
-        return tuple(getattr(node.meta.get("tensor_meta"), "shape", ()))
+        form = node.meta.get("form")
+        return form.shape if isinstance(form, Form) else ()
 
-    def count(self, node: Any) -> int:
-        """Give the number of tensors that a node has made, 0 if it is not a list of them."""
-        made = node.meta.get("tensor_meta")
-        return len(made) if isinstance(made, (list, tuple)) and not hasattr(made, "shape") else 0
+    def shapes(self, node: Any) -> list[tuple[int, ...]]:
+        """Give the shapes of the tensors in the list that a node has made; of what is none, []."""
+        forms = node.meta.get("form")
+        return [form.shape for form in forms] if isinstance(forms, list) else []
+
+    def is_real(self, node: Any) -> bool:
+        """Tell whether a node has made a tensor of real floating-point numbers."""
+        form = node.meta.get("form")
+        return isinstance(form, Form) and bool(form.dtype.is_floating_point)
 
     def rank(self, node: Any) -> int:
         """Give the number of axes of a node's tensor."""
@@ -153,5 +161,7 @@ class Reading:
 
 
 def argument(node: Any, position: int, name: str, default: Any) -> Any:
-    """Give an argument of a call, wherever it stands."""
-    return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
+    """Give an argument of a call, wherever it stands; torch takes some names of NumPy's too."""
+    if len(node.args) > position:
+        return node.args[position]
+    return node.kwargs.get(name, node.kwargs.get(_NUMPY.get(name), default))

@@ -130,13 +130,14 @@ def chunk(reading: Reading, node: Any) -> Any:
 
 def _parts(reading: Reading, node: Any, dim: Any, size: Any) -> Any:
     grid, shape = reading.grid(node.args[0]), reading.shape(node.args[0])
-    count = reading.count(node)
+    made = reading.shapes(node)
+    count = len(made)
     if grid is None or not isinstance(dim, int) or not count or size is None:
         return None
     dim %= len(shape)
     if dim not in grid.axes:
         return [grid.settled()] * count
-    if shape[dim] % count:
+    if len(set(made)) > 1:
         return None
     k = grid.axes.index(dim)
     ids = grid.ids.unflatten(k, (count, -1)).movedim(k, 0)

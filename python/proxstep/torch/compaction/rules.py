@@ -145,8 +145,7 @@ def concatenate(reading: Reading, node: Any) -> Any:
 
 def convert(reading: Reading, node: Any) -> Any:
     """Go over to another dtype of real numbers."""
-    kept = getattr(node.meta.get("tensor_meta"), "dtype", torch.long).is_floating_point
-    return same(reading, node) if kept else None
+    return same(reading, node) if reading.is_real(node) else None
 
 
 def size(reading: Reading, node: Any) -> Any:

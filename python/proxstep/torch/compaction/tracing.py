@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.fx.passes.shape_prop import ShapeProp
 from torch.utils._pytree import tree_flatten
 
+from .forms import Noting
 from .layers import is_transposed
 from .recording import Call, Recording
 from .tags import Key, Tagged, tagged
@@ -125,7 +125,7 @@ def _symbolic(model: Any, call: Call) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of arguments that it fixes
             graph = _Tracer().trace(model, concrete_args=fixed)
-        ShapeProp(fx.GraphModule(model, graph)).propagate(*arguments.values())
+        Noting(fx.GraphModule(model, graph)).run(*arguments.values())
     except Exception:  # as above, and the example may not go through
         return None
     return graph

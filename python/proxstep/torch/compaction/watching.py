@@ -10,7 +10,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from torch import fx, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten
 
+from .forms import note
 from .recording import tensors
 from .sizes import Sizes
 
@@ -131,15 +131,13 @@ class Watcher(TorchFunctionMode):  # type: ignore[misc]
 
     def _give(self, result: Any, node: Any) -> bool:
         """Let a node stand for a result; tell whether there was a tensor in it."""
+        note(node, result)
         if isinstance(result, torch.Tensor):
             self._nodes[id(result)] = node
             self._held.append(result)
-            with torch._C.DisableTorchFunction():
-                node.meta["tensor_meta"] = SimpleNamespace(shape=result.shape, dtype=result.dtype)
             return True
         if not isinstance(result, (tuple, list)):
             return False
-        node.meta["tensor_meta"] = [None] * len(result)
         given = [self._give(x, self._part(node, i)) for i, x in enumerate(result)]
         return any(given)
 

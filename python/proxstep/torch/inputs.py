@@ -20,6 +20,7 @@ from ..step import check_penalty, check_steppable, is_euclidean
 from ..top_k import TopK
 
 __all__ = [
+    "check_filled",
     "check_flag",
     "check_group",
     "check_selections",
@@ -72,6 +73,21 @@ def check_flag(name: str, value: Any) -> None:
     """
     if value not in (True, False):
         raise TypeError(f"{name} is {value!r}; True or False is needed")
+
+
+def check_filled(name: str, parameter: Any) -> None:
+    """Raise for a parameter without memory.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not _is_filled(parameter):
+        raise ValueError(f"{name} has no elements yet: it is lazy, or on the meta device")
+
+
+def _is_filled(parameter: Any) -> bool:
+    return not (is_lazy(parameter) or parameter.is_meta)
 
 
 def name_of(groups: Sequence[Mapping[str, Any]], param: torch.Tensor) -> str:
@@ -166,7 +182,7 @@ def _check_param(group: Mapping[str, Any], param: Any) -> None:
         raise TypeError(f"layout {param.layout} cannot be stepped; torch.strided can")
     if is_traceable_wrapper_subclass(local(param)):
         raise TypeError(f"a {type(local(param)).__name__} wraps other tensors; step these")
-    if param.is_meta or is_lazy(param):  # without memory: looked at when there is some
+    if not _is_filled(param):  # looked at when it is
         return
     penalty = penalty_of(group, param)
     _check_shards(param, penalty)

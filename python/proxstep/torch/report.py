@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
 
 from ..checks import integer
+from .inputs import check_filled
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,7 @@ def _whole(name: str, parameter: Any) -> Any:
     ValueError
         Where it has none yet.
     """
-    if is_lazy(parameter) or parameter.is_meta:
-        raise ValueError(f"{name} has no elements yet: it is lazy, or on the meta device")
+    check_filled(name, parameter)
     parameter = parameter.detach()
     return parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter
 

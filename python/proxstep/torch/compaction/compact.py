@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from ...checks import non_negative_or_inf
+from ..inputs import check_filled
 from .heads import shrink_attentions, without_weights
 from .layers import Change
 from .recording import Call, Recording
@@ -59,9 +61,9 @@ def compact(
     Raises
     ------
     TypeError
-        For what is no module.
+        For what is no module, and a tolerance that is no number.
     ValueError
-        For a parameter with NaN or infinity.
+        For a negative tolerance, and for a parameter with NaN or infinity, or without elements yet.
     CompactionError
         If the outputs differ by more than the tolerance, or the smaller model fails.
 
@@ -119,7 +121,7 @@ def compact(
     >>> smaller[2]
     Linear(in_features=2, out_features=2, bias=True)
     """
-    _check(model)
+    _check(model, tolerance)
     call = _call(example_input)
     smaller = _copied(model)
     with evaluation(smaller):
@@ -137,7 +139,8 @@ def _copied(model: Any) -> Any:
     copied = copy.deepcopy(getattr(model, "_orig_mod", model))
     for module in list(copied.modules()):
         for name, part in list(module._modules.items()):
-            module._modules[name] = getattr(part, "_orig_mod", part)
+            if hasattr(part, "_orig_mod"):
+                module._modules[name] = part._orig_mod
     return copied
 
 
@@ -163,10 +166,13 @@ def _shrink(model: Any, recording: Recording) -> list[Change]:
     return [*changes, *shrink_attentions(model, recording)]
 
 
-def _check(model: Any) -> None:
+def _check(model: Any, tolerance: float | None) -> None:
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is a {type(model).__name__}; a torch.nn.Module is needed")
+    if tolerance is not None:
+        non_negative_or_inf("tolerance", tolerance)
     for name, parameter in model.named_parameters():
+        check_filled(name, parameter)
         if not bool(torch.isfinite(parameter).all()):
             raise ValueError(f"{name} holds NaN or infinity; a diverged model has no dead neurons")
 

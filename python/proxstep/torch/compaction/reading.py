@@ -52,6 +52,8 @@ class Reading:
             self._recording.refusals[self.name(node)] = "it is called from several places"
         elif any(id(parameter) in used for parameter in module.parameters()):
             self._recording.refusals[self.name(node)] = "its parameters are used elsewhere too"
+        elif any(parameter.is_complex() for parameter in module.parameters()):
+            self._recording.refusals[self.name(node)] = "its numbers are complex"
         else:
             return module
         return None

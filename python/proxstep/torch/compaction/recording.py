@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import is_dataclass
 from typing import Any
@@ -37,7 +37,10 @@ class Recording:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Record every call."""
-        hooks = [m.register_forward_pre_hook(self._record, with_kwargs=True) for m in self.names]
+        heard = [
+            m for m in self.names if not isinstance(m, torch.jit.ScriptModule)
+        ]  # no hooks there
+        hooks = [m.register_forward_pre_hook(self._record, with_kwargs=True) for m in heard]
         try:
             yield
         finally:
@@ -53,6 +56,25 @@ class Recording:
                 self.inputs[module] = tree_map(_as_it_is, (args, kwargs))
             elif _form(self.inputs[module]) != _form((args, kwargs)):
                 self.varying.add(module)
+
+
+@contextmanager
+def unmoved(model: Any) -> Iterator[None]:
+    """Let buffers be afterwards what they were: runs count, average, and fill caches there."""
+    before = [(m._buffers, dict(m._buffers)) for m in _unscripted(model.modules())]
+    copies = [(b, b.clone()) for _, own in before for b in own.values() if b is not None]
+    try:
+        yield
+    finally:
+        for present, own in before:
+            present.update(own)
+        for buffer, copied in copies:
+            if not torch.equal(buffer, copied):
+                buffer.copy_(copied)
+
+
+def _unscripted(modules: Iterable[Any]) -> list[Any]:
+    return [module for module in modules if not isinstance(module, torch.jit.ScriptModule)]
 
 
 def tensors(result: Any) -> list[Any]:

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_flatten
 
 from .forms import Noting
 from .layers import is_transposed
-from .recording import Call, Recording
+from .recording import Call, Recording, unmoved
 from .tags import Key, Tagged, tagged
 from .watching import Watcher
 
@@ -103,7 +103,7 @@ def _wholes(piece: Piece) -> Iterator[Any]:
 
 def _trace(model: Any, call: Call, name: str, runs: int) -> Piece | None:
     for trace in (_symbolic, _watched):
-        with tagged(model) as touched:
+        with tagged(model) as touched, unmoved(model):
             graph = trace(model, call)
         if graph is not None:
             break

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_map_only
 
-from .recording import Call, tensors
+from .recording import Call, tensors, unmoved
 
 # Relative to the largest element: sums in another order, and a 16-bit activation rounded elsewhere.
 _TOLERANCES = {torch.float16: 1e-2, torch.bfloat16: 5e-2, torch.float64: 1e-9}
+_TOLERANCES[torch.complex128] = _TOLERANCES[torch.float64]
 _TOLERANCE = 1e-4
 
 
@@ -49,13 +50,15 @@ def _flag(flags: dict[str, bool], name: str) -> bool:
 def outputs(model: Any, call: Call) -> list[Any]:
     """Run a model and give the tensors it returns.
 
-    It gets the same random numbers each time, and copies, which it may overwrite.
+    It gets the same random numbers each time, and copies, which it may overwrite; what it writes
+    into buffers is undone.
     """
     args, kwargs = tree_map_only(torch.Tensor, torch.clone, call)
     torch.default_generator.manual_seed(0)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(0)
-    return tensors(model(*args, **kwargs))
+    with unmoved(model):
+        return [tensor.clone() for tensor in tensors(model(*args, **kwargs))]
 
 
 def compare(before: list[Any], after: list[Any], tolerance: float | None) -> None:
@@ -64,7 +67,12 @@ def compare(before: list[Any], after: list[Any], tolerance: float | None) -> Non
         if want.shape != got.shape:
             raise CompactionError(f"output {k} has shape {got.shape}, not {want.shape}")
         allowed = _TOLERANCES.get(want.dtype, _TOLERANCE) if tolerance is None else tolerance
-        _compare(k, want.double().cpu(), got.double().cpu(), allowed)
+        _compare(k, _real(want), _real(got), allowed)
+
+
+def _real(output: Any) -> Any:
+    parts = torch.view_as_real(output.resolve_conj()) if output.is_complex() else output
+    return parts.double().cpu()
 
 
 def _compare(k: int, want: Any, got: Any, tolerance: float) -> None:

@@ -96,7 +96,7 @@ def test_a_velocity_waits_while_there_is_no_momentum():
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
 
 
-BAD_COUNTS = ["soon", None, -1.0, torch.ones(3)]
+BAD_COUNTS = ["soon", None, -1.0, torch.inf, 1e30, torch.ones(3)]
 
 
 @pytest.mark.parametrize("step", BAD_COUNTS, ids=str)

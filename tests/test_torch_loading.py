@@ -144,3 +144,24 @@ def test_what_is_no_state_is_refused(how):
     changed, pattern = NO_STATES[how]
     with refused(TypeError, pattern):
         optimizer.load_state_dict({**optimizer.state_dict(), **changed})
+
+
+BAD_TENSORS: dict[str, tuple[Any, type[Exception], str]] = {
+    "a master of another shape": (torch.ones(3), ValueError, r"has shape \(3,\).*\(4, 3\)"),
+    "a master of words": ("all", TypeError, "is str; a tensor of real numbers"),
+    "a complex master": (torch.ones(4, 3) * 1j, TypeError, "is torch.complex64; a tensor of real"),
+    "no master": (None, ValueError, "lacks 'master'"),
+}
+
+
+@pytest.mark.parametrize("how", BAD_TENSORS)
+def test_what_is_no_tensor_of_the_parameters_shape_is_refused(how):
+    param = torch.nn.Parameter(torch.linspace(-1, 1, 12).view(4, 3).bfloat16())
+    optimizer = cases.make("AdamW", [("only", param)], master=True)
+    cases.train([param], optimizer, 2)
+    saved, before = optimizer.state_dict(), optimizer.state[param]["master"].clone()
+    master, error, pattern = BAD_TENSORS[how]
+    saved["state"] = {0: {**saved["state"][0], "master": master}}
+    with refused(error, "'only'", pattern):
+        optimizer.load_state_dict(saved)
+    assert torch.equal(optimizer.state[param]["master"], before)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,7 @@ from .options import PROGRAM
 
 __all__ = ["StateForm", "merged_groups", "saved_states", "unmatched_states"]
 
+_MOST_STEPS = 2.0**63  # the core counts in 64 bits
 _FOREIGN = {"max_exp_avg_sq": "amsgrad"}  # state that no rule here keeps -> the setting behind it
 
 
@@ -64,7 +65,9 @@ class StateForm:
             With the parameter's name, where moments are missing, foreign, or of other shapes.
         """
         dtypes = self.dtypes(param)
-        _check_moments(name, param, saved, set(dtypes) - {"master"})
+        _check_saved(name, saved)
+        for key in dtypes.keys() - ({"master"} - saved.keys()):
+            _check_moment(name, key, param, saved)
         steps = _number_of(name, saved.get("step", bool(dtypes)))  # torch.optim.SGD keeps no count
         state = {"step": torch.tensor(steps, dtype=torch.float32, device="cpu")}
         saved = {"master": param, **saved}
@@ -119,7 +122,7 @@ def _number_of(name: str, step: Any) -> float:
         With the parameter's name.
     """
     try:
-        if (steps := float(step)) >= 0:
+        if 0 <= (steps := float(step)) < _MOST_STEPS:
             return steps
     except (TypeError, ValueError, RuntimeError):
         pass
@@ -200,8 +203,8 @@ def _keys(own: Mapping[str, Any], saved: Mapping[str, Any]) -> Sequence[Any]:
     return keys
 
 
-def _check_moments(name: str, param: Any, saved: Mapping[str, Any], moments: Iterable[str]) -> None:
-    """Raise where moments are missing, foreign, or of other shapes.
+def _check_saved(name: str, saved: Any) -> None:
+    """Raise for what is no state, or one that no rule here goes on with.
 
     Raises
     ------
@@ -213,10 +216,22 @@ def _check_moments(name: str, param: Any, saved: Mapping[str, Any], moments: Ite
     for key, setting in _FOREIGN.items():
         if key in saved:
             raise ValueError(f"the state of {name} was made with {setting}, which is not served")
-    for key in sorted(moments):
-        shape = getattr(saved.get(key), "shape", None)
-        if shape is None:
-            raise ValueError(f"the state of {name} lacks {key!r}; it has {sorted(saved)}")
-        if tuple(shape) != tuple(param.shape):
-            own = tuple(param.shape)
-            raise ValueError(f"{key} of {name} has shape {tuple(shape)}, the parameter {own}")
+
+
+def _check_moment(name: str, key: str, param: Any, saved: Mapping[str, Any]) -> None:
+    """Raise unless a saved state has a tensor of real numbers in the parameter's shape.
+
+    Raises
+    ------
+    TypeError, ValueError
+        With the parameter's name.
+    """
+    kept = saved.get(key)
+    if kept is None:
+        raise ValueError(f"the state of {name} lacks {key!r}; it has {sorted(saved)}")
+    if not isinstance(kept, torch.Tensor) or not kept.is_floating_point():
+        kind = getattr(kept, "dtype", type(kept).__name__)
+        raise TypeError(f"{key} of {name} is {kind}; a tensor of real numbers is needed")
+    if kept.shape != param.shape:
+        shape, own = tuple(kept.shape), tuple(param.shape)
+        raise ValueError(f"{key} of {name} has shape {shape}, the parameter {own}")

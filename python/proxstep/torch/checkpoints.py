@@ -12,7 +12,8 @@ import torch
 from ..rules import Rule
 from .inputs import name_of
 from .options import PROGRAM, Whole, check_served
-from .state import StateForm, merged_groups, saved_states, unmatched_states
+from .state import StateForm
+from .state_dict import merged_groups, saved_states, unmatched_states
 
 __all__ = ["Checkpointed"]
 

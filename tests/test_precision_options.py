@@ -153,6 +153,12 @@ def test_options_that_are_refused(dtype, options, words):
         ps.Optimizer([x], ps.AdamW(0.1), **options)
 
 
+def test_a_master_is_wanted_or_not():
+    """Any text would count as True."""
+    with refused(TypeError, "master is 'no'; True or False is needed"):
+        made([normal(4, "bfloat16", seed=3)], master="no")
+
+
 def test_a_seed_is_an_integer():
     with refused(TypeError, "seed is 0.5"):
         ps.Optimizer([np.ones(3)], ps.SGD(0.1), seed=0.5)

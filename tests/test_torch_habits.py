@@ -105,6 +105,28 @@ def test_what_others_note_in_groups_stays(name):
             cases.make(name, [{k: v for k, v in group.items() if k not in own}])
 
 
+REFUSED_OF_A_GROUP: dict[str, dict[str, Any]] = {
+    "complex": {"params": [torch.nn.Parameter(torch.ones(2, 4) * 1j)]},
+    "groups that do not fit": {"penalty": ps.Group(ps.L1(0.3), over=5)},
+    "no rows": {"penalty": ps.Group(ps.L1(0.3), over="columns"), "skip_zero_rows": True},
+    "listed twice": {"params": [torch.nn.Parameter(torch.ones(2, 4))] * 2},
+}
+
+
+@pytest.mark.filterwarnings("ignore:optimizer contains a parameter group with duplicate")
+@pytest.mark.parametrize("how", REFUSED_OF_A_GROUP)
+@pytest.mark.parametrize("late", [False, True])
+def test_what_is_refused_is_named_by_its_group(how, late):
+    params = cases.tensors()
+    first = {"params": params[:1]}
+    group = {"params": [torch.nn.Parameter(torch.ones(2, 4))], **REFUSED_OF_A_GROUP[how]}
+    with refused((TypeError, ValueError), "parameter 0 of group 1"):
+        if late:
+            cases.make("AdamW", [first]).add_param_group(group)
+        else:
+            cases.make("AdamW", [first, group])
+
+
 @pytest.mark.filterwarnings("ignore:optimizer contains a parameter group with duplicate")
 def test_a_tied_weight_is_listed_once():
     p = cases.tensors()[0]

@@ -223,7 +223,7 @@ def test_sparse_gradients_are_refused_by_name():
     optimizer = cases.make("SGD", table.named_parameters(), penalty=ps.TopK(0.3))
     before = table.weight.detach().clone()
     table(torch.tensor([2, 5])).sum().backward()
-    with pytest.raises(ValueError, match=r"TopK.*all rows; 'weight' is stepped by rows"):
+    with pytest.raises(ValueError, match=r"'weight': TopK.*all rows; this is stepped by rows"):
         optimizer.step()
     assert torch.equal(table.weight, before)
 

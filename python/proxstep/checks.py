@@ -73,6 +73,12 @@ def non_negative_or_inf(name: str, value: Any) -> None:
         raise ValueError(f"{name} is {value}; it must not be negative or NaN")
 
 
+def flag(name: str, value: Any) -> None:
+    """Raise unless value is True or False."""
+    if value not in (True, False):
+        raise TypeError(f"{name} is {value!r}; True or False is needed")
+
+
 def integer(name: str, value: Any) -> int:
     """Return value as an int, NumPy's integers included; floats and booleans are refused."""
     try:

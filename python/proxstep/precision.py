@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .arrays import Array, dtype_name, widened
-from .checks import count, nearest
+from .checks import count, flag, nearest
 from .rules import Moments, Rule, check_moments
 
 __all__ = ["Precision", "Rounding"]
@@ -30,6 +30,7 @@ class Precision:
             raise ValueError(
                 f"rounding is {self.rounding!r}; {nearest(str(self.rounding), _ROUNDINGS)}"
             )
+        flag("master", self.master)
         if self.master and self.rounding == "stochastic":
             raise ValueError(
                 "a master is rounded to nearest; give master=True or rounding, not both"

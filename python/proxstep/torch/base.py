@@ -77,7 +77,7 @@ class ProxOptimizer(Checkpointed):
             check_selections(self.param_groups)
             self._check_last_group()
             if self.whole.max_norm is not None or self.whole.nonfinite == "skip":
-                check_whole(self.param_groups[-1])
+                check_whole(self.param_groups)
         except BaseException:
             self.param_groups.pop()
             raise
@@ -85,10 +85,11 @@ class ProxOptimizer(Checkpointed):
     def _check_last_group(self) -> None:
         group = self.param_groups[-1]
         rule = self._make_rule(group)
-        check_group(group, rule)
+        check_group(self.param_groups, rule)
         for param in group["params"]:
             if skips_rows(param, group):
-                check_rows_precision(name_of([group], param), param, rule, self.whole.precision)
+                name = name_of(self.param_groups, param)
+                check_rows_precision(name, param, rule, self.whole.precision)
 
     @torch._disable_dynamo  # type: ignore[untyped-decorator]  # native: nothing to compile
     @torch.no_grad()  # type: ignore[untyped-decorator]

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from .. import _core
 from ..annealing import first_spec
-from ..checks import count
+from ..checks import count, flag
 from ..nm import NM
 from ..penalties import ElementwisePenalty, Penalty
 from ..rules import Rule
@@ -21,7 +21,6 @@ from ..top_k import TopK
 
 __all__ = [
     "check_filled",
-    "check_flag",
     "check_group",
     "check_selections",
     "check_torch",
@@ -64,17 +63,6 @@ def rate_of(group: Mapping[str, Any]) -> Any:
     return lr.item() if isinstance(lr, torch.Tensor) and lr.numel() == 1 else lr
 
 
-def check_flag(name: str, value: Any) -> None:
-    """Raise unless value is True or False.
-
-    Raises
-    ------
-    TypeError
-    """
-    if value not in (True, False):
-        raise TypeError(f"{name} is {value!r}; True or False is needed")
-
-
 def check_filled(name: str, parameter: Any) -> None:
     """Raise for a parameter without memory.
 
@@ -100,25 +88,26 @@ def name_of(groups: Sequence[Mapping[str, Any]], param: torch.Tensor) -> str:
     return "a parameter of another optimizer"
 
 
-def check_group(group: Mapping[str, Any], rule: Rule) -> None:
-    """Raise for settings and parameters that no step could take.
+def check_group(groups: Sequence[Mapping[str, Any]], rule: Rule) -> None:
+    """Raise for settings and parameters of the last group that no step could take.
 
     Raises
     ------
     TypeError, ValueError
         With the parameter's name.
     """
+    group = groups[-1]
     check_steppable(rule, group["penalty"])
     is_euclidean(group["metric"])
     count("min_ndim", group["min_ndim"])
     for name in ("maximize", "skip_zero_rows"):
-        check_flag(name, group[name])
+        flag(name, group[name])
     seen: set[int] = set()
     for param in group["params"]:
         if id(param) in seen:
-            raise ValueError(f"{name_of([group], param)} is listed twice; list tied weights once")
+            raise ValueError(f"{name_of(groups, param)} is listed twice; list tied weights once")
         seen.add(id(param))
-        _check_named(group, param)
+        _check_named(groups, param)
 
 
 def check_selections(groups: Sequence[Mapping[str, Any]]) -> None:
@@ -149,29 +138,29 @@ def _places(group: Mapping[str, Any]) -> set[str]:
     return {f"{param.device} with maximize={bool(group['maximize'])}" for param in penalised}
 
 
-def check_whole(group: Mapping[str, Any]) -> None:
-    """Raise for parameters spread over processes, each of which would see other gradients.
+def check_whole(groups: Sequence[Mapping[str, Any]]) -> None:
+    """Raise where the last group is spread over processes, each of which sees other gradients.
 
     Raises
     ------
     ValueError
         With the parameter's name.
     """
-    for param in group["params"]:
+    for param in groups[-1]["params"]:
         placements = getattr(param, "placements", ())
         if not all(own.is_replicate() for own in placements):
             raise ValueError(
-                f"{name_of([group], param)} is spread as {placements}: max_norm and "
+                f"{name_of(groups, param)} is spread as {placements}: max_norm and "
                 "nonfinite='skip' look at one process alone; use torch's clip_grad_norm_"
             )
 
 
-def _check_named(group: Mapping[str, Any], param: Any) -> None:
+def _check_named(groups: Sequence[Mapping[str, Any]], param: Any) -> None:
     try:
-        _check_param(group, param)
+        _check_param(groups[-1], param)
     except (TypeError, ValueError) as error:
         message = str(error).removeprefix("params[0]: ")
-        raise type(error)(f"{name_of([group], param)}: {message}") from None
+        raise type(error)(f"{name_of(groups, param)}: {message}") from None
 
 
 def _check_param(group: Mapping[str, Any], param: Any) -> None:

@@ -101,8 +101,7 @@ class RowPlan(StepPlan):
 
     def _arrays(self) -> tuple[Any, tuple[Any, ...], Any, Any]:
         if isinstance(self._penalty, TopK):
-            name = name_of(self._groups, self._member.param)
-            raise ValueError(f"{self._penalty!r} selects among all rows; {name} is stepped by rows")
+            raise ValueError(f"{self._penalty!r} selects among all rows; this is stepped by rows")
         moments = tuple(moment.detach() for moment in self._moments)
         spec = first_spec(self._penalty)
         return self._member.param.detach(), moments, self._rule.spec, spec

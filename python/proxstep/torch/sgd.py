@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 from typing_extensions import Unpack  # torch needs it as well
 
+from ..checks import flag
 from ..rules import SGD, Momentum, Nesterov, Rule
 from .base import ProxOptimizer
-from .inputs import check_flag, rate_of
+from .inputs import rate_of
 from .options import Options
 
 __all__ = ["ProxSGD"]
@@ -124,7 +125,7 @@ class ProxSGD(ProxOptimizer):
     def _make_rule(self, group: Mapping[str, Any]) -> Rule:
         lr, mu, decay = rate_of(group), group["momentum"], group["weight_decay"]
         damping = group["dampening"]
-        check_flag("nesterov", group["nesterov"])
+        flag("nesterov", group["nesterov"])
         if group["nesterov"] and (mu <= 0 or damping != 0):
             raise ValueError(f"nesterov needs a momentum, it is {mu}, and no dampening, {damping}")
         if group["nesterov"]:

@@ -137,3 +137,27 @@ def test_a_restored_run_goes_on_with_rows():
     for optimizer in optimizers:
         optimizer.flush()
     assert torch.equal(table.weight, again.weight)
+
+
+def test_loading_an_older_state_loses_no_steps_of_the_parameters(recwarn):
+    """The parameters are where training by dense gradients has left them."""
+    tables, optimizers = both("AdamW", penalty=PENALTIES["L1"])
+    for table, optimizer in zip(tables, optimizers, strict=True):
+        learn(table, optimizer, range(4))
+        older = copy.deepcopy(optimizer.state_dict())
+        learn(table, optimizer, range(4, 9))
+        optimizer.load_state_dict(older)
+    assert torch.equal(tables[0].weight, tables[1].weight)
+    assert not recwarn.list
+
+
+def test_what_was_written_stands_where_a_state_is_loaded(recwarn):
+    (table, plain), optimizers = both("AdamW", penalty=PENALTIES["L1"])
+    saved = copy.deepcopy(optimizers[1].state_dict())
+    learn(table, optimizers[0], range(6))
+    with torch.no_grad():
+        table.weight.copy_(plain.weight)
+    optimizers[0].load_state_dict(saved)
+    optimizers[0].flush()
+    assert torch.equal(table.weight, plain.weight)
+    assert not recwarn.list

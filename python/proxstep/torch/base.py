@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakMethod
 
 import torch
+from typing_extensions import override
 
 from .checkpoints import Checkpointed
 from .following import Hook
@@ -183,6 +184,10 @@ class ProxOptimizer(Checkpointed):
         or counted. `state_dict` does it by itself.
         """
         self._plans.flush(self.state)
+
+    @override
+    def _leave(self) -> None:
+        self._plans.leave(self.state)
 
     def follow(self, embedding: torch.nn.Module) -> None:
         """Bring the rows to the present that a module with sparse gradients is about to read.

@@ -33,6 +33,9 @@ class Checkpointed(torch.optim.Optimizer):  # type: ignore[misc]  # torch is not
     def flush(self) -> None:
         """Bring to the present what the state and the parameters owe."""
 
+    def _leave(self) -> None:
+        """Let parameters stand for themselves, whose state is to be replaced."""
+
     def _form(self, group: Mapping[str, Any]) -> StateForm:
         return StateForm(self._make_rule(group), self.moment_names, self.whole.precision)
 
@@ -93,6 +96,7 @@ class Checkpointed(torch.optim.Optimizer):  # type: ignore[misc]  # torch is not
         for param, group, saved in saved_states(groups, given):
             form, name = self._form(group), name_of(groups, param)
             state[param] = form.restored(name, param, saved) | form.foreign(param, saved)
+        self._leave()
         self.__setstate__({"state": state, "param_groups": groups})
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)

@@ -68,6 +68,12 @@ class Plans:
             if plan.is_of(state.get(param)):
                 plan.flush()
 
+    def leave(self, state: Mapping[Any, Any]) -> None:
+        """Bring the rows to the present whose state is to be replaced; what was written stands."""
+        for param, plan in self._by_rows.items():
+            if plan.is_of(state.get(param)) and not plan.is_written():
+                plan.flush()
+
     def _make(self, state: Mapping[Any, Any], terms: Terms) -> None:
         check_selections(terms.groups)
         self.flush(state)  # under the old terms

@@ -124,7 +124,7 @@ class RowPlan(StepPlan):
             self._moments = self._terms.moments(self._member)
             with self._named():
                 self._core.rebind(*self._arrays(), self._euclidean)
-        if self._member.param._version != self._version and self._core.forget():
+        if self.is_written() and self._core.forget():
             self._warn()
         self._remember()
 
@@ -139,6 +139,10 @@ class RowPlan(StepPlan):
                 stacklevel=2,
             )
         self._warned = True
+
+    def is_written(self) -> bool:
+        """Whether somebody else has written into the parameter since."""
+        return bool(self._member.param._version != self._version)
 
     def accept(self) -> None:
         """Go on with what was written into rows that are at the present."""

@@ -77,18 +77,24 @@ class Counting(nn.Module):
         self.layers = mlp()
         self.register_buffer("calls", torch.zeros(()))
         self.register_buffer("last", torch.zeros(3))
+        self.count, self.seen = 0, None
 
     def forward(self, x: Any) -> Any:
-        y = self.layers(x) * (1 + self.calls) + self.last
+        y = self.layers(x) * (1 + self.calls) + self.last * torch.tensor(1.0)
+        y = y + self.count if self.seen is None else -y
         self.calls += 1
         self.last = y.mean(0)
+        self.count += 1
+        self.seen = y
         return y
 
 
-def test_buffers_are_those_of_the_model() -> None:
+def test_what_runs_leave_in_buffers_and_attributes_is_undone() -> None:
     model = Counting().double()
     smaller, summary = pt.compact(model, torch.randn(2, 4, dtype=torch.float64))
     assert summary.changes
+    assert vars(smaller).keys() == vars(model).keys()
+    assert (smaller.count, smaller.seen) == (0, None)
     assert {n: b.tolist() for n, b in smaller.named_buffers()} == {
         n: b.tolist() for n, b in model.named_buffers()
     }

@@ -254,11 +254,11 @@ def test_outputs_that_differ_are_an_error_with_the_difference() -> None:
     class Counts(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.calls, self.body = 0, models.mlp(nn.ReLU())
+            self.calls, self.body = [0], models.mlp(nn.ReLU())
 
         def forward(self, x: Any) -> Any:
-            self.calls += 1
-            return self.body(x) + self.calls
+            self.calls[0] += 1
+            return self.body(x) + self.calls[0]
 
     words = r"output 0 of the smaller model differs by \d.*; its largest element was .*, and 0.0001"
     with pytest.raises(pt.CompactionError, match=words):

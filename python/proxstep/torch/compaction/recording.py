@@ -60,13 +60,15 @@ class Recording:
 
 @contextmanager
 def unmoved(model: Any) -> Iterator[None]:
-    """Let buffers be afterwards what they were: runs count, average, and fill caches there."""
-    before = [(m._buffers, dict(m._buffers)) for m in _unscripted(model.modules())]
-    copies = [(b, b.clone()) for _, own in before for b in own.values() if b is not None]
+    """Let attributes and buffers be afterwards what they were: runs count, average, fill caches."""
+    modules = _unscripted(model.modules())
+    before = [(own, dict(own)) for m in modules for own in (vars(m), m._buffers)]
+    copies = [(b, b.clone()) for m in modules for b in m._buffers.values() if b is not None]
     try:
         yield
     finally:
         for present, own in before:
+            present.clear()
             present.update(own)
         for buffer, copied in copies:
             if not torch.equal(buffer, copied):

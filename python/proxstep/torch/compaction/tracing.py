@@ -103,13 +103,14 @@ def _wholes(piece: Piece) -> Iterator[Any]:
 
 def _trace(model: Any, call: Call, name: str, runs: int) -> Piece | None:
     for trace in (_symbolic, _watched):
-        with tagged(model) as touched, unmoved(model):
+        with tagged(model) as touched, unmoved(model):  # fx keeps constants in attributes
             graph = trace(model, call)
-        if graph is not None:
-            break
-    else:
-        return None
-    nodes = list(graph.nodes)
+            if graph is not None:
+                return _piece(model, list(graph.nodes), name, runs, touched)
+    return None
+
+
+def _piece(model: Any, nodes: list[Any], name: str, runs: int, touched: set[Key]) -> Piece:
     modules = {n.target: model.get_submodule(n.target) for n in nodes if n.op == "call_module"}
     direct = {id(_attribute(model, n.target)) for n in nodes if n.op == "get_attr" and n.users}
     numbers = [x for n in nodes for x in tree_flatten((n.args, n.kwargs))[0]]

@@ -12,6 +12,7 @@ nn = torch.nn
 
 import proxstep.torch as pt  # noqa: E402
 import torch_models as models  # noqa: E402
+from torch.nn.utils import prune  # noqa: E402
 
 
 def mlp(dtype: Any = torch.float64) -> Any:
@@ -98,6 +99,29 @@ def test_what_runs_leave_in_buffers_and_attributes_is_undone() -> None:
     assert {n: b.tolist() for n, b in smaller.named_buffers()} == {
         n: b.tolist() for n, b in model.named_buffers()
     }
+
+
+class Looked(nn.Module):
+    """Keeps what a neuron was, for whoever looks at it, and has a mask on its last layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers, self.seen = mlp(), None
+        prune.random_unstructured(self.layers[2], "weight", 0.3)
+
+    def forward(self, x: Any) -> Any:
+        self.seen = self.layers[0](x)
+        return self.layers[2](self.seen)
+
+
+def test_attributes_with_a_history_of_gradients_are_copied() -> None:
+    model, x = Looked(), torch.randn(2, 4, dtype=torch.float64)
+    want, seen = model(x), model.seen
+    smaller, summary = pt.compact(model, x)
+    assert model.seen is seen
+    assert torch.equal(smaller.seen, seen)
+    assert [s.reason for s in summary.stays] == ["they enter Linear layers.2"]
+    torch.testing.assert_close(smaller(x), want)
 
 
 class Recurrent(nn.Module):

@@ -91,15 +91,16 @@ def compact(
       the attention weights are not used.
 
     All else is left alone, and so are the channels that enter it or come out of it: `LayerNorm`,
-    softmax over channels, indexing by tensors, fixed sizes and sizes that are computed (nanoGPT's
-    ``C // self.n_head``; give the width of a head as an attribute and -1 for the heads), keys
-    repeated by hand, embeddings, transposed and grouped convolutions, recurrent layers, subclasses,
-    layers with hooks or parametrizations (`prune.remove` makes a mask of `torch.nn.utils.prune`
-    permanent), layers called twice, tied weights. The summary names the zeros that stay for it. A
-    constant that is not 0 stays where it enters a convolution padded with zeros. A layer keeps at
-    least one output. Rows of attention are taken to sum to 1: a query whose keys are all masked has
-    other outputs where a head with constant values left. A configuration beside the model, such as
-    that of transformers, stays as it is: save the smaller model whole (`torch.save`).
+    softmax over channels, complex numbers, scripted modules, indexing by tensors, fixed sizes and
+    sizes that are computed (nanoGPT's ``C // self.n_head``; give the width of a head as an
+    attribute and -1 for the heads), keys repeated by hand, embeddings, transposed and grouped
+    convolutions, recurrent layers, subclasses, layers with hooks or parametrizations
+    (`prune.remove` makes a mask of `torch.nn.utils.prune` permanent), layers called twice, tied
+    weights. The summary names the zeros that stay for it. A constant that is not 0 stays where it
+    enters a convolution padded with zeros. A layer keeps at least one output. Rows of attention are
+    taken to sum to 1: a query whose keys are all masked has other outputs where a head with
+    constant values left. A configuration beside the model, such as that of transformers, stays as
+    it is: save the smaller model whole (`torch.save`).
 
     The outputs agree in eval mode and for finite activations. In training a batch norm has other
     statistics and dropout also hits constants, so that the two models then train differently.
@@ -135,13 +136,22 @@ def compact(
 
 
 def _copied(model: Any) -> Any:
-    """Copy a model, without what `torch.compile` wraps around it or its parts."""
-    copied = copy.deepcopy(getattr(model, "_orig_mod", model))
+    """Copy a model, without what `torch.compile` wraps around it or its parts.
+
+    Attributes that a run has left with a history, as masks of `prune` do, lose it.
+    """
+    kept = [x for part in model.modules() for x in vars(part).values()]
+    memo = {id(x): x.detach().clone() for x in kept if _has_history(x)}
+    copied = copy.deepcopy(getattr(model, "_orig_mod", model), memo)
     for module in list(copied.modules()):
         for name, part in list(module._modules.items()):
             if hasattr(part, "_orig_mod"):
                 module._modules[name] = part._orig_mod
     return copied
+
+
+def _has_history(kept: Any) -> bool:
+    return isinstance(kept, torch.Tensor) and not kept.is_leaf  # which torch does not copy
 
 
 def _outputs_after(smaller: Any, call: Call) -> list[Any]:
@@ -173,7 +183,7 @@ def _check(model: Any, tolerance: float | None) -> None:
         non_negative_or_inf("tolerance", tolerance)
     for name, parameter in model.named_parameters():
         check_filled(name, parameter)
-        if not bool(torch.isfinite(parameter).all()):
+        if not bool(torch.isfinite(parameter.detach()).all()):
             raise ValueError(f"{name} holds NaN or infinity; a diverged model has no dead neurons")
 
 

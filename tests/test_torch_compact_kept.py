@@ -353,6 +353,13 @@ def test_a_column_that_is_zero_in_the_rows_that_stay_is_named_with_the_reason() 
     ]
 
 
+def test_a_layer_that_is_the_model_stays() -> None:
+    layer = nn.Linear(4, 6)
+    models.kill_rows(layer, [1, 3])
+    stays = pt.compact(layer, torch.ones(2, 4))[1].stays
+    assert [(s.name, s.count, s.reason) for s in stays] == [("", 2, "it is the whole model")]
+
+
 def test_where_all_that_is_zero_leaves_nothing_is_named() -> None:
     model = dead(lambda m, x: m.second(torch.tanh(m.first(x))))
     assert pt.compact(model, torch.ones(2, 4).double())[1].stays == ()

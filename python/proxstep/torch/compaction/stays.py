@@ -85,6 +85,8 @@ def _whole(name: str, module: Any, recording: Recording) -> str:
     """Tell why a layer was left as a whole."""
     if name in recording.refusals:
         return recording.refusals[name]
+    if not name:
+        return "it is the whole model"
     if recording.calls[module] == 0:
         return "it was not called"
     if is_altered(module):

@@ -85,6 +85,14 @@ def test_a_misspelt_setting_of_a_group_is_refused(key, late):
             cases.make("AdamW", [group])
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("lrr", "lr"), ("beta", "betas"), ("penalti", "penalty"), ("sed", "seed")]
+)
+def test_a_misspelt_option_is_refused_with_the_one_that_was_meant(name, meant):
+    with refused(TypeError, f"no option {name!r}; did you mean {meant!r}"):
+        cases.make("AdamW", cases.tensors(), **{name: 0.1})
+
+
 @each
 def test_what_others_note_in_groups_stays(name):
     """Schedulers in all their kinds, frameworks, and the groups of another optimizer."""

@@ -40,7 +40,7 @@ class ProxOptimizer(Checkpointed):
 
     def __init__(self, params: Any, defaults: dict[str, Any], options: Options) -> None:
         check_torch(torch.__version__)
-        common, self.whole = split_options(options)
+        common, self.whole = split_options(options, defaults)
         self._setting_names = tuple(defaults)
         self._plans = self._new_plans()
         super().__init__(params, {**defaults, **common})

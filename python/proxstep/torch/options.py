@@ -113,10 +113,13 @@ def check_served(given: Mapping[str, Any]) -> None:
         raise ValueError(f"weight_decay is {decay}, not decoupled, which is not served")
 
 
-def split_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], Whole]:
+def split_options(
+    given: Mapping[str, Any], settings: Iterable[str]
+) -> tuple[dict[str, Any], Whole]:
     """Return the defaults of groups, and the settings of the whole.
 
-    Options of torch's optimizers that change nothing here are left out.
+    Options of torch's optimizers that change nothing here are left out. settings: the names of
+    those of the rule, which a misspelt one may be.
 
     Raises
     ------
@@ -127,7 +130,7 @@ def split_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], Whole]:
     """
     check_served(given)
     own = {k: v for k, v in given.items() if k not in (*_HOW, *_OTHERWISE)}
-    known = (*GROUP_DEFAULTS, *WHOLE)
+    known = (*settings, *GROUP_DEFAULTS, *WHOLE)
     for name in own.keys() - set(known):
         raise TypeError(f"there is no option {name!r}; {nearest(name, known)}")
     precision = Precision(

@@ -87,9 +87,9 @@ def test_ctrl_c_keeps_what_the_native_loop_reached(kind: str) -> None:
 
 @pytest.mark.usefixtures("endless")
 def test_max_time_ends_a_native_loop() -> None:
-    h = ps.Group(ps.L1(1e-8), 2)
+    problem, h = slow("Softmax"), ps.L1(1e-12)
     with pytest.warns(ps.ConvergenceWarning, match="max_time"):
-        result = ps.solve(slow("LeastSquares"), h, 1e-15, max_iter=EPOCHS, max_time=0.1)
+        result = ps.solve(problem, h, 1e-15, max_iter=EPOCHS, max_time=0.1, solver="cd")
     assert result.converged is False
 
 

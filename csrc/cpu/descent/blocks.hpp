@@ -28,6 +28,10 @@ class Blocks {
   double prox(std::int64_t place, double z, double s) const {
     return elements_.prox(element_.settings, z, s, weight(place));
   }
+  // Of the norm of a group.
+  double prox_norm(std::int64_t block, double norm, double s) const {
+    return norm * norms_.scale(groups_.settings, norm, s, group_weight(block));
+  }
   // z, the elements of one block, becomes its prox.
   void prox_block(std::int64_t block, double* z, double s) const;
   // Of all of them.

@@ -39,7 +39,7 @@ DescentReport descend_on_gram(const Descent& descent, const Blocks& blocks, Gram
   GramModel model = model_of(descent, columns, cache);
   const EpochReport epochs =
       Epochs<GramModel>(model, blocks, x)
-          .run({descent.tolerance, 0.0, descent.max_epochs, descent.interrupted});
+          .run({descent.tolerance, 0.0, descent.max_epochs, 0, descent.interrupted});
   for (std::size_t k = 0; k < x.size(); ++k) descent.x[columns[k]] = x[k];
   return {0.0, epochs.last, epochs.count, 1};
 }

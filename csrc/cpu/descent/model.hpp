@@ -48,6 +48,8 @@ class ColumnModel {
   // The same for some columns in a row.
   void gradients(std::int64_t first, std::int64_t count, double* to) const;
   void change_all(std::int64_t first, std::int64_t count, const double* d);
+  // Epochs that Newton's step on so many elements costs: their Hessian is made of columns.
+  static std::int64_t support_cost(std::int64_t size) { return size / 2; }
   // Between two columns, and between one and those before it from `first` on, with its own last.
   double hessian(std::int64_t j, std::int64_t k) const;
   void hessians(std::int64_t j, std::int64_t first, double* to) const;
@@ -84,6 +86,7 @@ class GramModel {
     std::copy_n(gradient_.data() + first, count, to);
   }
   void change_all(std::int64_t first, std::int64_t count, const double* d);
+  static std::int64_t support_cost(std::int64_t size) { return size / 4; }
   double hessian(std::int64_t j, std::int64_t k) const { return gram_[j * count_ + k]; }
   void hessians(std::int64_t j, std::int64_t first, double* to) const {
     std::copy_n(gram_ + j * count_ + first, j + 1 - first, to);

@@ -50,6 +50,7 @@ DescentReport Newton::run() {
   while (report_.models < kMostModels && report_.epochs < descent_.max_epochs) {
     const EpochReport epochs = minimise_model();
     report_.epochs += epochs.count;
+    credit_ += epochs.count - epochs.paid;
     ++report_.models;
     report_.estimate = quadratic() ? epochs.last : epochs.first;
     if (quadratic()) break;
@@ -105,9 +106,9 @@ template <class Model>
 EpochReport Newton::descend_on(Model& model) {
   const int64_t left = descent_.max_epochs - report_.epochs;
   Epochs<Model> epochs(model, blocks_, x_);
-  if (quadratic()) return epochs.run({descent_.tolerance, 0.0, left, descent_.interrupted});
-  return epochs.run(
-      {descent_.tolerance, kModelShare, std::min(left, kMostEpochs), descent_.interrupted});
+  if (quadratic()) return epochs.run({descent_.tolerance, 0.0, left, 0, descent_.interrupted});
+  return epochs.run({descent_.tolerance, kModelShare, std::min(left, kMostEpochs), credit_,
+                     descent_.interrupted});
 }
 
 // How x and the margins would change by a whole step.

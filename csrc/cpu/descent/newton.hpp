@@ -32,6 +32,7 @@ class Newton {
   std::optional<Curvature> curvature_;
   std::optional<GramRows> gram_rows_;
   DescentReport report_;
+  std::int64_t credit_ = 0;  // epochs that steps on the support have not cost yet
   std::vector<double> margins_, x_, start_, direction_;
   bool last_ = false;                         // the model at hand is
   double shift_ = 0.0, centred_shift_ = 0.0;  // of the margins beside X, and beside X - 1 m'

@@ -1,12 +1,16 @@
 // Newton's step on the elements that the prox lets move, where epochs would crawl along a valley:
-// semismooth Newton on x = prox(x - s g(x)). With d the prox's slope it solves
-//   (H_SS + diag((1 / d - 1) / s)) step = (prox(x - s g) - x) / (d s)
+// semismooth Newton on x = prox(x - s g(x)). With D the prox's derivative it solves
+//   (H_SS + (D^-1 - 1) / s) step = D^-1 (prox(x - s g) - x) / s
 // (Li, Sun and Toh, A highly efficient semismooth Newton method for lasso, SIAM J. Optim. 2018).
+// Of an element D is a slope. The prox of a group scales z by c = r / |z|, r the prox of |z| and
+// of slope r'; with u = z / |z| it has D = c (1 - u u') + r' u u' (Zhang, Zhang, Sun and Toh, An
+// efficient Hessian based algorithm for solving large-scale sparse group Lasso problems, 2020).
 #pragma once
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "../kernels.hpp"
@@ -23,8 +27,10 @@ class Support {
 
   Support(const Model& model, const Blocks& blocks, const std::vector<double>& x)
       : blocks_(blocks), x_(x) {
-    for (std::size_t k = 0; k < x.size(); ++k) note(model, static_cast<std::int64_t>(k));
-    if (count() > kMost) keep({});
+    for (std::int64_t b = 0; b < blocks.count(); ++b) {
+      blocks.single() ? note(model, b) : note_group(model, b);
+    }
+    if (count() > kMost) moving_.clear();
     find_system(model);
     solve();
     for (int round = 0; round < kRounds && drop_blocked(); ++round) solve();
@@ -34,8 +40,10 @@ class Support {
   std::vector<double> moved(double length) const {
     std::vector<double> point = x_;
     for (std::size_t i = 0; i < step_.size(); ++i) {
-      point[places_[i]] = held(i, point[places_[i]] + length * step_[i]);
+      double& at = point[moving_[i].place];
+      at = held(moving_[i], at + length * step_[i]);
     }
+    if (!blocks_.single()) put_groups_inside(point);
     return point;
   }
 
@@ -43,8 +51,12 @@ class Support {
   double to_first_held() const {
     double length = 1.0;
     for (std::size_t i = 0; i < step_.size(); ++i) {
-      const double before = x_[places_[i]], after = before + step_[i], end = held(i, after);
+      const double before = x_[moving_[i].place], after = before + step_[i];
+      const double end = held(moving_[i], after);
       if (end != after && end != before) length = std::min(length, (end - before) / step_[i]);
+    }
+    for (const auto& [before, change] : along_groups()) {
+      if (before > 0.0 && before + change < 0.0) length = std::min(length, before / -change);
     }
     return std::max(length, 0.0);
   }
@@ -52,16 +64,46 @@ class Support {
  private:
   static constexpr double kExactSlope = 1e-10;  // closer to 1 it is rounding
   static constexpr double kSameSlope = 1e-6;    // likewise, of chords to both sides of a point
-  static constexpr int kProbes = 6;             // after which the point is a kink
-  static constexpr int kRounds = 8;             // of solves, each without what the last one blocks
+  static constexpr double kNoStep = std::numeric_limits<double>::min();  // of which a prox projects
+  static constexpr double kDamping =
+      1e-10;                         // norms are straight, along them a system may be singular
+  static constexpr int kProbes = 6;  // after which the point is a kink
+  static constexpr int kRounds = 8;  // of solves, each without what the last one blocks
 
-  std::int64_t count() const { return static_cast<std::int64_t>(places_.size()); }
+  // One element: its row of the system has `extra` on the diagonal and, beside the elements of its
+  // group, extra_along u u'.
+  struct Moving {
+    std::int64_t place, group;
+    double target, pull, extra, extra_along, u;
+  };
 
-  // Where element i stops on its way: at a kink at 0, or where the penalty becomes infinite.
-  double held(std::size_t i, double after) const {
-    constexpr double kNoStep = std::numeric_limits<double>::min();  // of which a prox projects
-    const bool crosses = after * targets_[i] < 0.0 && kinked_at_zero(places_[i]);
-    return crosses ? 0.0 : blocks_.prox(places_[i], after, kNoStep);
+  std::int64_t count() const { return static_cast<std::int64_t>(moving_.size()); }
+
+  // Where an element stops on its way: at a kink at 0, or where the penalty becomes infinite.
+  double held(const Moving& element, double after) const {
+    const bool crosses = after * element.target < 0.0 && kinked_at_zero(element.place);
+    return crosses ? 0.0 : blocks_.prox(element.place, after, kNoStep);
+  }
+
+  // Groups are zero that pass it on their way, and meet what bounds their norms.
+  void put_groups_inside(std::vector<double>& point) const {
+    std::vector<double> along(blocks_.count(), 0.0);
+    for (const Moving& element : moving_) along[element.group] += element.u * point[element.place];
+    for (std::int64_t b = 0; b < blocks_.count(); ++b) {
+      double* x = point.data() + blocks_.begin(b);
+      if (along[b] < 0.0) std::fill_n(x, blocks_.size(b), 0.0);
+      blocks_.prox_block(b, x, kNoStep);
+    }
+  }
+
+  // Where the groups are, and how far they move, along what their prox keeps.
+  std::vector<std::pair<double, double>> along_groups() const {
+    std::vector<std::pair<double, double>> along(blocks_.count());
+    for (std::size_t i = 0; i < moving_.size(); ++i) {
+      along[moving_[i].group].first += moving_[i].u * x_[moving_[i].place];
+      along[moving_[i].group].second += moving_[i].u * step_[i];
+    }
+    return along;
   }
 
   bool kinked_at_zero(std::int64_t k) const {
@@ -69,43 +111,84 @@ class Support {
     return blocks_.prox(k, kNearZero, 1.0) == 0.0;
   }
 
+  static bool usable(double s) { return s > 0.0 && std::isfinite(s); }
+
   void note(const Model& model, std::int64_t k) {
     const double curvature = model.curvature(k), s = 1.0 / curvature;
-    if (!(s > 0.0) || !std::isfinite(s)) return;
-    const double z = x_[k] - s * model.gradient(k), target = blocks_.prox(k, z, s);
-    double slope = target != 0.0 ? slope_at(k, z, s, target) : 0.0;
-    if (std::abs(slope - 1.0) <= kExactSlope) slope = 1.0;
+    if (!usable(s)) return;
+    const auto prox = [&](double z) { return blocks_.prox(k, z, s); };
+    const double z = x_[k] - s * model.gradient(k), target = prox(z);
+    const double slope = slope_at(prox, z, target);
     if (!(slope > kExactSlope)) return;
-    places_.push_back(k);
-    targets_.push_back(target);
-    extra_.push_back((1.0 / slope - 1.0) * curvature);
-    pull_.push_back((target - x_[k]) * curvature / slope);
+    const double pull = (target - x_[k]) * curvature / slope;
+    moving_.push_back({k, k, target, pull, (1.0 / slope - 1.0) * curvature, 0.0, 0.0});
+  }
+
+  // With the trace of its Hessian for a curvature, which bounds that.
+  void note_group(const Model& model, std::int64_t b) {
+    const std::int64_t n = blocks_.size(b), first = blocks_.begin(b);
+    double curvature = 0.0, square = 0.0;
+    for (std::int64_t k = first; k < first + n; ++k) curvature += model.curvature(k);
+    const double s = 1.0 / curvature;
+    if (!usable(s)) return;
+    std::vector<double> z(n);
+    model.gradients(first, n, z.data());
+    for (std::int64_t i = 0; i < n; ++i) {
+      z[i] = blocks_.prox(first + i, x_[first + i] - s * z[i], s);
+      square += z[i] * z[i];
+    }
+    if (square > 0.0) note_elements(b, curvature, std::sqrt(square), z);
+  }
+
+  // Of elements that their own prox leaves at 0 none moves; of the others it has slope 1.
+  void note_elements(std::int64_t b, double curvature, double norm, const std::vector<double>& z) {
+    const auto prox = [&](double v) { return blocks_.prox_norm(b, v, 1.0 / curvature); };
+    const double c = prox(norm) / norm, slope = slope_at(prox, norm, c * norm);
+    if (!(c > 0.0) || !(slope > kExactSlope)) return;
+    const double extra_along = (1.0 / slope - 1.0 / c) * curvature;
+    const double* x = x_.data() + blocks_.begin(b);
+    double along = 0.0;
+    for (std::size_t i = 0; i < z.size(); ++i) along += z[i] / norm * (c * z[i] - x[i]);
+    for (std::size_t i = 0; i < z.size(); ++i) {
+      if (z[i] == 0.0) continue;
+      const double target = c * z[i], u = z[i] / norm;
+      const double pull = (target - x[i]) * curvature / c + extra_along * along * u;
+      moving_.push_back({blocks_.begin(b) + std::int64_t(i), b, target, pull,
+                         (1.0 / c - 1.0) * curvature, extra_along, u});
+    }
   }
 
   // Of the piece of the prox that z lies on: chords to both sides, short enough to be the same.
-  double slope_at(std::int64_t k, double z, double s, double target) const {
+  template <class Prox>
+  double slope_at(const Prox& prox, double z, double target) const {
+    if (target == 0.0) return 0.0;
     double h = 0.5 * target, inner = 0.0;  // inwards 0 is as far from z - h as z
     for (int probe = 0; probe < kProbes; ++probe, h *= 0.125) {
-      inner = (target - blocks_.prox(k, z - h, s)) / h;
-      const double outer = (blocks_.prox(k, z + h, s) - target) / h;
+      inner = (target - prox(z - h)) / h;
+      const double outer = (prox(z + h) - target) / h;
       if (std::abs(inner - outer) <= kSameSlope * std::max(inner, outer)) break;
     }
-    return inner;
+    return std::abs(inner - 1.0) <= kExactSlope ? 1.0 : inner;
   }
 
   void find_system(const Model& model) {
+    const double damping = blocks_.single() ? 0.0 : kDamping;
     system_.resize(count() * count());
     for (std::int64_t i = 0; i < count(); ++i) {
+      const Moving& row = moving_[i];
       for (std::int64_t j = 0; j <= i; ++j) {
-        system_[i * count() + j] = model.hessian(places_[i], places_[j]);
+        const double along = row.group == moving_[j].group ? row.extra_along * moving_[j].u : 0.0;
+        system_[i * count() + j] = model.hessian(row.place, moving_[j].place) + along * row.u;
       }
-      system_[i * count() + i] += extra_[i];
+      double& diagonal = system_[i * count() + i];
+      diagonal = (1.0 + damping) * diagonal + row.extra;
     }
   }
 
   void solve() {
     std::vector<double> factors = system_;
-    step_ = pull_;
+    step_.clear();
+    for (const Moving& element : moving_) step_.push_back(element.pull);
     const auto loop = tables().descent->dense[0].dot;
     factorise(factors, count(), [loop](const double* a, const double* b, std::int64_t n) {
       return loop({a, nullptr, n}, b);
@@ -118,8 +201,8 @@ class Support {
   bool drop_blocked() {
     std::vector<std::int64_t> kept;
     for (std::int64_t i = 0; i < count(); ++i) {
-      const double before = x_[places_[i]], after = before + step_[i];
-      if (after == before || held(i, after) != before) kept.push_back(i);
+      const double before = x_[moving_[i].place], after = before + step_[i];
+      if (after == before || held(moving_[i], after) != before) kept.push_back(i);
     }
     const bool dropped = static_cast<std::int64_t>(kept.size()) < count();
     if (dropped) keep(kept);
@@ -128,19 +211,19 @@ class Support {
 
   // In place: no entry moves behind one that is still to be read.
   void keep(const std::vector<std::int64_t>& kept) {
-    const std::size_t left = kept.size(), all = places_.size();
+    const std::size_t left = kept.size(), all = moving_.size();
     for (std::size_t i = 0; i < left; ++i) {
-      places_[i] = places_[kept[i]], targets_[i] = targets_[kept[i]], pull_[i] = pull_[kept[i]];
+      moving_[i] = moving_[kept[i]];
       for (std::size_t j = 0; j <= i; ++j) system_[i * left + j] = system_[kept[i] * all + kept[j]];
     }
-    places_.resize(left), targets_.resize(left), pull_.resize(left);
+    moving_.resize(left);
     system_.resize(left * left);
   }
 
   const Blocks& blocks_;
   const std::vector<double>& x_;
-  std::vector<std::int64_t> places_;
-  std::vector<double> targets_, extra_, pull_, step_;
+  std::vector<Moving> moving_;
+  std::vector<double> step_;
   std::vector<double> system_;  // its lower triangle
 };
 

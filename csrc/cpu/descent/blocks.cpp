@@ -1,6 +1,7 @@
 #include "blocks.hpp"
 
 #include <cmath>
+#include <utility>
 
 #include "../../op/group.hpp"
 
@@ -18,7 +19,8 @@ constexpr ScalarPenalty scalar() {
           [](const double* c, double x, double w) { return op::weighted_value(P(c), x, w); },
           [](const double* c, double norm, double s, double w) {
             return op::group_scale(P(c), norm, s, w);
-          }};
+          },
+          [](const double* c, double r) { return P(c).slope(r); }, P::convex};
 }
 
 template <template <class> class... Ps>
@@ -33,6 +35,14 @@ double norm_of(const double* x, int64_t n) {
   return std::sqrt(square);
 }
 
+std::vector<double> chosen_of(const void* weights, const std::vector<int64_t>& chosen) {
+  std::vector<double> of;
+  for (std::size_t k = 0; weights && k < chosen.size(); ++k) {
+    of.push_back(static_cast<const double*>(weights)[chosen[k]]);
+  }
+  return of;
+}
+
 }  // namespace
 
 Blocks::Blocks(const Descent& descent)
@@ -42,9 +52,8 @@ Blocks::Blocks(const Descent& descent)
       norms_(scalar_penalty(op::Penalties{}, groups_.kind)),
       chosen_(descent.blocks, descent.blocks + descent.count) {
   choose_columns(descent);
-  const double* weights = static_cast<const double*>(element_.weights);
-  if (!weights) return;
-  for (const int64_t column : columns_) weights_.push_back(weights[column]);
+  weights_ = chosen_of(element_.weights, columns_);
+  norm_weights_ = chosen_of(groups_.weights, chosen_);
 }
 
 void Blocks::choose_columns(const Descent& descent) {
@@ -59,9 +68,21 @@ void Blocks::choose_columns(const Descent& descent) {
   }
 }
 
-double Blocks::group_weight(int64_t block) const {
-  const double* weights = static_cast<const double*>(groups_.weights);
-  return weights ? weights[chosen_[block]] : 1.0;
+// Zou and Li, One-step sparse estimates in nonconcave penalized likelihood models, 2008.
+Blocks Blocks::lines_at(const double* x) const {
+  const double* settings = single() ? element_.settings : groups_.settings;
+  const ScalarPenalty& penalty = single() ? elements_ : norms_;
+  std::vector<double> slopes;
+  for (int64_t b = 0; b < count(); ++b) {
+    const double w = single() ? weight(b) : group_weight(b);
+    const double slope = penalty.slope(settings, norm_of(x + begin(b), size(b)));
+    slopes.push_back(std::isinf(w) ? w : w * slope);
+  }
+  Blocks lines = *this;
+  (single() ? lines.elements_ : lines.norms_) = scalar<op::L1>();
+  (single() ? lines.element_.settings : lines.groups_.settings)[0] = 1.0;
+  (single() ? lines.weights_ : lines.norm_weights_) = std::move(slopes);
+  return lines;
 }
 
 void Blocks::prox_block(int64_t block, double* z, double s) const {

@@ -13,6 +13,8 @@ struct ScalarPenalty {
   double (*prox)(const double* settings, double z, double s, double w) = nullptr;
   double (*value)(const double* settings, double x, double w) = nullptr;
   double (*scale)(const double* settings, double norm, double s, double w) = nullptr;  // of a group
+  double (*slope)(const double* settings, double r) = nullptr;
+  bool convex = true;
 };
 
 class Blocks {
@@ -24,6 +26,10 @@ class Blocks {
   std::int64_t size(std::int64_t block) const { return starts_[block + 1] - starts_[block]; }
   bool single() const { return groups_.over == Over::nothing; }
   const std::vector<std::int64_t>& columns() const { return columns_; }
+
+  bool convex() const { return single() ? elements_.convex : norms_.convex; }
+  // The lines above the penalty that touch it at x, where it is concave in |x|: a convex one.
+  Blocks lines_at(const double* x) const;
 
   double prox(std::int64_t place, double z, double s) const {
     return elements_.prox(element_.settings, z, s, weight(place));
@@ -39,7 +45,9 @@ class Blocks {
 
  private:
   double weight(std::int64_t place) const { return weights_.empty() ? 1.0 : weights_[place]; }
-  double group_weight(std::int64_t block) const;
+  double group_weight(std::int64_t block) const {
+    return norm_weights_.empty() ? 1.0 : norm_weights_[block];
+  }
   double block_value(std::int64_t block, const double* x) const;
   void choose_columns(const Descent& descent);
 
@@ -47,7 +55,7 @@ class Blocks {
   GroupPenalty groups_;
   ScalarPenalty elements_, norms_;
   std::vector<std::int64_t> starts_, columns_, chosen_;
-  std::vector<double> weights_;
+  std::vector<double> weights_, norm_weights_;
 };
 
 }  // namespace proxstep::cpu

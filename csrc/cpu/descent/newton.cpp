@@ -19,6 +19,7 @@ constexpr int64_t kSamples = 1 << 13;  // of the pool
 constexpr int64_t kMostEpochs = 100;   // of one model
 constexpr double kLeastShare = 1e-6;   // of the mean bend, below which steps would be boundless
 constexpr int64_t kMostGram = 512;     // columns
+constexpr int kFewHalvings = 4;        // uphill even the last of many may hide in rounding
 
 double sum(const std::vector<double>& values) {
   const int64_t n = static_cast<int64_t>(values.size());
@@ -56,11 +57,21 @@ DescentReport Newton::run() {
     if (quadratic()) break;
     find_direction();
     last_ = report_.estimate <= descent_.tolerance;
-    const bool moved = search(&value);
+    const bool moved = search(&value) || (!last_ && turn_local());
     if (!moved || last_ || descent_.interrupted()) break;
   }
   for (std::size_t k = 0; k < x_.size(); ++k) descent_.x[blocks_.columns()[k]] = x_[k];
   return report_;
+}
+
+// Where the penalty is concave the model's least value may lie behind a rise of the objective, far
+// from where the model holds. From here on convex lines stand for the penalty in the models, which
+// lead downhill. Returns whether that is new; with a convex penalty the run ended in rounding.
+bool Newton::turn_local() {
+  if (local_ || blocks_.convex()) return false;
+  local_ = true;
+  evaluate(margins_.data(), true);
+  return true;
 }
 
 double Newton::evaluate(const double* margins, bool derivatives) {
@@ -105,7 +116,9 @@ bool Newton::gram_pays() const {
 template <class Model>
 EpochReport Newton::descend_on(Model& model) {
   const int64_t left = descent_.max_epochs - report_.epochs;
-  Epochs<Model> epochs(model, blocks_, x_);
+  std::optional<Blocks> lines;
+  if (local_) lines.emplace(blocks_.lines_at(x_.data()));
+  Epochs<Model> epochs(model, lines ? *lines : blocks_, x_);
   if (quadratic()) return epochs.run({descent_.tolerance, 0.0, left, 0, descent_.interrupted});
   return epochs.run({descent_.tolerance, kModelShare, std::min(left, kMostEpochs), credit_,
                      descent_.interrupted});
@@ -134,7 +147,8 @@ bool Newton::search(double* value) {
   const double noise = 16 * std::numeric_limits<double>::epsilon() * std::abs(before);
   std::vector<double> margins(direction_.size());
   double step = 1.0;
-  for (int k = 0; k < kMostHalvings; ++k, step *= 0.5) {
+  const int most = local_ || blocks_.convex() ? kMostHalvings : kFewHalvings;
+  for (int k = 0; k < most; ++k, step *= 0.5) {
     for (std::size_t j = 0; j < x_.size(); ++j) {
       x_[j] = k ? start_[j] + step * (whole[j] - start_[j]) : whole[j];
     }

@@ -24,6 +24,7 @@ class Newton {
   bool gram_pays() const;
   void find_direction();
   bool search(double* value);
+  bool turn_local();
 
   const Descent& descent_;
   Blocks blocks_;
@@ -35,6 +36,7 @@ class Newton {
   std::int64_t credit_ = 0;  // epochs that steps on the support have not cost yet
   std::vector<double> margins_, x_, start_, direction_;
   bool last_ = false;                         // the model at hand is
+  bool local_ = false;                        // models have lines for the penalty
   double shift_ = 0.0, centred_shift_ = 0.0;  // of the margins beside X, and beside X - 1 m'
 };
 

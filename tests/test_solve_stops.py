@@ -163,3 +163,20 @@ def test_a_step_to_nowhere_is_not_shortened(monkeypatch: pytest.MonkeyPatch) -> 
     result = ps.solve(problem, ps.L1(1e-4), tol=1e-7, solver="fista")
     assert result.converged
     assert len(calls) <= 6 * result.n_iter
+
+
+@pytest.mark.parametrize("penalty", [ps.L0, ps.L1_2, ps.L2_3])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_jump_that_the_loss_refuses_is_no_stall(penalty: type, intercept: bool) -> None:
+    """With a long step the prox leaves zero, with one that Poisson's loss allows it stays there."""
+    refused = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((3, 1)) * 10.0 ** rng.uniform(-1.0, 1.0)
+        y = np.maximum(rng.poisson(np.exp(X[:, 0].clip(-3.0, 3.0))), [1, 0, 0])
+        problem = ps.Poisson(X, y, fit_intercept=intercept)
+        lam = problem.null.loss * 10.0 ** rng.uniform(-2.0, 0.0)
+        result = ps.solve(problem, penalty(lam), tol=1e-6)
+        assert result.converged, (seed, result)
+        refused += not result.x.any()
+    assert refused > 0

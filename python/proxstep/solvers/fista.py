@@ -122,18 +122,23 @@ class Fista:
         return y if math.isfinite(y.loss) else a  # beyond an exponential's range
 
     def _backtracked(self, y: Evaluation, gradient: Array) -> Evaluation:
-        """Return the prox step from y, with a step that the loss allows."""
-        s, xp = self.size.propose(), self.problem.xp
+        """Return the prox step from y, with a step that the loss allows.
+
+        A step to nowhere says nothing about s, and nor would a shorter one lead anywhere. But where
+        the loss refused a longer one (that a concave penalty takes, as it jumps) s is short enough.
+        """
+        s, xp, refused = self.size.propose(), self.problem.xp, False
         while True:
             steps = self.metric * s
             x = self.penalty.prox(xp.asarray(y.x - steps * gradient, y.x.dtype), steps)
             new = self.problem.evaluate(x, start=y.offset)
             short = s <= self.size.floor or self._allowed(y, new, s)
-            moved = xp.is_any(new.x != y.x)  # a step to nowhere says nothing about s
-            if short and moved:
+            moved = xp.is_any(new.x != y.x)
+            if short if moved else refused:
                 self.size.accept(s)
-            if short or not moved:  # nor would a shorter one lead anywhere
+            if short or not moved:
                 return new
+            refused = refused or self._is_far(y, new)
             s = self.size.shorten(s)
 
     def _allowed(self, y: Evaluation, new: Evaluation, s: float) -> bool:
@@ -152,6 +157,12 @@ class Fista:
         symmetric = xp.vdot(new.residual - y.residual, du)
         twice, *norms = xp.read(symmetric, xp.norm(y.residual), xp.norm(du))
         return 0.5 * twice <= model + self.problem.eps * norms[0] * norms[1]
+
+    def _is_far(self, y: Evaluation, new: Evaluation) -> bool:
+        """Return whether a step is more than rounding."""
+        xp = self.problem.xp
+        length, size = xp.read(xp.norm(new.x - y.x), xp.norm(y.x))
+        return length > 1e3 * self.problem.eps * size
 
     def _sums_of_noise(self, at: Evaluation) -> tuple[Array, Array]:
         """Return what `_noise` needs of a point, not yet read."""

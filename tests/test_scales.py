@@ -134,3 +134,33 @@ def test_many_fits_and_paths_take_what_solve_takes():
     np.testing.assert_allclose(many.x[0], plain.x, 1e-6)
     with pytest.raises(ValueError, match="the squares overflow"):
         ps.path(ps.LeastSquares(d.X, d.y * 1e160), ps.L1(1.0))
+
+
+@pytest.mark.parametrize(("x_scale", "y_scale"), [(1e-150, 1e8), (1e-100, 1e100), (1e150, 1e-100)])
+@pytest.mark.parametrize("kind", ["L1", "NonNegativeL1", "Box"])
+def test_fista_takes_steps_whose_squares_overflow(
+    x_scale: float, y_scale: float, kind: str
+) -> None:
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((30, 5))
+    y = X @ [1.0, 0.0, 2.0, 0.0, 0.5] + rng.normal(0.0, 0.1, 30)
+
+    def solution(a: float, b: float) -> Any:
+        lam = 0.05 * a * b
+        h = ps.Box(-0.7 * b / a, 0.9 * b / a) if kind == "Box" else getattr(ps, kind)(lam)
+        result = ps.solve(ps.LeastSquares(X * a, y * b), h, tol=1e-9, solver="fista")
+        assert result.converged, result
+        return result.x * (a / b)
+
+    np.testing.assert_allclose(solution(x_scale, y_scale), solution(1.0, 1.0), atol=1e-4)
+
+
+@pytest.mark.parametrize("penalty", [ps.L1, ps.NonNegativeL1])
+def test_steps_are_not_lengthened_to_infinity(penalty: type) -> None:
+    """Those of tiny columns are large numbers."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        X = 1e-150 * rng.standard_normal((1, 8))
+        problem = ps.LeastSquares(X, 1e150 * rng.standard_normal(1), fit_intercept=False)
+        lam = 1e-4 * problem.lambda_max(penalty(1.0))
+        assert ps.solve(problem, penalty(lam), tol=1e-5, solver="fista").converged

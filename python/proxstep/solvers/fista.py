@@ -30,17 +30,19 @@ _FIRST_WAIT, _LONGEST_WAIT = 4, 512
 class StepSize:
     """The step s in units of the metric, never below a floor that is short enough for certain.
 
-    Where the curvature has no bound it is the least number: then every step is tried.
+    Where the curvature has no bound it is the least number: then every step is tried. Steps of
+    tiny columns are large numbers, and stay below `most` to be finite.
     """
 
     s: float
     floor: float
+    most: float = math.inf
     wait: int = _FIRST_WAIT
     accepted: int = 0
 
     def propose(self) -> float:
         """Return the step to try: now and then a longer one."""
-        return self.s * _GROW if self.accepted >= self.wait else self.s
+        return min(self.s * _GROW, self.most) if self.accepted >= self.wait else self.s
 
     def accept(self, s: float) -> None:
         """Keep the step that passed; wait longer before the next attempt if growing failed."""
@@ -149,7 +151,7 @@ class Fista:
         """
         xp, moved = self.problem.xp, new.x - y.x
         du = self.problem.shifted(new.linear - y.linear, new.offset - y.offset)
-        square = xp.sum(moved * moved / self.metric, dtype=xp.float64)
+        square = xp.sum(moved * (moved / self.metric), dtype=xp.float64)
         length, slope = xp.read(square, xp.vdot(y.residual, du))
         model, distance = length / (2 * s), new.loss - y.loss - slope
         if not abs(distance) < 1e3 * self.noise:
@@ -192,4 +194,6 @@ def _first_step(problem: Problem, diagonal: Any) -> StepSize:
     estimate = problem.first_curvature * norm_estimate(problem.design, np.sqrt(diagonal))
     bound = problem.curvature * float(np.sum(diagonal * problem.design.scales))
     floor = 1.0 / max(bound, tiny) if math.isfinite(problem.curvature) else tiny
-    return StepSize(max(floor, 1.0 / max(1.05 * estimate, tiny)), floor)
+    largest = float(np.finfo(np.float32 if problem.eps > 1e-10 else np.float64).max)
+    most = 0.25 * largest / max(1.0, float(np.max(diagonal)))
+    return StepSize(min(max(floor, 1.0 / max(1.05 * estimate, tiny)), most), min(floor, most), most)

@@ -65,8 +65,8 @@ class Support {
   static constexpr double kExactSlope = 1e-10;  // closer to 1 it is rounding
   static constexpr double kSameSlope = 1e-6;    // likewise, of chords to both sides of a point
   static constexpr double kNoStep = std::numeric_limits<double>::min();  // of which a prox projects
-  static constexpr double kDamping =
-      1e-10;                         // norms are straight, along them a system may be singular
+  // Of the diagonal, for groups: norms are straight, and a model may be along them.
+  static constexpr double kDamping = 1e-6;
   static constexpr int kProbes = 6;  // after which the point is a kink
   static constexpr int kRounds = 8;  // of solves, each without what the last one blocks
 

@@ -9,12 +9,6 @@ namespace {
 
 constexpr int kStreams = kVectorBytes == 64 ? 5 : kVectorBytes == 32 ? 3 : 1;  // sums in registers
 
-inline Vector<double> widened(const double* from) { return vector(from); }
-inline Vector<double> widened(const float* from) {
-  typedef float Half __attribute__((vector_size(kVectorBytes / 2), aligned(4), may_alias));
-  return __builtin_convertvector(*reinterpret_cast<const Half*>(from), Vector<double>);
-}
-
 // to[c] = line[c]' r over n elements, in the order of lane_sum.
 template <int C, class T>
 inline void dot_streams(const T* const* line, std::int64_t n, const double* r, double* to) {

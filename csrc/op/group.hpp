@@ -132,30 +132,29 @@ PROXSTEP_FN double group_uniform_root(const P& penalty, double norm, double s, d
 // The steps act as one, s = norm / f - nu, which grows with nu up to their mean. Where they differ
 // little that is it: the rest of the series of f in their spread bounds how far it is off.
 struct GroupGuess {
-  double nu, error, spread;  // error: relative, of nu
+  double nu, spread;
+  double error;  // of nu, at most, as much of it as shows in an element
 };
 template <class P>
 PROXSTEP_FN GroupGuess group_guess(const P& penalty, double w, const GroupSums& sums) {
   const double mean = sums.mean_step;
-  const double nu = group_uniform_root(penalty, sums.norm, mean, w), all = nu + mean;
-  const double above = most(sums.most_step - mean, 0.0) / all;
-  const double below = most(mean - sums.shortest_step, 0.0) / all;
-  const double spread = most(above, below);
-  const double off = most(mean - 2.5 * above * below * all, 0.0);
+  const double nu = group_uniform_root(penalty, sums.norm, mean, w), inverse = 1.0 / (nu + mean);
+  const double above = most(sums.most_step - mean, 0.0) * inverse;
+  const double below = most(mean - sums.shortest_step, 0.0), spread = most(above, below * inverse);
+  const double off = most(mean - 2.5 * above * below, 0.0);
   const double far = group_uniform_root(penalty, sums.norm, off, w);
-  return {nu, spread <= 0.25 ? magnitude(far / nu - 1.0) : infinity<double>(), spread};
+  const double error = magnitude(far - nu) * (sums.most_step * inverse);
+  return {nu, spread, spread <= 0.25 ? error : infinity<double>()};
 }
 
 // The root where the guess is good enough and the longest step leaves something of the group; else
-// -1. Most groups are done with this.
+// -1. Most groups are done with this, so it divides little.
 template <class P>
 PROXSTEP_FN double group_sure_root(const P& penalty, double w, const GroupSums& sums) {
   const GroupGuess guess = group_guess(penalty, w, sums);
-  const double least_root = group_uniform_root(penalty, sums.norm, sums.most_step, w);
   const bool sure = P::convex && w > 0.0 && w * penalty.slope(sums.norm) > 0.0 &&
-                    least_root > 0.0 && least_root < infinity<double>() &&
-                    guess.nu < infinity<double>() &&
-                    group_effect(guess.error, guess.nu, sums) <= sums.tolerance;
+                    penalty.prox(sums.norm, sums.most_step * w) > 0.0 &&
+                    guess.nu < infinity<double>() && guess.error <= sums.tolerance * guess.nu;
   return sure ? guess.nu : -1.0;
 }
 
@@ -198,9 +197,7 @@ PROXSTEP_FN double group_convex_root(const P& penalty, double w, const Norm& f,
   const double at_zero =
       least_root == 0.0 ? group_balance(penalty, w, sums.norm, 0.0, f(0.0)) : -1.0;
   if (at_zero >= 0.0) return 0.0;
-  const GroupGuess guess = group_guess(penalty, w, sums);
-  if (group_effect(guess.error, guess.nu, sums) <= sums.tolerance) return guess.nu;
-  const double settled = group_settled_root(penalty, w, f, sums, guess);
+  const double settled = group_settled_root(penalty, w, f, sums, group_guess(penalty, w, sums));
   if (settled < infinity<double>()) return settled;
   const bool bounded = most_root < infinity<double>() && most_root > 0.0;
   const auto at = [&](double nu) {
@@ -249,6 +246,8 @@ PROXSTEP_FN double group_root(const P& penalty, double w, const Norm& f, const D
   if (!(sums.norm < infinity<double>())) return sums.norm - sums.norm;
   if (sums.norm == 0.0 || w == infinity<double>()) return 0.0;
   if (sums.most_step == 0.0) return infinity<double>();
+  const double sure = group_sure_root(penalty, w, sums);
+  if (sure >= 0.0) return sure;
   if (P::convex) return group_convex_root(penalty, w, f, sums);
   return group_best_root(penalty, w, f, distance, sums);
 }

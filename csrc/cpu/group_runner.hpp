@@ -19,7 +19,7 @@ class Room {
  private:
   std::unique_ptr<C[]> many_;
   bool given_;
-  C few_[few];
+  alignas(64) C few_[few];
 };
 
 template <class S>
@@ -27,7 +27,9 @@ class GroupRunner : protected TileRunner<S> {
   using Tile = TileRunner<S>;
   using C = typename Tile::C;
   using index = typename Tile::index;
-  static constexpr index kSpan = 2 * kTile;  // small groups are taken this many at a time
+  // Small groups are taken so many elements at a time. One of half a tile comes alone: its sums are
+  // added up while it lies in the cache, and the next one's loads wait for less.
+  static constexpr index kSpan = 2 * kTile, kAlone = kTile / 2;
 
  protected:
   GroupRunner(const Task& task, double grad_scale, Statistics* statistics)
@@ -50,7 +52,8 @@ class GroupRunner : protected TileRunner<S> {
   void segments(index first, index last) {
     for (index group = first; group < last;) {
       index stop = group + 1;
-      while (stop < last && offset(stop + 1) - offset(group) <= kSpan) ++stop;
+      const index most = offset(stop) - offset(group) < kAlone ? kSpan : 0;
+      while (stop < last && offset(stop + 1) - offset(group) <= most) ++stop;
       span(group, stop);
       group = stop;
     }

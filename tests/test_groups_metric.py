@@ -249,6 +249,36 @@ def test_step_is_rule_then_prox(rule_name, r, shape, over, metric, dtype):
         assert_same_bits(got, ps.prox(z, h, step=s), repr(h))
 
 
+@pytest.mark.parametrize(("rule_name", "r"), RULE_CASES)
+@pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_neighbours_of_any_length_do_not_matter(rule_name, r, metric, dtype):
+    """Long groups and short ones in one array: each is what it is alone, with statistics or not."""
+    over = (300, 5, 256, 511, 128, 1029, 257, 3, 512, 4100, 700, 255, 2049)
+    x, g = normal(sum(over), dtype, seed=70), normal(sum(over), dtype, seed=71)
+    state, ends = rule(rule_name, r).init(x), np.cumsum(over)
+    z, after = x.copy(), clone(state)
+    ps.step(z, g, rule(rule_name, r), None, after)
+    s = np.broadcast_to(prox_step(rule_name, r, after.moments, after.step, dtype, metric), z.shape)
+    parts = [slice(end - n, end) for n, end in zip(over, ends, strict=True)]
+    w = np.array([np.linalg.norm(z[part] / s[part]) for part in parts], z.dtype)
+    w *= np.resize([0.5, 0.9, 1.5], len(w)).astype(z.dtype)  # from 1 on, a group is zero
+    alone = [
+        ps.prox(
+            z[part].copy(),
+            ps.Group(ps.L1(1.0), over=part.stop - part.start, group_weights=w[k : k + 1]),
+            step=s[part].copy() if np.ptp(s) else s[0],
+        )
+        for k, part in enumerate(parts)
+    ]
+    assert [one.any() for one in alone] == [k % 3 < 2 for k in range(len(alone))]
+    h = ps.Group(ps.L1(1.0), over=over, group_weights=w)
+    for stats in (False, True):
+        got = x.copy()
+        ps.step(got, g, rule(rule_name, r), h, clone(state), metric=metric, stats=stats)
+        assert_same_bits(got, np.concatenate(alone))
+
+
 @pytest.mark.parametrize("over", ["rows", "columns", 97, (60_000, 1, 33_119)])
 @pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
 def test_same_bits_for_every_instruction_set_and_thread_count(threads, over, metric):

@@ -132,6 +132,13 @@ struct SegmentTile {
   const GroupLanes<C>* gathered;  // of the one group, or null
 };
 
+// What scales a group: its root of op/group.hpp and its longest step where the elements have steps
+// of their own, else what to multiply by.
+template <class C>
+struct GroupFactor {
+  C value, longest;
+};
+
 // n elements in groups of length, the last perhaps shorter, and a scale for each group.
 template <class C>
 struct LevelsTile {
@@ -206,6 +213,8 @@ struct Kernels {
   double (*levels_value)(const LevelsTile<C>&, const C* nearest);  // h(z)
   void (*gather)(const GatherTile<C>&);
   void (*segments[op::Penalties::size])(const SegmentTile<C>&);
+  GroupFactor<C> (*factor[op::Penalties::size])(const SegmentTile<C>&);    // of the one group
+  void (*scale)(std::int64_t n, C* z, const C* steps, GroupFactor<C> by);  // a part of a group
   void (*scales[op::Penalties::size])(const ScaleTile<C>&);
   void (*statistics[op::Penalties::size])(const StatisticsTile<C>&);
   void (*direct[op::Rules::size][op::Penalties::size])(const DirectRun<C>&);  // null: use tiles

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "group_runner.hpp"
+#include "column_runner.hpp"
 
 namespace proxstep::cpu {
 
 template <class S>
-class Runner : protected GroupRunner<S> {
+class Runner : protected ColumnRunner<S> {
   using Tile = TileRunner<S>;
-  using Groups = GroupRunner<S>;
+  using Groups = ColumnRunner<S>;
   using C = typename Tile::C;
   using index = typename Tile::index;
   using Tile::apply_rule;

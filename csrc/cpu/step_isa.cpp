@@ -288,6 +288,8 @@ constexpr Kernels<C> make_kernels(op::List<Rs...>, op::List<Ps...> penalties) {
                levels_value<C>,
                gather_tile<C>,
                {segments_tile<C, Ps>...},
+               {factor_tile<C, Ps>...},
+               scale_group<C>,
                {scales_tile<C, Ps<C>>...},
                {statistics_tile<C, Ps<C>>...},
                {},

@@ -126,6 +126,32 @@ def test_attributes_with_a_history_of_gradients_are_copied() -> None:
     torch.testing.assert_close(smaller(x), want)
 
 
+class Logging(nn.Module):
+    """Keeps activations in a list and in a mapping."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers, self.log, self.cache = mlp(), [], {}
+
+    def forward(self, x: Any) -> Any:
+        y = self.layers(x)
+        self.log.append(y)
+        self.cache["last"] = y
+        return y
+
+
+@pytest.mark.parametrize("runs", [0, 1])
+def test_what_runs_leave_in_lists_and_mappings_is_undone(runs: int) -> None:
+    model, x = Logging(), torch.randn(2, 4, dtype=torch.float64)
+    for _ in range(runs):
+        model(x)
+    smaller, summary = pt.compact(model, x)
+    assert summary.changes
+    for seen in (model, smaller):
+        assert (len(seen.log), len(seen.cache)) == (runs, runs)
+    torch.testing.assert_close(smaller(x), model(x))
+
+
 class Recurrent(nn.Module):
     """To symbols the result of `nn.GRU` is no tuple, so that their shapes cannot be found."""
 

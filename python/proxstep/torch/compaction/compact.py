@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_flatten
 
 from ...checks import non_negative_or_inf
 from ..inputs import check_filled
@@ -140,7 +141,7 @@ def _copied(model: Any) -> Any:
 
     Attributes that a run has left with a history, as masks of `prune` do, lose it.
     """
-    kept = [x for part in model.modules() for x in vars(part).values()]
+    kept = tree_flatten([list(vars(part).values()) for part in model.modules()])[0]
     memo = {id(x): x.detach().clone() for x in kept if _has_history(x)}
     copied = copy.deepcopy(getattr(model, "_orig_mod", model), memo)
     for module in list(copied.modules()):

@@ -62,14 +62,15 @@ class Recording:
 def unmoved(model: Any) -> Iterator[None]:
     """Let attributes and buffers be afterwards what they were: runs count, average, fill caches."""
     modules = _unscripted(model.modules())
-    before = [(own, dict(own)) for m in modules for own in (vars(m), m._buffers)]
+    kept = [own for m in modules for own in (vars(m), *vars(m).values())]
+    before = [(own, copy.copy(own)) for own in kept if type(own) in (dict, list, set)]
     copies = [(b, b.clone()) for m in modules for b in m._buffers.values() if b is not None]
     try:
         yield
     finally:
         for present, own in before:
             present.clear()
-            present.update(own)
+            present.extend(own) if isinstance(own, list) else present.update(own)
         for buffer, copied in copies:
             if not torch.equal(buffer, copied):
                 buffer.copy_(copied)

@@ -157,6 +157,8 @@ def test_a_master_is_wanted_or_not():
     """Any text would count as True."""
     with refused(TypeError, "master is 'no'; True or False is needed"):
         made([normal(4, "bfloat16", seed=3)], master="no")
+    with refused(TypeError, r"master is array\(\[ True, False\]\); True or False is needed"):
+        made([normal(4, "bfloat16", seed=3)], master=np.array([True, False]))
 
 
 def test_a_seed_is_an_integer():

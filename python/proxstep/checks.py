@@ -75,7 +75,7 @@ def non_negative_or_inf(name: str, value: Any) -> None:
 
 def flag(name: str, value: Any) -> None:
     """Raise unless value is True or False."""
-    if value not in (True, False):
+    if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} is {value!r}; True or False is needed")
 
 

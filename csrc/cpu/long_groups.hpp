@@ -35,6 +35,7 @@ class LongGroups : protected GroupValues<S> {
 
   void long_group(index group) {
     constexpr index kPart = kTile / 4;
+    static_assert(kPart % (4 * kLanes) == 0, "a part but the last ends no row of lanes early");
     const index begin = offset(group), n = offset(group + 1) - begin;
     C* const z = x(begin);
     const C* const s = t_.steps ? steps() + begin : nullptr;

@@ -172,7 +172,7 @@ PROXSTEP_FN double group_settled_root(const P& penalty, double w, const Norm& f,
   double nu = guess.nu, change = 1.0;
   while (nu > 0.0 && nu < infinity<double>()) {
     const double step = allowed(sums.norm / f(nu) - nu), plain = root(step), before = change;
-    const double move = (sums.mean_step - step) * (plain - nu) / (plain + sums.mean_step);
+    const double move = (sums.mean_step - step) * ((plain - nu) / (plain + sums.mean_step));
     const double next = root(allowed(step + move));
     double error = magnitude(next / nu - 1.0);
     change = group_effect(error, nu, sums);

@@ -164,14 +164,3 @@ def test_steps_are_not_lengthened_to_infinity(penalty: type) -> None:
         problem = ps.LeastSquares(X, 1e150 * rng.standard_normal(1), fit_intercept=False)
         lam = 1e-4 * problem.lambda_max(penalty(1.0))
         assert ps.solve(problem, penalty(lam), tol=1e-5, solver="fista").converged
-
-
-@pytest.mark.parametrize("by", [1e-13, 1e-15, 1e-18, 1e-60, 1e60])
-@pytest.mark.parametrize("solver", ["cd", "fista"])
-def test_an_unpenalised_fit_is_that_of_unscaled_columns(by: float, solver: str) -> None:
-    """Beside the intercept, whose column is 1, the others count in units of their own."""
-    want = ps.solve(scaled("LeastSquares", 1.0), None, tol=1e-10)
-    found = ps.solve(scaled("LeastSquares", by), None, tol=1e-10, solver=solver)
-    assert found.converged
-    np.testing.assert_allclose(found.x * by, want.x, rtol=1e-3, atol=1e-4)
-    np.testing.assert_allclose(found.objective, want.objective, rtol=1e-9)

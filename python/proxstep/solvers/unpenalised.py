@@ -80,14 +80,12 @@ def _newton_shift(problem: Problem, residual: Array, part: FreePart) -> Array | 
     blind to a part of ``A' r``.
     """
     xp = problem.xp
-    each = np.eye(int(np.count_nonzero(part.free)))
-    bends = [part.drop(problem.hessian_product(residual, part.lift(e))) for e in each]
+    units = np.eye(int(np.count_nonzero(part.free)))
+    bends = [part.drop(problem.hessian_product(residual, part.lift(e))) for e in units]
     first = part.sizes(residual), part.drop(residual)
     sizes, wanted, *rows = xp.to_host(xp.stack([*first, *bends]))
-    bend = np.diag(rows)  # each element in units of its own: it may be tiny beside the intercept
-    units = np.sqrt(np.where(bend > 0, bend, 1.0))
-    z = np.linalg.lstsq(rows / np.outer(units, units), wanted / units, rcond=None)[0] / units
-    left, size, rounded = (np.linalg.norm(v / units) for v in (rows @ z - wanted, wanted, sizes))
+    z = np.linalg.lstsq(rows, wanted, rcond=None)[0]
+    left, size, rounded = (np.linalg.norm(v) for v in (rows @ z - wanted, wanted, sizes))
     if not left <= _BLIND * size + 64 * problem.eps * rounded:
         return None
     return problem.hessian_product(residual, part.lift(z))

@@ -53,11 +53,6 @@ double shortest_positive(std::int64_t n, const C* s) {
   return double(least);
 }
 
-// Rows of kLanes elements whose terms are added up in the compute type before they go to double:
-// few enough that this is as good as a sum in double of terms that were rounded.
-constexpr int kRowsAtOnce = 4;
-static_assert(kTile % (kRowsAtOnce * kLanes) == 0, "a tile ends no row early");
-
 template <int rows, class P, class C>
 inline __attribute__((always_inline)) void add_rows(const C* __restrict z, const C* __restrict s,
                                                     P factor, GroupLanes<C>& sums) {
@@ -76,14 +71,14 @@ inline __attribute__((always_inline)) void add_rows(const C* __restrict z, const
 }
 
 // z in units of 1 / factor, n elements and their steps; P: what the terms are computed in. Where
-// other elements of the group come after these, n is a multiple of kLanes * kRowsAtOnce.
+// other elements of the group come after these, n is a multiple of kLanes * kLaneRows.
 template <class P, class C>
 inline __attribute__((always_inline)) void add_steps(std::int64_t n, const C* __restrict z,
                                                      const C* __restrict s, P factor,
                                                      GroupLanes<C>& sums) {
-  constexpr std::int64_t many = kRowsAtOnce * kLanes;
+  constexpr std::int64_t many = kLaneRows * kLanes;
   std::int64_t i = 0;
-  for (; i + many <= n; i += many) add_rows<kRowsAtOnce>(z + i, s + i, factor, sums);
+  for (; i + many <= n; i += many) add_rows<kLaneRows>(z + i, s + i, factor, sums);
   for (; i + kLanes <= n; i += kLanes) add_rows<1>(z + i, s + i, factor, sums);
   if (i == n) return;
   C last_z[kLanes], last_s[kLanes];  // filled up with zeros that have the last step

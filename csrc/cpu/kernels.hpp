@@ -11,6 +11,10 @@ namespace proxstep::cpu {
 
 constexpr int kTile = 512;  // elements whose point, step and prox stay in the L1 cache
 constexpr int kLanes = 16;  // partial sums; fixed, so that sums do not depend on the vector width
+// Rows of kLanes elements of a group whose terms are added up in the compute type before they go to
+// double: few enough that this is as good as a sum in double of terms that were rounded.
+constexpr int kLaneRows = 4;
+static_assert(kTile % (kLaneRows * kLanes) == 0, "a tile ends no row early");
 
 // Writes z, and s where it is asked for and differs between elements. z may be x.
 // m: in the compute type, or where narrow those that the rule stores in bfloat16.

@@ -35,7 +35,7 @@ class LongGroups : protected GroupValues<S> {
 
   void long_group(index group) {
     constexpr index kPart = kTile / 4;
-    static_assert(kPart % (4 * kLanes) == 0, "a part but the last ends no row of lanes early");
+    static_assert(kPart % (kLaneRows * kLanes) == 0, "a part ends no row early");
     const index begin = offset(group), n = offset(group + 1) - begin;
     C* const z = x(begin);
     const C* const s = t_.steps ? steps() + begin : nullptr;
@@ -46,12 +46,12 @@ class LongGroups : protected GroupValues<S> {
       k_.gather({count, z + i, s ? s + i : nullptr, i == 0, &lanes});
       scale_waiting(i + count);
     }
-    scale_waiting(waiting_.n);
+    scale_waiting();
     waiting_ = {n, 0, z, s,
                 k_.factor[t_.groups.kind](segment_tile(group, group + 1, z, s, &lanes))};
   }
 
-  // What is left of the group that waits, up to this element.
+  // What is left of the group that waits, up to this element or all.
   void scale_waiting(index end) {
     const index count = std::min(end, waiting_.n) - waiting_.done;
     if (count <= 0) return;

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 from .. import _core
 from ..arrays import Array
-from ..checks import at_least_one, from_0_below_1, nearest, non_negative, positive
+from ..checks import at_least_one, flag, from_0_below_1, nearest, non_negative, positive
 from .base import Moments, Rule, State
 from .momentum import Momentum, Nesterov
 
@@ -108,8 +108,7 @@ class Muon(Rule):
         positive("eps", self.eps)
         if self.eps < _SMALLEST_EPS:
             raise ValueError(f"eps is {self.eps}; it must be at least {_SMALLEST_EPS}")
-        if not isinstance(self.nesterov, bool):
-            raise TypeError(f"nesterov is {self.nesterov!r}; True or False is needed")
+        flag("nesterov", self.nesterov)
         if self.scale not in _SCALES:
             raise ValueError(f"scale is {self.scale!r}; {nearest(str(self.scale), _SCALES)}")
 

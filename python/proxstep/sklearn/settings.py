@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
+from ..checks import flag
 
 _SWITCHES = ("fit_intercept", "standardize", "positive", "warm_start")
 
@@ -14,9 +15,7 @@ _SWITCHES = ("fit_intercept", "standardize", "positive", "warm_start")
 def check_switches(estimator: Any) -> None:
     """Refuse what is not True or False: any text would count as True."""
     for name in _SWITCHES:
-        value = getattr(estimator, name, False)
-        if not isinstance(value, (bool, np.bool_)):
-            raise TypeError(f"{name} is {value!r}; True or False is needed")
+        flag(name, getattr(estimator, name, False))
 
 
 def numbers(name: str, given: Any, count: int, kind: str) -> Array:

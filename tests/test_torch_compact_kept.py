@@ -18,35 +18,10 @@ from torch.nn import functional as F  # noqa: E402
 from torch.nn.utils import prune  # noqa: E402
 
 
-class Step(nn.Module):
-    """Two layers with something in between."""
-
-    def __init__(self, between: Any) -> None:
-        super().__init__()
-        self.first, self.between, self.second = nn.Linear(4, 6), between, nn.Linear(6, 2)
-
-    def forward(self, x: Any) -> Any:
-        return self.between(self, x)
-
-
-def dead(between: Any) -> Any:
-    """The step with neurons that are zero, the easiest to remove."""
-    model = models.randomise(Step(between)).double()
-    models.kill_rows(model.first, [1, 3])
-    model.first.bias.data[[1, 3]] = 0
-    return model
-
-
 def removed(model: Any, *shape: int) -> int:
     size = shape or (3, 4)
     x = torch.linspace(-1.1, 1.3, math.prod(size), dtype=torch.float64).view(size)
     return sum(c.before - c.after for c in pt.compact(model, x)[1].changes)
-
-
-def overwritten(model: Any, x: Any) -> Any:
-    y = model.first(x)
-    F.dropout(y, 0.5, training=model.training).add_(1.5)  # y itself, in eval mode
-    return model.second(y)
 
 
 def assigned(model: Any, x: Any) -> Any:
@@ -70,7 +45,7 @@ KEPT = {
     "own bias": lambda m, x: F.linear(m.first(x), m.second.weight, m.second.bias),
     "chunks": lambda m, x: m.second(torch.cat(m.first(x).chunk(2, -1), -1)),
     "an output": lambda m, x: (m.second(y := m.first(x)), y),
-    "overwritten": overwritten,
+    "overwritten": models.overwritten,
     "assigned": assigned,
     "a matrix product": lambda m, x: m.first(x) @ m.second.weight.t(),
     "noise": lambda m, x: m.second(F.dropout(m.first(x) + 1.0, 0.5)),
@@ -81,7 +56,7 @@ KEPT = {
 
 @pytest.mark.parametrize("name", KEPT)
 def test_what_is_not_understood_stays(name: str) -> None:
-    assert removed(dead(KEPT[name])) == 0
+    assert removed(models.dead(KEPT[name])) == 0
 
 
 UNDERSTOOD = {
@@ -95,7 +70,7 @@ UNDERSTOOD = {
 
 @pytest.mark.parametrize("name", UNDERSTOOD)
 def test_what_is_understood_goes(name: str) -> None:
-    model = dead(UNDERSTOOD[name])
+    model = models.dead(UNDERSTOOD[name])
     assert removed(model) == (0 if name == "rows" else 4)
 
 
@@ -147,21 +122,21 @@ def test_one_channel_that_meets_many_stays_one() -> None:
 
 
 def test_a_layer_called_by_keyword_stays() -> None:
-    assert removed(dead(lambda m, x: m.second(input=m.first(input=x)))) == 0
+    assert removed(models.dead(lambda m, x: m.second(input=m.first(input=x)))) == 0
 
 
 def test_shared_hooked_and_reparametrised_layers_stay() -> None:
     plain = lambda m, x: m.second(torch.tanh(m.first(x)))  # noqa: E731
-    assert removed(dead(plain)) == 4
-    hooked = dead(plain)
+    assert removed(models.dead(plain)) == 4
+    hooked = models.dead(plain)
     hooked.first.register_forward_hook(lambda module, args, result: result + 1)
-    pruned = dead(plain)
+    pruned = models.dead(plain)
     prune.random_unstructured(pruned.second, "weight", amount=1)
     with torch.no_grad():
         pruned(torch.ones(1, 4).double())  # torch copies no module with a weight that was computed
-    normed = dead(plain)
+    normed = models.dead(plain)
     nn.utils.parametrizations.weight_norm(normed.second)
-    tied = dead(plain)
+    tied = models.dead(plain)
     tied.third = nn.Linear(6, 2).double()
     tied.third.weight = tied.second.weight
     for model in (hooked, pruned, normed, tied):
@@ -183,7 +158,7 @@ def test_untraceable_parts_stay_and_their_parts_shrink() -> None:
         def forward(self, x: Any) -> Any:
             return self.inner(x) if x.sum() > -100 else x
 
-    inner = dead(lambda m, x: m.second(torch.tanh(m.first(x))))
+    inner = models.dead(lambda m, x: m.second(torch.tanh(m.first(x))))
     model = nn.Sequential(nn.Linear(4, 4), Branch(inner), nn.ReLU(), nn.Linear(2, 3)).double()
     models.kill_rows(model[0], [1])
     smaller, summary = pt.compact(model, torch.ones(2, 4).double())
@@ -276,7 +251,7 @@ def test_code_that_fails_with_fewer_neurons_is_an_error_with_its_words() -> None
 
     words = "the smaller model fails on the example: ValueError: six are needed"
     with pytest.raises(pt.CompactionError, match=words):
-        removed(dead(between))
+        removed(models.dead(between))
 
 
 def test_an_example_that_the_model_overwrites_stays() -> None:
@@ -289,84 +264,9 @@ def test_an_example_that_the_model_overwrites_stays() -> None:
 
 
 def test_random_numbers_of_the_caller_stay() -> None:
-    model = dead(KEPT["noise"])
+    model = models.dead(KEPT["noise"])
     torch.manual_seed(5)
     want = torch.rand(3)
     torch.manual_seed(5)
     pt.compact(model, torch.ones(1, 4).double())
     assert torch.equal(torch.rand(3), want)
-
-
-REASONS = {
-    "layer norm": "they enter layer_norm",
-    "softmax": "they enter softmax",
-    "own weight": "its parameters are used elsewhere too",
-    "an output": "they enter the output of the model",
-    "overwritten": "the model overwrites what it reads elsewhere too",
-    "twice": "it is called from several places",
-    "branch": "what is around it could not be traced",
-}
-KEPT_FOR_A_REASON = {
-    **KEPT,
-    "twice": lambda m, x: m.second(m.first(x)) + m.second(m.first(-x)),
-    "branch": lambda m, x: m.second(m.first(x)) if x.sum() > -100 else x,
-}
-
-
-@pytest.mark.parametrize("name", REASONS)
-def test_zero_rows_that_stay_are_named_with_the_reason(name: str) -> None:
-    model = dead(KEPT_FOR_A_REASON[name])
-    x = torch.linspace(-1.1, 1.3, 12, dtype=torch.float64).view(3, 4)
-    _, summary = pt.compact(model, x)
-    found = [(s.name, s.what, s.count, s.reason) for s in summary.stays]
-    assert found == [("first", "outputs", 2, REASONS[name])]
-    assert f"2 zero, stay: {REASONS[name]}" in str(summary).splitlines()[-1]
-    assert summary.to_dict()["stays"][0]["count"] == 2
-
-
-def test_what_zero_rows_became_may_be_needed_and_zero_columns_stay_at_the_input() -> None:
-    layers = (nn.Conv2d(2, 5, 3), nn.Softplus(), nn.Conv2d(5, 3, 3, padding=1))
-    model = models.randomise(nn.Sequential(*layers)).double()
-    models.kill_rows(model[0], [1])
-    models.kill_columns(model[0], [0])
-    _, summary = pt.compact(model, torch.ones(1, 2, 6, 6).double())
-    assert [(s.name, s.what, s.reason) for s in summary.stays] == [
-        ("0", "outputs", "2 needs what they become"),
-        ("0", "inputs", "they come from the input of the model"),
-    ]
-
-
-def test_a_branch_that_is_zero_stays_for_what_reads_the_sum() -> None:
-    model = dead(lambda m, x: m.second(m.other(x) + m.first(x)))
-    model.other = nn.Linear(4, 6).double()
-    stays = pt.compact(model, torch.ones(2, 4).double())[1].stays
-    assert [(s.name, s.what, s.reason) for s in stays] == [
-        ("first", "outputs", "second needs what they become")
-    ]
-
-
-def test_a_column_that_is_zero_in_the_rows_that_stay_is_named_with_the_reason() -> None:
-    model = models.randomise(nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 2)))
-    model[0].weight.data[:5, 1] = 0
-    models.kill_columns(model[2], [5])  # the only one that reads that input
-    stays = pt.compact(model, torch.ones(2, 4))[1].stays
-    assert [(s.name, s.what, s.reason) for s in stays] == [
-        ("0", "inputs", "they come from the input of the model")
-    ]
-
-
-def test_a_layer_that_is_the_model_stays() -> None:
-    layer = nn.Linear(4, 6)
-    models.kill_rows(layer, [1, 3])
-    stays = pt.compact(layer, torch.ones(2, 4))[1].stays
-    assert [(s.name, s.count, s.reason) for s in stays] == [("", 2, "it is the whole model")]
-
-
-def test_where_all_that_is_zero_leaves_nothing_is_named() -> None:
-    model = dead(lambda m, x: m.second(torch.tanh(m.first(x))))
-    assert pt.compact(model, torch.ones(2, 4).double())[1].stays == ()
-    model.first.weight.data.zero_()
-    stays = pt.compact(model, torch.ones(2, 4).double())[1].stays
-    assert [(s.count, s.reason) for s in stays if s.what == "outputs"] == [
-        (1, "every layer keeps one")
-    ]

@@ -16,11 +16,11 @@ nn = torch.nn
 import proxstep.torch as pt  # noqa: E402
 import torch_models as models  # noqa: E402
 import torch_transformers as transformers  # noqa: E402
-from test_torch_compact_kept import KEPT, UNDERSTOOD, Step  # noqa: E402
+from test_torch_compact_kept import KEPT, UNDERSTOOD  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 
-class Looking(Step):
+class Looking(models.Step):
     """The step, which looks at a size: fx gives up."""
 
     def forward(self, x: Any) -> Any:
@@ -112,7 +112,7 @@ def test_where_numbers_decide_nothing_leaves(name: str) -> None:
 
 
 def test_an_error_that_the_model_catches_does_no_harm() -> None:
-    class Trying(Step):
+    class Trying(models.Step):
         def __init__(self, between: Any) -> None:
             super().__init__(between)
             self.other = nn.Linear(9, 2)

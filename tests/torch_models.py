@@ -131,3 +131,29 @@ def kill_heads(attention: Any, values: Any = (), outputs: Any = ()) -> None:
         v.data[head * width : (head + 1) * width] = 0
     for head in outputs:
         attention.out_proj.weight.data[:, head * width : (head + 1) * width] = 0
+
+
+class Step(nn.Module):
+    """Two layers with something in between."""
+
+    def __init__(self, between: Any) -> None:
+        super().__init__()
+        self.first, self.between, self.second = nn.Linear(4, 6), between, nn.Linear(6, 2)
+
+    def forward(self, x: Any) -> Any:
+        return self.between(self, x)
+
+
+def dead(between: Any) -> Any:
+    """The step with neurons that are zero, the easiest to remove."""
+    model = randomise(Step(between)).double()
+    kill_rows(model.first, [1, 3])
+    model.first.bias.data[[1, 3]] = 0
+    return model
+
+
+def overwritten(model: Any, x: Any) -> Any:
+    """Forward of a step that changes in place what its second layer reads."""
+    y = model.first(x)
+    F.dropout(y, 0.5, training=model.training).add_(1.5)  # y itself, in eval mode
+    return model.second(y)

@@ -132,6 +132,20 @@ def test_same_bits_for_every_thread_count(threads, rule_name, r, metric):
 
 
 @each_rule
+@pytest.mark.parametrize("h", [ps.L1(0.37), ps.Group(ps.L1(0.37), "rows")], ids=["L1", "rows"])
+@pytest.mark.parametrize("moments", [None, "bfloat16"])
+def test_arrays_larger_than_a_cache_have_the_same_bits(rule_name, r, h, moments):
+    """Their loops ask for what lies ahead; those that make statistics do not."""
+    x = normal((1601, 2003), "float32", seed=17)
+    g, state = 0.5 - x[::-1], rule(rule_name, r).init(x, moments=moments)
+    want, want_state, _ = one_step(x, g, rule_name, r, h, state, stats=True)
+    got, got_state, _ = one_step(x, g, rule_name, r, h, state)
+    assert_same_bits(got, want)
+    for key, moment in want_state.moments.items():
+        assert_same_bits(got_state.moments[key], moment, key)
+
+
+@each_rule
 def test_uint16_with_a_dtype_is_bfloat16(rule_name, r):
     x, g = normal(91, "bfloat16", seed=11), normal(91, "bfloat16", seed=12)
     state = started(rule_name, r, x)

@@ -28,6 +28,7 @@ struct RuleTile {
   C* z;
   C* s;
   const double* constants;
+  bool from_memory;  // likely: the task is large
   bool narrow;
   op::RandomKey key;   // of the bits that round narrow moments
   unsigned int index;  // of the first element among them
@@ -183,6 +184,7 @@ struct DirectRun {
   C* m[op::kMaxSlots];
   const double* constants;
   const double* settings;
+  bool from_memory;
   bool euclidean;
 };
 
@@ -193,6 +195,7 @@ struct NarrowRun {
   float grad_scale;
   const double* constants;
   const double* settings;
+  bool from_memory;
   op::RandomKey key;
   unsigned int index;
 };

@@ -15,6 +15,7 @@ class Runner : protected ColumnRunner<S> {
   using index = typename Tile::index;
   using Tile::apply_rule;
   using Tile::finish;
+  using Tile::from_memory_;
   using Tile::grad_scale_;
   using Tile::in_place_;
   using Tile::k_;
@@ -30,8 +31,7 @@ class Runner : protected ColumnRunner<S> {
   using Tile::x;
 
  public:
-  Runner(const Task& task, double grad_scale, Statistics* statistics)
-      : Groups(task, grad_scale, statistics) {}
+  Runner(const Task& task, Pass pass, Statistics* statistics) : Groups(task, pass, statistics) {}
   using Groups::columns;
   using Groups::segments;
   using Groups::sum_of_squares;
@@ -91,6 +91,7 @@ class Runner : protected ColumnRunner<S> {
             {moment(0, at), moment(1, at)},
             t_.constants,
             t_.element.settings,
+            from_memory_,
             t_.euclidean};
   }
   auto narrow_loop() const -> void (*)(const NarrowRun&) {
@@ -108,6 +109,7 @@ class Runner : protected ColumnRunner<S> {
             static_cast<float>(grad_scale_),
             t_.constants,
             t_.element.settings,
+            from_memory_,
             narrow_.random_key(op::Purpose::moments, at),
             static_cast<unsigned int>(at)};
   }

@@ -26,7 +26,7 @@ class Scored {
 
  public:
   Scored(const std::vector<Task>& tasks, double grad_scale)
-      : tasks_(tasks), grad_scale_(grad_scale) {
+      : tasks_(tasks), pass_(pass_over(tasks.data(), task_count(), grad_scale)) {
     for (const Task& t : tasks) elements_ += t.n;
   }
 
@@ -46,7 +46,7 @@ class Scored {
   void with_runner(const Task& t, const Run& run) const {
     with_storage(t.dtype, [&](auto storage) {
       using S = decltype(storage);
-      if constexpr (std::is_same_v<op::compute_t<S>, C>) run(Runner<S>(t, grad_scale_, nullptr));
+      if constexpr (std::is_same_v<op::compute_t<S>, C>) run(Runner<S>(t, pass_, nullptr));
     });
   }
 
@@ -111,7 +111,7 @@ class Scored {
 
   const std::vector<Task>& tasks_;
   index elements_ = 0;
-  double grad_scale_;
+  Pass pass_;
 };
 
 }  // namespace proxstep::cpu

@@ -9,6 +9,13 @@
 
 namespace proxstep::cpu {
 
+// What the tasks of one call share.
+struct Pass {
+  double grad_scale = 1.0;
+  bool from_memory = false;  // their arrays are more than a cache is likely to hold
+};
+Pass pass_over(const Task* tasks, std::int64_t count, double grad_scale);
+
 // statistics may be null; it is added to.
 void run(const Task* tasks, std::int64_t count, double grad_scale, Statistics* statistics);
 

@@ -17,6 +17,31 @@ namespace {
 
 using std::int64_t;
 
+// Asks for n elements a page ahead of these.
+template <int64_t n, class T>
+inline __attribute__((always_inline)) void fetch_next_page(const T* now) {
+  constexpr int64_t page = 4096, line = 64;
+  const char* const ahead = reinterpret_cast<const char*>(now) + page;
+  for (int64_t at = 0; at < n * int64_t(sizeof(T)); at += line) __builtin_prefetch(ahead + at);
+}
+
+// body(begin, end) over n elements. The processor's own prefetchers stop where a page ends, so that
+// a loop over several arrays in memory waits there for each of them; in a cache it need not ask.
+template <class Rule, class T, class M0, class M1, class Body>
+inline __attribute__((always_inline)) void stream(int64_t n, bool from_memory, const T* x,
+                                                  const T* g, const M0* m0, const M1* m1,
+                                                  const Body& body) {
+  constexpr int64_t part = 64;  // fills lines of every array
+  if (!from_memory) return body(0, n);
+  for (int64_t i = 0; i < n; i += part) {
+    fetch_next_page<part>(x + i);
+    fetch_next_page<part>(g + i);
+    if (Rule::slots > 0) fetch_next_page<part>(m0 + i);
+    if (Rule::slots > 1) fetch_next_page<part>(m1 + i);
+    body(i, op::least(i + part, n));
+  }
+}
+
 template <bool narrow, class C>
 struct MomentOf {
   using type = C;
@@ -39,17 +64,21 @@ void rule_loop(const RuleTile<C>& t) {
   C* __restrict z = t.z;
   C* __restrict s = t.s;
   op::RandomBits bits(t.key, t.index);
+  const auto run = [&](int64_t begin, int64_t end) __attribute__((always_inline)) {
 #pragma GCC ivdep  // six pointers are more than GCC 12 checks for aliases on its own
-  for (int64_t i = 0; i < t.n; ++i, ++bits) {
-    C m[op::kMaxSlots] = {};
-    if (Rule::slots > 0) m[0] = op::Storage<M0>::load(m0[i]);
-    if (Rule::slots > 1) m[1] = op::Storage<M1>::load(m1[i]);
-    const op::Point<C> at = rule(in_place ? z[i] : x[i], g[i] * scale, m);
-    if (stores && Rule::stored > 0) op::store_moment(&m0[i], m[0], *bits, 0);
-    if (stores && Rule::stored > 1) op::store_moment(&m1[i], m[1], *bits, 1);
-    z[i] = at.z;
-    if (with_steps) s[i] = at.s;
-  }
+    for (int64_t i = begin; i < end; ++i, ++bits) {
+      C m[op::kMaxSlots] = {};
+      if (Rule::slots > 0) m[0] = op::Storage<M0>::load(m0[i]);
+      if (Rule::slots > 1) m[1] = op::Storage<M1>::load(m1[i]);
+      const op::Point<C> at = rule(in_place ? z[i] : x[i], g[i] * scale, m);
+      if (stores && Rule::stored > 0) op::store_moment(&m0[i], m[0], *bits, 0);
+      if (stores && Rule::stored > 1) op::store_moment(&m1[i], m[1], *bits, 1);
+      z[i] = at.z;
+      if (with_steps) s[i] = at.s;
+    }
+  };
+  if (!in_place) return run(0, t.n);
+  stream<Rule>(t.n, t.from_memory, z, g, m0, m1, run);
 }
 
 template <class C, class Rule, bool narrow>
@@ -126,8 +155,11 @@ void direct_loop(const DirectRun<C>& t) {
   C* __restrict m0 = t.m[0];
   C* __restrict m1 = t.m[1];
   const op::StepArrays<C> arrays{x, g, {m0, m1}};
+  const auto run = [&](int64_t begin, int64_t end) __attribute__((always_inline)) {
 #pragma GCC ivdep
-  for (int64_t i = 0; i < t.n; ++i) op::step_one(arrays, i, scale, rule, penalty);
+    for (int64_t i = begin; i < end; ++i) op::step_one(arrays, i, scale, rule, penalty);
+  };
+  stream<Rule>(t.n, t.from_memory, x, g, m0, m1, run);
 }
 
 template <class C, class Rule, class P>
@@ -160,18 +192,6 @@ void round_float16(int64_t n, const float* __restrict from, const unsigned int* 
   for (int64_t i = 0; i < n; ++i) to[i] = op::round_float16(from[i], bits[i]);
 }
 
-// Asks for n elements a page ahead of these: the processor's own prefetchers stop where a page
-// ends, and the loop below, which computes more for fewer bytes, waits there for each of its
-// arrays.
-template <int64_t n, class T>
-inline __attribute__((always_inline)) void fetch_next_page(const T* now) {
-  constexpr int64_t page = 4096, line = 64;
-  const char* const ahead = reinterpret_cast<const char*>(now) + page;
-  for (int64_t at = 0; at < n * int64_t(sizeof(T)); at += line) {
-    __builtin_prefetch(ahead + at, 0, 2);
-  }
-}
-
 template <class Rule, class P>
 void narrow_run(const NarrowRun& t) {
   const Rule rule(t.constants);
@@ -189,16 +209,7 @@ void narrow_run(const NarrowRun& t) {
       op::step_narrow(arrays, i, scale, *bits, rule, penalty);
     }
   };
-  constexpr int64_t many = 64;  // fill lines of every array
-  int64_t i = 0;
-  for (; i + many <= t.n; i += many) {
-    fetch_next_page<many>(x + i);
-    fetch_next_page<many>(g + i);
-    fetch_next_page<many>(m0 + i);
-    fetch_next_page<many>(m1 + i);
-    run(i, i + many);
-  }
-  run(i, t.n);
+  stream<Rule>(t.n, t.from_memory, x, g, m0, m1, run);
 }
 
 template <class C, class P>

@@ -17,11 +17,12 @@ class TileRunner {
   using index = std::int64_t;
   static constexpr bool kWide = std::is_same_v<S, C>;  // stored as computed
 
-  TileRunner(const Task& task, double grad_scale, Statistics* statistics)
+  TileRunner(const Task& task, Pass pass, Statistics* statistics)
       : t_(task),
         k_(kernels<C>()),
         narrow_(task),
-        grad_scale_(task.directed ? C(1) : static_cast<C>(grad_scale)),
+        grad_scale_(task.directed ? C(1) : static_cast<C>(pass.grad_scale)),
+        from_memory_(pass.from_memory),
         statistics_(statistics),
         in_place_(kWide && !statistics && !task.extrapolates && !task.narrowing.copy) {}
 
@@ -71,7 +72,8 @@ class TileRunner {
     C x_buffer[kTile], g_buffer[kTile];
     const C* const from = wide(static_cast<const S*>(t_.source) + at, n, x_buffer);
     const C* const g = narrow_.gradient(at, n, g_buffer);
-    narrow_.rule(rule, at, {n, from, g, grad_scale_, {}, z, s, t_.constants, false, {}, 0});
+    narrow_.rule(rule, at,
+                 {n, from, g, grad_scale_, {}, z, s, t_.constants, from_memory_, false, {}, 0});
   }
 
   // Extrapolation, statistics and the store of n <= kTile elements.
@@ -120,6 +122,7 @@ class TileRunner {
   const Kernels<C>& k_;
   Narrow<S> narrow_;
   C grad_scale_;
+  bool from_memory_;
   Statistics* statistics_;
   bool in_place_;
 };

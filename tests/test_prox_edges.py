@@ -180,3 +180,19 @@ def test_a_box_may_be_open(bounds, dtype):
     want = np.clip(z.astype(float), low, high)
     np.testing.assert_allclose(x, want, rtol=float(_limits(dtype).eps))
     assert np.all((x >= np.float32(low)) & (x <= np.float32(high)))
+
+
+@pytest.mark.parametrize(
+    ("name", "p"), [case for case in PENALTY_CASES if case[0] in ("MCP", "SCAD")]
+)
+@pytest.mark.parametrize("s", [0.9, 3.1])
+@pytest.mark.parametrize(("dtype", "far"), [("float64", 1000), ("float64", 600), ("float32", 100)])
+def test_concave_penalties_know_no_unit(name, p, s, dtype, far):
+    """Of x and lam: squares of either may leave the range."""
+    z = normal(300, dtype, seed=47, scale=3.0)
+    plain = ps.prox(z, penalty(name, p), step=s)
+    for size in (2.0**-far, 2.0**far):
+        h = penalty(name, p | {"lam": size * p["lam"]})
+        assert_same_bits(
+            ps.prox((size * z).astype(dtype), h, step=s) / np.dtype(dtype).type(size), plain
+        )

@@ -154,8 +154,9 @@ struct SCAD {
   static PROXSTEP_FN T sign(T z) { return z < T(0) ? T(-1) : T(1); }
   PROXSTEP_FN T long_step(T z, T size, T s) const {
     const T low = least(soft(size, s * lam), lam);
-    const T cost_low = (low - size) * (low - size) / (T(2) * s) + lam * low;
-    const T cost_flat = T(0.5) * (a + T(1)) * lam * lam;
+    // Both costs by lam / 2: their squares may leave the range.
+    const T cost_low = (size - low) * ((size - low) / (s * lam)) + T(2) * low;
+    const T cost_flat = (a + T(1)) * lam;
     const bool keep = (size > a * lam && cost_flat < cost_low) || !(size == size);
     return keep ? z : low * sign(z);
   }

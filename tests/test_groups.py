@@ -172,6 +172,64 @@ def test_norms_do_not_underflow_or_overflow_in_float32(size):
     np.testing.assert_allclose(x.astype(float), unit * size, rtol=2e-6, atol=1e-6 * size)
 
 
+# Settings in the unit of x. The others' would leave the range before x does.
+UNITS = {
+    "L1": ("lam",),
+    "SquaredL2": (),
+    "ElasticNet": ("l1",),
+    "NonNegativeL1": ("lam",),
+    "Box": ("lower", "upper"),
+    "MCP": ("lam",),
+    "SCAD": ("lam",),
+}
+SIZES = {"float64": (1000, 700, 340), "float32": (100, 60), "bfloat16": (100, 60)}
+each_size = pytest.mark.parametrize(
+    ("dtype", "size"),
+    [(dtype, 2.0 ** (sign * k)) for dtype in SIZES for k in SIZES[dtype] for sign in (-1, 1)],
+)
+each_over = pytest.mark.parametrize("over", ["rows", "columns"])
+
+
+@each_size
+@each_over
+@pytest.mark.parametrize(("name", "p"), [case for case in NORM_CASES if case[0] in UNITS])
+def test_no_size_is_too_large_or_too_small(name, p, over, dtype, size):
+    """h in another unit has its prox in that unit, though squares of elements leave the range."""
+    z, w = normal((37, 9), dtype, seed=55), positive(count((37, 9), over), dtype)
+    plain = ps.prox(z, group(name, p, over, w), step=0.9).astype(float)
+    scaled = {key: size * v if key in UNITS[name] else v for key, v in p.items()}
+    found = ps.prox(
+        (z.astype(float) * size).astype(z.dtype), group(name, scaled, over, w), step=0.9
+    )
+    np.testing.assert_allclose(found.astype(float) / size, plain, rtol=32 * EPS[dtype])
+
+
+@each_size
+@each_over
+@pytest.mark.parametrize("stats", [False, True])
+def test_values_of_any_size(over, dtype, size, stats):
+    """That of a norm grows with x, and that of a count does not."""
+    x, w = normal((37, 9), dtype, seed=56), positive(count((37, 9), over), dtype)
+    far = (x.astype(float) * size).astype(x.dtype)
+
+    def value(a, h):
+        no_gradient = np.zeros_like(a)
+        return ps.step(a, no_gradient, ps.SGD(0.0), h, stats=True).penalty if stats else h.value(a)
+
+    lasso, count_of = (ps.Group(phi, over, w) for phi in (ps.L1(1.37), ps.L0(1.37)))
+    assert value(far, lasso) / size == pytest.approx(value(x, lasso), rel=1e-13)
+    assert value(far, count_of) == value(x, count_of)
+
+
+@each_over
+def test_zeros_are_told_from_what_has_no_square(over):
+    z = np.zeros((5, 4))
+    z[:, 0], z[3, 1] = 2.0**-700, -(2.0**-1000)
+    z = z if over == "columns" else z.T.copy()
+    assert ps.Group(ps.L0(1.0), over).value(z) == 2.0
+    assert_same_bits(ps.prox(z, ps.Group(ps.SquaredL2(1.0), over)), z / 2)
+
+
 @each_penalty
 def test_rotation_commutes(name, p):
     """A function of the norm knows no direction."""

@@ -26,6 +26,7 @@ class ColumnRunner : protected SegmentRunner<S> {
   using Tile::x;
   using Values::column_values;
   using Values::group_weights;
+  using Values::norm_of;
   using Values::room;
 
   // Columns first..last of a matrix in C order, row by row.
@@ -41,6 +42,7 @@ class ColumnRunner : protected SegmentRunner<S> {
         tiles(0, width, [&](index j, index n) { body(r, j, n, z + r * ld + j); });
       }
     };
+    const Underflow underflow;
     each_row([&](index r, index j, index n, C* row) {
       const index at = r * t_.groups.count + first + j;
       C* const row_steps = s ? s.get() + r * width + j : nullptr;
@@ -51,6 +53,9 @@ class ColumnRunner : protected SegmentRunner<S> {
     if (s) {
       scale_columns(first, width, rows, z, ld, s.get());
     } else {
+      for (index j = 0; j < width; ++j) {
+        sums[j] = norm_of(std::sqrt(sums[j]), underflow, z + j, rows, ld);
+      }
       k_.scales[t_.groups.kind](
           {width, sums.get(), static_cast<C>(t_.step), group_weights(first), t_.groups.settings});
     }

@@ -35,10 +35,10 @@ double sum_of_squares(std::int64_t n, const C* z) {
   return fold_lanes(sum);
 }
 
-// From the sum of its squares, once more over z where they left the range.
+// From the root of the sum of its squares, once more over z where they left the range.
 template <class C>
-double group_norm(std::int64_t n, const C* __restrict z, double sum) {
-  if (sizeof(C) == 4 || op::squares_in_range<C>(sum)) return op::square_root(sum);
+double group_norm(std::int64_t n, const C* __restrict z, double root) {
+  if (op::is_norm<C>(root)) return root;
   const double unit = group_unit(n, z);
   return unit * op::square_root(lane_sum(n, [=](std::int64_t i) {
            const double v = double(z[i]) / unit;

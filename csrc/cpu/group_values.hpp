@@ -6,6 +6,7 @@
 
 #include "../op/group.hpp"
 #include "tile_runner.hpp"
+#include "underflow.hpp"
 
 namespace proxstep::cpu {
 
@@ -94,27 +95,46 @@ class GroupValues : protected TileRunner<S> {
   double group_weight(index group) const {
     return t_.groups.weights ? static_cast<double>(*group_weights(group)) : 1.0;
   }
-  void add_group_value(double sum, index group) const {
-    const auto value = [&](double norm) {
-      return k_.group_value[t_.groups.kind](norm, group_weight(group), t_.groups.settings);
+  void add_group_value(double norm, index group) const {
+    const auto value = [&](double r) {
+      return k_.group_value[t_.groups.kind](r, group_weight(group), t_.groups.settings);
     };
-    statistics_->penalty += op::group_value<S>(value, std::sqrt(sum));
+    statistics_->penalty += op::group_value<S>(value, norm);
   }
   void segment_values(index first, index last) const {
+    const Underflow underflow;
     for (index k = first; k < last; ++k) {
-      add_group_value(sum_of_squares(offset(k), offset(k + 1)), k);
+      const index begin = offset(k), end = offset(k + 1);
+      const double root = std::sqrt(sum_of_squares(begin, end));
+      add_group_value(norm_of(root, underflow, stored(begin), end - begin, 1), k);
     }
   }
   void column_values(index first, index width, index rows) const {
     const std::unique_ptr<double[]> sums(new double[width]());
     C buffer[kTile];
+    const Underflow underflow;
     for (index r = 0; r < rows; ++r) {
       tiles(0, width, [&](index j, index n) {
         const C* const now = wide(stored(r * t_.groups.count + first + j), n, buffer);
         k_.add_squares(n, now, sums.get() + j);
       });
     }
-    for (index j = 0; j < width; ++j) add_group_value(sums[j], first + j);
+    for (index k = first; k < first + width; ++k) {
+      const double root = std::sqrt(sums[k - first]);
+      add_group_value(norm_of(root, underflow, stored(k), rows, t_.groups.count), k);
+    }
+  }
+
+  // The norm of a group of n from the root of the sum of its squares; once more from the elements,
+  // `stride` from one to the next, where these left the range. Where none fell below it, a sum of 0
+  // is one of zeros.
+  template <class T>
+  double norm_of(double root, const Underflow& underflow, const T* first, index n,
+                 index stride) const {
+    if (op::is_norm<C>(root) || (root == 0.0 && !underflow.seen())) return root;
+    const auto group = room(n);
+    for (index i = 0; i < n; ++i) group[i] = op::Storage<T>::load(first[i * stride]);
+    return k_.group_norm(n, group.get(), root);
   }
 };
 

@@ -82,7 +82,7 @@ template <class C, class P>
 GroupFactor<C> uniform_factor(const P& penalty, const SegmentTile<C>& t, const Group<C>& group) {
   const double sum =
       t.gathered ? fold_lanes(t.gathered->squares) : sum_of_squares(group.n, group.z);
-  const C norm = C(group_norm(group.n, group.z, sum));
+  const C norm = C(group_norm(group.n, group.z, op::square_root(sum)));
   return {op::group_scale(penalty, norm, t.step, group.weight), C(0)};
 }
 
@@ -147,8 +147,8 @@ template <class C, class P>
 void scales_tile(const ScaleTile<C>& t) {
   const P penalty(t.settings);
   for (std::int64_t k = 0; k < t.groups; ++k) {
-    const C norm = C(op::square_root(t.sums[k]));
-    t.sums[k] = op::group_scale(penalty, norm, t.step, t.weights ? t.weights[k] : C(1));
+    const C weight = t.weights ? t.weights[k] : C(1);
+    t.norms[k] = op::group_scale(penalty, C(t.norms[k]), t.step, weight);
   }
 }
 

@@ -154,11 +154,11 @@ struct LevelsTile {
   const Levels& levels;
 };
 
-// Groups of which only the sums of squares are known: each sum becomes its group's factor.
+// Groups of which only the norms are known: each becomes its group's factor.
 template <class C>
 struct ScaleTile {
   std::int64_t groups;
-  double* sums;
+  double* norms;
   C step;
   const C* weights;
   const double* settings;
@@ -227,6 +227,7 @@ struct Kernels {
   void (*direct[op::Rules::size][op::Penalties::size])(const DirectRun<C>&);  // null: use tiles
   double (*group_value[op::Penalties::size])(double norm, double weight, const double* settings);
   double (*sum_of_squares)(std::int64_t n, const C* x);
+  double (*group_norm)(std::int64_t n, const C* x, double root);  // of the sum of its squares
   void (*add_squares)(std::int64_t n, const C* x, double* sums);  // each to a sum of its own
   void (*multiply)(std::int64_t n, C* x, const double* factors);  // 0 gives exact zeros
 };

@@ -306,6 +306,7 @@ constexpr Kernels<C> make_kernels(op::List<Rs...>, op::List<Ps...> penalties) {
                {},
                {group_value<Ps>...},
                sum_of_squares<C>,
+               group_norm<C>,
                add_squares<C>,
                multiply<C>};
   int row = 0;

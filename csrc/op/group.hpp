@@ -49,6 +49,13 @@ PROXSTEP_FN double group_unit(double size) {
   return size > 0.0 && size < infinity<double>() ? most(size, 1e-300) : 1.0;
 }
 
+// Whether the root of a sum of squares, added up in double, is the norm of elements of type T. That
+// of 0 may be one of squares too small for double; NaN stays.
+template <class T>
+PROXSTEP_FN bool is_norm(double root) {
+  return sizeof(T) == 4 || !(root <= 1e-100 || root >= 1e100);
+}
+
 // w phi of a norm by value(norm). One that rounding to the storage type S pushed just out of a ball
 // still counts as inside.
 template <class S, class Value>

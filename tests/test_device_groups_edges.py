@@ -79,13 +79,32 @@ def test_odd_groups_keep_to_themselves(name: str, p: Any, diagonal: bool, dtype:
 @pytest.mark.parametrize("size", [2.0**-1000, 2.0**-520, 2.0**520, 2.0**1000])
 @pytest.mark.parametrize("shape", [(5, 9), (2, 300), (2, 3000)])
 @pytest.mark.parametrize("diagonal", [False, True])
-def test_magnitudes_whose_squares_leave_the_range(size: float, shape: Any, diagonal: bool) -> None:
+@pytest.mark.parametrize("over", ["rows", "columns"])
+def test_magnitudes_whose_squares_leave_the_range(
+    size: float, shape: Any, diagonal: bool, over: str
+) -> None:
     z, s = normal(shape, seed=93), 10 ** normal(shape, seed=94, scale=0.3)
+    z, s = (z, s) if over == "rows" else (z.T.copy(), s.T.copy())
     lam = 0.2 * np.sqrt(shape[1])
     step = on_device(s) if diagonal else 0.7
-    plain = ps.prox(on_device(z), ps.Group(ps.L1(lam), "rows"), step).host
-    scaled = ps.prox(on_device(size * z), ps.Group(ps.L1(lam * size), "rows"), step).host
+    plain = ps.prox(on_device(z), ps.Group(ps.L1(lam), over), step).host
+    scaled = ps.prox(on_device(size * z), ps.Group(ps.L1(lam * size), over), step).host
     np.testing.assert_allclose(scaled, size * plain, rtol=1e-13)
+
+
+@pytest.mark.parametrize("size", [2.0**-1000, 2.0**-520, 2.0**520, 2.0**1000])
+@pytest.mark.parametrize("shape", [(5, 9), (2, 300), (2, 3000)])
+@pytest.mark.parametrize("over", ["rows", "columns"])
+def test_values_whose_squares_leave_the_range(size: float, shape: Any, over: str) -> None:
+    x = normal(shape, seed=99)
+    x[0] = 0
+    x = x if over == "rows" else x.T.copy()
+    for phi, want in ((ps.L1(0.7), size), (ps.L0(0.7), 1.0)):
+        h = ps.Group(phi, over)
+        plain, far = h.value(x), on_device(size * x)
+        assert h.value(far) / want == pytest.approx(plain, rel=1e-13)
+        info = ps.step(far, on_device(np.zeros(x.shape)), ps.SGD(0.0), h, stats=True)
+        assert info.penalty / want == pytest.approx(plain, rel=1e-13)
 
 
 @each_dtype

@@ -6,16 +6,15 @@
 
 namespace proxstep::cuda {
 
-// One lane adds what the group is worth; squares: this lane's, of what is stored.
+// What a group of this norm is worth.
 template <class S, class C>
-__device__ void add_group_value(const AnyPenalty<double>& any, const Team& team, C weight,
-                                double squares, double& value) {
-  const double norm = op::square_root(combined<Plus>(team, squares));
-  if (team.lane > 0) return;
+__device__ double group_value(const AnyPenalty<double>& any, C weight, double norm) {
+  double value = 0.0;
   with_penalty(any, [&](const auto& penalty) {
-    value += op::group_value<S>(
+    value = op::group_value<S>(
         [&](double r) { return op::weighted_value(penalty, r, double(weight)); }, norm);
   });
+  return value;
 }
 
 // The last pass, and what it can tell.
@@ -34,8 +33,11 @@ __device__ __noinline__ BlockSums<double> store_group(const GroupRun<C>& run,
     add_point_sums(run, before, p, at.span, sums);
     squares += sum_of_squares(p.x, at.span);
   });
-  if (counts) {
-    add_group_value<x_t<S>>(run.settings.wide_norm, run.team, run.weight, squares, sums.penalty);
+  if (!counts) return sums;
+  const auto* const x = static_cast<const x_t<S>*>(run.array.x);
+  const double norm = stored_norm(run.team, run.group, x, squares);
+  if (run.team.lane == 0) {
+    sums.penalty += group_value<x_t<S>>(run.settings.wide_norm, run.weight, norm);
   }
   return sums;
 }
@@ -82,7 +84,8 @@ __global__ void __launch_bounds__(kThreads, kResident)
       squares += sum_of_squares(x, at.span);
     });
     const C weight = call.groups.weights ? call.groups.weights[team.group] : C(1);
-    if (group.length > 0) add_group_value<S>(call.norm, team, weight, squares, sums.penalty);
+    const double norm = stored_norm(team, group, static_cast<const S*>(call.x), squares);
+    if (team.lane == 0) sums.penalty += group_value<S>(call.norm, weight, norm);
   }
   store_block_sums(sums, call.sums + blockIdx.x);
 }

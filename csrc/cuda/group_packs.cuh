@@ -55,4 +55,31 @@ __device__ __forceinline__ double sum_of_squares(const Pack<S, n>& x, const Span
   return sum;
 }
 
+// ||x|| in units in which its squares stay in range; root: what they give else.
+template <class C>
+__device__ __noinline__ double careful_norm(const Team& team, const Extent& group, const C* x,
+                                            double root) {
+  static_assert(kRulePack<C> == 1, "a lane reads what it has stored itself");
+  const auto each = [&](const auto& body) {
+    for (long long j = team.lane; j < group.length; j += team.lanes) {
+      body(double(x[group.begin + j * group.stride]));
+    }
+  };
+  double size = 0.0, squares = 0.0;
+  each([&](double v) { size = op::most(op::magnitude(v), size); });
+  const double unit = op::group_unit(combined<Most>(team, size));
+  if (unit == 1.0) return root;
+  each([&](double v) { squares += (v / unit) * (v / unit); });
+  return unit * op::square_root(combined<Plus>(team, squares));
+}
+// ||x|| of what is stored, from the squares of this lane's elements.
+template <class S>
+__device__ double stored_norm(const Team& team, const Extent& group, const S* x, double squares) {
+  const double root = op::square_root(combined<Plus>(team, squares));
+  if constexpr (sizeof(S) == 8) {
+    if (!op::is_norm<S>(root)) return careful_norm(team, group, x, root);
+  }
+  return root;
+}
+
 }  // namespace proxstep::cuda

@@ -28,7 +28,7 @@ struct RuleTile {
   C* z;
   C* s;
   const double* constants;
-  bool from_memory;  // likely: the task is large
+  std::int64_t ahead;  // which elements to ask for already: so many after these; 0: none
   bool narrow;
   op::RandomKey key;   // of the bits that round narrow moments
   unsigned int index;  // of the first element among them
@@ -184,7 +184,7 @@ struct DirectRun {
   C* m[op::kMaxSlots];
   const double* constants;
   const double* settings;
-  bool from_memory;
+  std::int64_t ahead;
   bool euclidean;
 };
 
@@ -195,7 +195,7 @@ struct NarrowRun {
   float grad_scale;
   const double* constants;
   const double* settings;
-  bool from_memory;
+  std::int64_t ahead;
   op::RandomKey key;
   unsigned int index;
 };

@@ -13,9 +13,9 @@ class Runner : protected ColumnRunner<S> {
   using Groups = ColumnRunner<S>;
   using C = typename Tile::C;
   using index = typename Tile::index;
+  using Tile::ahead_;
   using Tile::apply_rule;
   using Tile::finish;
-  using Tile::from_memory_;
   using Tile::grad_scale_;
   using Tile::in_place_;
   using Tile::k_;
@@ -91,7 +91,7 @@ class Runner : protected ColumnRunner<S> {
             {moment(0, at), moment(1, at)},
             t_.constants,
             t_.element.settings,
-            from_memory_,
+            ahead_,
             t_.euclidean};
   }
   auto narrow_loop() const -> void (*)(const NarrowRun&) {
@@ -109,7 +109,7 @@ class Runner : protected ColumnRunner<S> {
             static_cast<float>(grad_scale_),
             t_.constants,
             t_.element.settings,
-            from_memory_,
+            ahead_,
             narrow_.random_key(op::Purpose::moments, at),
             static_cast<unsigned int>(at)};
   }

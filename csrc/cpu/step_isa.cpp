@@ -1,6 +1,7 @@
 // The loops of the step. Compiled once per instruction set with -DPROXSTEP_ISA=<name>.
 // No library templates, and no external linkage but the table: the linker must not merge a copy
 // compiled for one processor with that of another.
+#include "fetch.hpp"
 #include "groups.hpp"
 #include "kernels.hpp"
 #include "lanes.hpp"
@@ -17,27 +18,18 @@ namespace {
 
 using std::int64_t;
 
-// Asks for n elements a page ahead of these.
-template <int64_t n, class T>
-inline __attribute__((always_inline)) void fetch_next_page(const T* now) {
-  constexpr int64_t page = 4096, line = 64;
-  const char* const ahead = reinterpret_cast<const char*>(now) + page;
-  for (int64_t at = 0; at < n * int64_t(sizeof(T)); at += line) __builtin_prefetch(ahead + at);
-}
-
 // body(begin, end) over n elements. The processor's own prefetchers stop where a page ends, so that
 // a loop over several arrays in memory waits there for each of them; in a cache it need not ask.
 template <class Rule, class T, class M0, class M1, class Body>
-inline __attribute__((always_inline)) void stream(int64_t n, bool from_memory, const T* x,
-                                                  const T* g, const M0* m0, const M1* m1,
-                                                  const Body& body) {
+inline __attribute__((always_inline)) void stream(int64_t n, int64_t ahead, const T* x, const T* g,
+                                                  const M0* m0, const M1* m1, const Body& body) {
   constexpr int64_t part = 64;  // fills lines of every array
-  if (!from_memory) return body(0, n);
+  if (ahead == 0) return body(0, n);
   for (int64_t i = 0; i < n; i += part) {
-    fetch_next_page<part>(x + i);
-    fetch_next_page<part>(g + i);
-    if (Rule::slots > 0) fetch_next_page<part>(m0 + i);
-    if (Rule::slots > 1) fetch_next_page<part>(m1 + i);
+    fetch<part>(x + i + ahead);
+    fetch<part>(g + i + ahead);
+    if (Rule::slots > 0) fetch<part>(m0 + i + ahead);
+    if (Rule::slots > 1) fetch<part>(m1 + i + ahead);
     body(i, op::least(i + part, n));
   }
 }
@@ -78,7 +70,7 @@ void rule_loop(const RuleTile<C>& t) {
     }
   };
   if (!in_place) return run(0, t.n);
-  stream<Rule>(t.n, t.from_memory, z, g, m0, m1, run);
+  stream<Rule>(t.n, t.ahead, z, g, m0, m1, run);
 }
 
 template <class C, class Rule, bool narrow>
@@ -159,7 +151,7 @@ void direct_loop(const DirectRun<C>& t) {
 #pragma GCC ivdep
     for (int64_t i = begin; i < end; ++i) op::step_one(arrays, i, scale, rule, penalty);
   };
-  stream<Rule>(t.n, t.from_memory, x, g, m0, m1, run);
+  stream<Rule>(t.n, t.ahead, x, g, m0, m1, run);
 }
 
 template <class C, class Rule, class P>
@@ -209,7 +201,7 @@ void narrow_run(const NarrowRun& t) {
       op::step_narrow(arrays, i, scale, *bits, rule, penalty);
     }
   };
-  stream<Rule>(t.n, t.from_memory, x, g, m0, m1, run);
+  stream<Rule>(t.n, t.ahead, x, g, m0, m1, run);
 }
 
 template <class C, class P>

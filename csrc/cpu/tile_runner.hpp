@@ -22,9 +22,17 @@ class TileRunner {
         k_(kernels<C>()),
         narrow_(task),
         grad_scale_(task.directed ? C(1) : static_cast<C>(pass.grad_scale)),
-        from_memory_(pass.from_memory),
+        ahead_(ahead(task, pass)),
         statistics_(statistics),
         in_place_(kWide && !statistics && !task.extrapolates && !task.narrowing.copy) {}
+
+  // How far it is to the elements to ask for already, which the processor does not expect: the same
+  // place some rows below in columns, else the next page unless a cache holds all.
+  static index ahead(const Task& task, Pass pass) {
+    constexpr index page = 4096 / sizeof(C);
+    if (task.groups.over == Over::columns) return kLaneRows * task.groups.count;
+    return pass.from_memory ? page : 0;
+  }
 
   template <class Body>
   static void tiles(index begin, index n, const Body& body) {
@@ -72,8 +80,7 @@ class TileRunner {
     C x_buffer[kTile], g_buffer[kTile];
     const C* const from = wide(static_cast<const S*>(t_.source) + at, n, x_buffer);
     const C* const g = narrow_.gradient(at, n, g_buffer);
-    narrow_.rule(rule, at,
-                 {n, from, g, grad_scale_, {}, z, s, t_.constants, from_memory_, false, {}, 0});
+    narrow_.rule(rule, at, {n, from, g, grad_scale_, {}, z, s, t_.constants, ahead_, false, {}, 0});
   }
 
   // Extrapolation, statistics and the store of n <= kTile elements.
@@ -122,7 +129,7 @@ class TileRunner {
   const Kernels<C>& k_;
   Narrow<S> narrow_;
   C grad_scale_;
-  bool from_memory_;
+  index ahead_;
   Statistics* statistics_;
   bool in_place_;
 };

@@ -329,3 +329,25 @@ def test_sparse_group_weights_are_per_element():
     want = ps.prox(soft, ps.Group(ps.L1(0.83), over="rows"), step=0.37)
     np.testing.assert_allclose(x, want, rtol=1e-13, atol=1e-14)
     assert x[2, 3] == 0.0
+
+
+@each_penalty
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 17), (3, 9), (4, 16), (27, 41), (130, 7), (516, 70)])
+def test_columns_are_the_rows_of_the_transpose(name, p, dtype, shape):
+    """Of spreads and sizes that take every way to a root, and of elements that do not move."""
+    rng = np.random.default_rng(81)
+    s = 10 ** (rng.uniform(-1, 1, shape) * np.geomspace(0.01, 1.5, shape[1]))
+    s[:, rng.random(shape[1]) < 0.1] = 0.3
+    s[rng.random(shape) < 0.002] = 0.0
+    z = rng.standard_normal(shape) * 10 ** rng.uniform(-2, 2, shape[1])
+    z[:, 1] *= 1e-22
+    z[:, 2] = 0.0
+    z, s = z.astype(dtype), s.astype(dtype)
+    w = weights_of(shape, "columns", dtype)
+    columns = ps.prox(z, group(name, p, "columns", w), step=s)
+    turned = [np.ascontiguousarray(a.T) for a in (z, s)]
+    rows = ps.prox(turned[0], group(name, p, "rows", w), step=turned[1]).T
+    error = np.abs(columns - rows).max(axis=0)
+    assert np.all(error <= 64 * np.finfo(dtype).eps * np.abs(z).max(axis=0))
+    assert np.array_equal(columns == 0, rows == 0)

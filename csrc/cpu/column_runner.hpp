@@ -32,63 +32,91 @@ class ColumnRunner : protected SegmentRunner<S> {
   // Columns first..last of a matrix in C order, row by row.
   void columns(index first, index last) {
     const index width = last - first, rows = t_.n / t_.groups.count;
-    const index ld = in_place_ ? t_.groups.count : width;
     const auto own = in_place_ ? nullptr : room(rows * width);
-    const auto s = has_steps() ? room(rows * width) : nullptr;
-    const std::unique_ptr<double[]> sums(new double[width]());
-    C* const z = in_place_ ? x(first) : own.get();
-    const auto each_row = [&](const auto& body) {
-      for (index r = 0; r < rows; ++r) {
-        tiles(0, width, [&](index j, index n) { body(r, j, n, z + r * ld + j); });
-      }
-    };
-    const Underflow underflow;
-    each_row([&](index r, index j, index n, C* row) {
-      const index at = r * t_.groups.count + first + j;
-      C* const row_steps = s ? s.get() + r * width + j : nullptr;
-      point(at, n, row, t_.steps ? nullptr : row_steps);
-      if (t_.steps) std::copy_n(steps() + at, n, row_steps);
-      if (!s) k_.add_squares(n, row, sums.get() + j);
-    });
-    if (s) {
-      scale_columns(first, width, rows, z, ld, s.get());
-    } else {
-      for (index j = 0; j < width; ++j) {
-        sums[j] = norm_of(std::sqrt(sums[j]), underflow, z + j, rows, ld);
-      }
-      k_.scales[t_.groups.kind](
-          {width, sums.get(), static_cast<C>(t_.step), group_weights(first), t_.groups.settings});
-    }
-    if (s && in_place_) return;
-    each_row([&](index r, index j, index n, C* row) {
-      if (!s) k_.multiply(n, row, sums.get() + j);
-      if (!in_place_) finish(r * t_.groups.count + first + j, n, row);
-    });
+    const Stripe stripe = in_place_ ? Stripe{first, width, rows, x(first), t_.groups.count}
+                                    : Stripe{first, width, rows, own.get(), width};
+    has_steps() ? keep_shares(stripe) : scale(stripe);
     if (statistics_) column_values(first, width, rows);
   }
 
  private:
-  // Columns whose elements have steps of their own: made contiguous for their roots, as many at a
-  // time as a cache line holds.
-  void scale_columns(index first, index width, index rows, C* z, index ld, const C* s) const {
-    constexpr index kAtOnce = 64 / sizeof(C);
-    const auto columns = room(2 * kAtOnce * rows);
-    C* const own_z = columns.get();
-    C* const own_s = own_z + kAtOnce * rows;
-    for (index j = 0; j < width; j += kAtOnce) {
-      const index count = std::min(kAtOnce, width - j);
-      for (index r = 0; r < rows; ++r) {
-        for (index k = 0; k < count; ++k) {
-          own_z[k * rows + r] = z[r * ld + j + k];
-          own_s[k * rows + r] = s[r * width + j + k];
-        }
-      }
-      k_.segments[t_.groups.kind]({count, rows, nullptr, own_z, C(0), own_s,
-                                   group_weights(first + j), t_.groups.settings, nullptr});
-      for (index r = 0; r < rows; ++r) {
-        for (index k = 0; k < count; ++k) z[r * ld + j + k] = own_z[k * rows + r];
-      }
+  struct Stripe {
+    index first, width, rows;
+    C* z;
+    index stride;
+  };
+
+  index place(const Stripe& stripe, index row, index j) const {
+    return row * t_.groups.count + stripe.first + j;
+  }
+
+  // body(row, first column of a tile, count, z)
+  template <class Body>
+  static void each_row(const Stripe& stripe, const Body& body) {
+    for (index row = 0; row < stripe.rows; ++row) {
+      tiles(0, stripe.width,
+            [&](index j, index n) { body(row, j, n, stripe.z + row * stripe.stride + j); });
     }
+  }
+  template <class Body>
+  void scale_rows(const Stripe& stripe, const Body& body) const {
+    each_row(stripe, [&](index row, index j, index n, C* z) {
+      body(row, j, n, z);
+      if (!in_place_) finish(place(stripe, row, j), n, z);
+    });
+  }
+
+  // One step for all elements.
+  void scale(const Stripe& stripe) const {
+    const std::unique_ptr<double[]> sums(new double[stripe.width]());
+    const Underflow underflow;
+    each_row(stripe, [&](index row, index j, index n, C* z) {
+      point(place(stripe, row, j), n, z, nullptr);
+      k_.add_squares(n, z, sums.get() + j);
+    });
+    for (index j = 0; j < stripe.width; ++j) {
+      sums[j] = norm_of(std::sqrt(sums[j]), underflow, stripe.z + j, stripe.rows, stripe.stride);
+    }
+    k_.scales[t_.groups.kind]({stripe.width, sums.get(), static_cast<C>(t_.step),
+                               group_weights(stripe.first), t_.groups.settings});
+    scale_rows(stripe, [&](index, index j, index n, C* z) { k_.multiply(n, z, sums.get() + j); });
+  }
+
+  // A step for each element.
+  void keep_shares(const Stripe& stripe) const {
+    const index width = stripe.width, rows = stripe.rows;
+    const auto own = t_.steps ? nullptr : room(rows * width);
+    const C* const s = t_.steps ? steps() + stripe.first : own.get();
+    const index s_stride = t_.steps ? t_.groups.count : width;
+    const std::unique_ptr<double[]> sums(new double[2 * width]());
+    const auto bounds = room(2 * width), roots = room(width);
+    std::fill_n(bounds.get(), width, op::infinity<C>());
+    std::fill_n(bounds.get() + width, width, C(0));
+    const auto sums_at = [&](index j) {
+      return ColumnSums<C>{sums.get() + j, sums.get() + width + j, bounds.get() + j,
+                           bounds.get() + width + j};
+    };
+    for (index row = 0; row < rows; row += kLaneRows) {
+      const index few = std::min<index>(kLaneRows, rows - row);
+      tiles(0, width, [&](index j, index n) {
+        C* const z = stripe.z + row * stripe.stride + j;
+        for (index i = 0; i < few; ++i) {
+          point(place(stripe, row + i, j), n, z + i * stripe.stride,
+                own ? own.get() + (row + i) * width + j : nullptr);
+        }
+        k_.add_columns({n, few, z, stripe.stride, s + row * s_stride + j, s_stride, sums_at(j)});
+      });
+    }
+    const auto packed = room(2 * RootTile<C>::kPacked * RootTile<C>::packed_length(rows));
+    k_.roots[t_.groups.kind]({{width, rows, stripe.z, stripe.stride, s, s_stride, sums_at(0)},
+                              group_weights(stripe.first),
+                              t_.groups.settings,
+                              packed.get(),
+                              roots.get()});
+    scale_rows(stripe, [&](index row, index j, index n, C* z) {
+      k_.keep_shares({n, 1, z, stripe.stride, s + row * s_stride + j, s_stride, {}},
+                     roots.get() + j);
+    });
   }
 };
 

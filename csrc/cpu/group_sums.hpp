@@ -109,6 +109,11 @@ GroupTotals<C> totals_of(std::int64_t n, const C* z, const C* s, P factor) {
 }
 
 template <class C>
+bool in_range(const GroupTotals<C>& total) {
+  return op::squares_in_range<C>(total.squares) && op::squares_in_range<C>(total.moments);
+}
+
+template <class C>
 void gather_tile(const GatherTile<C>& t) {
   if (t.first) open_lanes(*t.to);
   t.steps ? add_steps(t.n, t.z, t.steps, C(1), *t.to) : add_squares_of(t.n, t.z, t.to->squares);
@@ -119,7 +124,8 @@ void gather_tile(const GatherTile<C>& t) {
 template <class C>
 op::GroupSums group_sums(std::int64_t n, const C* z, const C* s, GroupTotals<C> total,
                          double* unit) {
-  if (!op::squares_in_range<C>(total.squares) || !op::squares_in_range<C>(total.moments)) {
+  *unit = 1.0;
+  if (!in_range(total)) {
     if (sizeof(C) == 8) *unit = group_unit(n, z);
     if (sizeof(C) == 4 || *unit != 1.0) total = totals_of(n, z, s, 1.0 / *unit);
   }

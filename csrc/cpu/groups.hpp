@@ -1,6 +1,7 @@
 // The loops of group penalties: the factor of a group, from its sums, and the group scaled by it.
 #pragma once
 #include "group_sums.hpp"
+#include "packed_columns.hpp"
 
 namespace proxstep::cpu {
 namespace {
@@ -11,6 +12,7 @@ struct Group {
   C* z;
   const C* s;
   C weight;
+  PackedColumns<C>* packing = nullptr;  // what brings z and s to their place, if not there yet
 };
 template <class C>
 Group<C> group_of(const SegmentTile<C>& t, std::int64_t k) {
@@ -33,12 +35,14 @@ void scale_diagonal(std::int64_t n, C* __restrict z, const C* __restrict s, Grou
 }
 
 template <class C, class P64>
-double searched_root(const P64& penalty, const Group<C>& group, const op::GroupSums& sums,
-                     double unit) {
-  const auto norm_at = [=](double nu) {
+__attribute__((noinline)) double searched_root(const P64& penalty, const Group<C>& group,
+                                               const op::GroupSums& sums, double unit) {
+  const auto norm_at = [&](double nu) {
+    if (group.packing) group.packing->pack();
     return quotient_norm(group.n, group.z, group.s, C(nu), unit);
   };
-  const auto distance_at = [=](double nu) {
+  const auto distance_at = [&](double nu) {
+    if (group.packing) group.packing->pack();
     return quotient_distance(group.n, group.z, group.s, C(nu));
   };
   return op::group_root(penalty, double(group.weight), norm_at, distance_at, sums);
@@ -59,7 +63,6 @@ template <class C>
 op::GroupSums sums_of(const SegmentTile<C>& t, const Group<C>& group, double* unit) {
   const GroupTotals<C> total =
       t.gathered ? totals(*t.gathered) : totals_of(group.n, group.z, group.s, C(1));
-  *unit = 1.0;
   return group_sums(group.n, group.z, group.s, total, unit);
 }
 
@@ -103,19 +106,21 @@ void scale_group(const Group<C>& group, GroupFactor<C> by) {
   scale_group(group.n, group.z, group.s, by);
 }
 
-template <class C, class P64>
-void diagonal_groups(const P64& penalty, const SegmentTile<C>& t, std::int64_t first, int count) {
+// use(k, group, factor) of count groups group_at(k) with the sums sums_at(k, group, &unit).
+template <class C, class P64, class GroupAt, class SumsAt, class Use>
+void with_factors(const P64& penalty, int count, const GroupAt& group_at, const SumsAt& sums_at,
+                  const Use& use) {
   op::GroupSums sums[kGroupsAtOnce] = {};
-  double unit[kGroupsAtOnce], weight[kGroupsAtOnce] = {}, root[kGroupsAtOnce];
+  double unit[kGroupsAtOnce] = {}, weight[kGroupsAtOnce] = {}, root[kGroupsAtOnce];
   for (int k = 0; k < count; ++k) {
-    const Group<C> group = group_of(t, first + k);
+    const Group<C> group = group_at(k);
     weight[k] = double(group.weight);
-    if (group.n > 0) sums[k] = sums_of(t, group, &unit[k]);
+    if (group.n > 0) sums[k] = sums_at(k, group, &unit[k]);
   }
   sure_roots(penalty, sums, weight, root);
   for (int k = 0; k < count; ++k) {
-    const Group<C> group = group_of(t, first + k);
-    if (group.n > 0) scale_group(group, factor_of_root(penalty, group, sums[k], unit[k], root[k]));
+    const Group<C> group = group_at(k);
+    if (group.n > 0) use(k, group, factor_of_root(penalty, group, sums[k], unit[k], root[k]));
   }
 }
 
@@ -133,7 +138,10 @@ void segments_tile(const SegmentTile<C>& t) {
   for (std::int64_t k = 0; k < t.groups; k += kGroupsAtOnce) {
     const int count = static_cast<int>(op::least<std::int64_t>(kGroupsAtOnce, t.groups - k));
     if (count >= kFewGroups) {
-      diagonal_groups(penalty, t, k, count);
+      with_factors<C>(
+          penalty, count, [&](int i) { return group_of(t, k + i); },
+          [&](int, const Group<C>& group, double* unit) { return sums_of(t, group, unit); },
+          [](int, const Group<C>& group, GroupFactor<C> by) { scale_group(group, by); });
       continue;
     }
     for (int i = 0; i < count; ++i) {

@@ -144,6 +144,40 @@ struct GroupFactor {
   C value, longest;
 };
 
+// The same sums of columns, one for each.
+template <class C>
+struct ColumnSums {
+  double *squares, *moments;
+  C *shortest, *longest;
+};
+
+// n columns: rows of z and of the steps, each with its distance from one to the next.
+template <class C>
+struct ColumnRows {
+  std::int64_t n, rows;
+  C* z;
+  std::int64_t z_stride;
+  const C* s;
+  std::int64_t s_stride;
+  ColumnSums<C> sums;
+};
+
+// Whole columns, whose sums are complete: their roots of op/group.hpp.
+template <class C>
+struct RootTile {
+  static constexpr int kPacked = 64 / sizeof(C);  // columns that share a cache line
+  // An odd number of cache lines: the columns do not compete for the same places of a cache.
+  static constexpr std::int64_t packed_length(std::int64_t rows) {
+    return ((rows + kPacked - 1) / kPacked | 1) * kPacked;
+  }
+
+  ColumnRows<C> columns;
+  const C* weights;  // or null
+  const double* settings;
+  C* packed;  // room for kPacked columns and as many of steps, each of packed_length
+  C* roots;
+};
+
 // n elements in groups of length, the last perhaps shorter, and a scale for each group.
 template <class C>
 struct LevelsTile {
@@ -228,6 +262,9 @@ struct Kernels {
   double (*group_value[op::Penalties::size])(double norm, double weight, const double* settings);
   double (*sum_of_squares)(std::int64_t n, const C* x);
   double (*group_norm)(std::int64_t n, const C* x, double root);  // of the sum of its squares
+  void (*add_columns)(const ColumnRows<C>&);  // some rows of them, to their sums
+  void (*roots[op::Penalties::size])(const RootTile<C>&);
+  void (*keep_shares)(const ColumnRows<C>&, const C* roots);      // of some rows
   void (*add_squares)(std::int64_t n, const C* x, double* sums);  // each to a sum of its own
   void (*multiply)(std::int64_t n, C* x, const double* factors);  // 0 gives exact zeros
 };

@@ -2,6 +2,7 @@
 // No library templates, and no external linkage but the table: the linker must not merge a copy
 // compiled for one processor with that of another.
 #include "fetch.hpp"
+#include "group_columns.hpp"
 #include "groups.hpp"
 #include "kernels.hpp"
 #include "lanes.hpp"
@@ -299,6 +300,9 @@ constexpr Kernels<C> make_kernels(op::List<Rs...>, op::List<Ps...> penalties) {
                {group_value<Ps>...},
                sum_of_squares<C>,
                group_norm<C>,
+               add_columns<C>,
+               {column_roots<C, Ps>...},
+               keep_shares<C>,
                add_squares<C>,
                multiply<C>};
   int row = 0;

@@ -40,8 +40,8 @@ void add_columns(const ColumnRows<C>& t) {
 }
 
 template <class C>
-op::GroupSums column_sums(const ColumnSums<C>& all, std::int64_t column, const Group<C>& group,
-                          double* unit) {
+__attribute__((noinline)) op::GroupSums column_sums(const ColumnSums<C>& all, std::int64_t column,
+                                                    const Group<C>& group, double* unit) {
   const GroupTotals<C> total = {all.squares[column], all.moments[column], all.shortest[column],
                                 all.longest[column]};
   if (!in_range(total) || total.shortest == C(0)) group.packing->pack();

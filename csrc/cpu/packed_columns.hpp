@@ -22,7 +22,7 @@ class PackedColumns {
   C* z(std::int64_t k) const { return packed_ + k * length_; }
   C* s(std::int64_t k) const { return packed_ + (kCount + k) * length_; }
 
-  void pack() {
+  __attribute__((noinline)) void pack() {
     if (done_) return;
     for (std::int64_t row = 0; row < from_.rows; ++row) {
       const C* const z_row = from_.z + row * from_.z_stride + first_;

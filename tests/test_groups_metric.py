@@ -351,3 +351,27 @@ def test_columns_are_the_rows_of_the_transpose(name, p, dtype, shape):
     error = np.abs(columns - rows).max(axis=0)
     assert np.all(error <= 64 * np.finfo(dtype).eps * np.abs(z).max(axis=0))
     assert np.array_equal(columns == 0, rows == 0)
+
+
+@each_penalty
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_groups_of_one_length_have_the_bits_of_ragged_ones(name, p, dtype, diagonal):
+    """Small ones are taken many at a time, ragged ones are not."""
+    rng = np.random.default_rng(82)
+    for length in (*range(1, 18), 31):
+        counts = rng.integers(1, 160, 2)
+        for many in (*counts, 3, 64):
+            n = length * many
+            z = rng.standard_normal(n) * np.repeat(10 ** rng.uniform(-2, 2, many), length)
+            spread = np.repeat(rng.choice([0.001, 0.1, 1.5], many), length)
+            s = 10 ** (spread * rng.uniform(-1, 1, n))
+            s[rng.random(n) < 0.01] = 0.0
+            z[:length] *= 1e-22
+            z[length : 2 * length] = 0.0
+            z, s, w = z.astype(dtype), s.astype(dtype), rng.uniform(0, 2, many).astype(dtype)
+            w[rng.random(many) < 0.1] = 0.0
+            step = s if diagonal else 0.9
+            one = ps.prox(z, group(name, p, length, w), step=step)
+            ragged = ps.prox(z, group(name, p, (length,) * int(many), w), step=step)
+            assert_same_bits(one, ragged)

@@ -47,7 +47,7 @@ double group_norm(std::int64_t n, const C* __restrict z, double root) {
 }
 
 template <class C>
-double shortest_positive(std::int64_t n, const C* s) {
+__attribute__((noinline)) double shortest_positive(std::int64_t n, const C* s) {
   C least = op::infinity<C>();
   for (std::int64_t i = 0; i < n; ++i) least = s[i] > C(0) ? op::least(s[i], least) : least;
   return double(least);
@@ -119,16 +119,21 @@ void gather_tile(const GatherTile<C>& t) {
   t.steps ? add_steps(t.n, t.z, t.steps, C(1), *t.to) : add_squares_of(t.n, t.z, t.to->squares);
 }
 
-// ||z|| and its steps, from the sums; once more over z where they left the range: float32 in
-// double, float64 in other units.
+// Once more over z where the sums left the range: float32 in double, float64 in other units.
 template <class C>
-op::GroupSums group_sums(std::int64_t n, const C* z, const C* s, GroupTotals<C> total,
-                         double* unit) {
+__attribute__((noinline)) GroupTotals<C> totals_in_range(std::int64_t n, const C* z, const C* s,
+                                                         GroupTotals<C> total, double* unit) {
+  if (sizeof(C) == 8) *unit = group_unit(n, z);
+  return sizeof(C) == 4 || *unit != 1.0 ? totals_of(n, z, s, 1.0 / *unit) : total;
+}
+
+// ||z|| and its steps.
+template <class C>
+inline __attribute__((always_inline)) op::GroupSums group_sums(std::int64_t n, const C* z,
+                                                               const C* s, GroupTotals<C> total,
+                                                               double* unit) {
   *unit = 1.0;
-  if (!in_range(total)) {
-    if (sizeof(C) == 8) *unit = group_unit(n, z);
-    if (sizeof(C) == 4 || *unit != 1.0) total = totals_of(n, z, s, 1.0 / *unit);
-  }
+  if (!in_range(total)) total = totals_in_range(n, z, s, total, unit);
   op::GroupSums sums;
   sums.norm = *unit * op::square_root(total.squares);
   sums.shortest_step = total.shortest;

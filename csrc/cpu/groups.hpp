@@ -15,7 +15,7 @@ struct Group {
   PackedColumns<C>* packing = nullptr;  // what brings z and s to their place, if not there yet
 };
 template <class C>
-Group<C> group_of(const SegmentTile<C>& t, std::int64_t k) {
+inline __attribute__((always_inline)) Group<C> group_of(const SegmentTile<C>& t, std::int64_t k) {
   const std::int64_t begin = t.offsets ? t.offsets[k] - t.offsets[0] : k * t.length;
   return {t.offsets ? t.offsets[k + 1] - t.offsets[k] : t.length, t.z + begin,
           t.steps ? t.steps + begin : nullptr, t.weights ? t.weights[k] : C(1)};
@@ -48,14 +48,23 @@ __attribute__((noinline)) double searched_root(const P64& penalty, const Group<C
   return op::group_root(penalty, double(group.weight), norm_at, distance_at, sums);
 }
 
-// A vector of them, where the penalty has no branches.
-constexpr int kGroupsAtOnce = 8, kFewGroups = 4;
-template <class P64>
-__attribute__((noinline)) void sure_roots(const P64& penalty, const op::GroupSums* __restrict sums,
-                                          const double* __restrict weight,
-                                          double* __restrict root) {
-  for (int k = 0; k < kGroupsAtOnce; ++k) {
-    root[k] = op::group_sure_root(penalty, weight[k], sums[k]);
+// A vector of them at a time, where the penalty has no branches.
+constexpr int kGroupsAtOnce = 8, kFewGroups = 4, kMostGroups = 64;
+struct GroupTable {
+  double norm[kMostGroups], shortest[kMostGroups], longest[kMostGroups], mean[kMostGroups];
+  double weight[kMostGroups], root[kMostGroups];
+};
+inline std::int64_t full(std::int64_t groups) {
+  return (groups + kGroupsAtOnce - 1) / kGroupsAtOnce * kGroupsAtOnce;
+}
+template <class C, class P64>
+__attribute__((noinline)) void sure_roots(const P64& penalty, std::int64_t count, GroupTable& t) {
+  for (std::int64_t k = 0; k < count; k += kGroupsAtOnce) {
+    for (std::int64_t i = k; i < k + kGroupsAtOnce; ++i) {
+      t.root[i] = op::group_sure_root(
+          penalty, t.weight[i],
+          {t.norm[i], t.shortest[i], t.longest[i], 0.0, t.mean[i], op::root_tolerance<C>()});
+    }
   }
 }
 
@@ -111,29 +120,35 @@ template <class C, class P64, class GroupAt, class SumsAt, class Use>
 void with_factors(const P64& penalty, int count, const GroupAt& group_at, const SumsAt& sums_at,
                   const Use& use) {
   op::GroupSums sums[kGroupsAtOnce] = {};
-  double unit[kGroupsAtOnce] = {}, weight[kGroupsAtOnce] = {}, root[kGroupsAtOnce];
-  for (int k = 0; k < count; ++k) {
-    const Group<C> group = group_at(k);
-    weight[k] = double(group.weight);
+  double unit[kGroupsAtOnce] = {};
+  GroupTable table;
+  for (int k = 0; k < kGroupsAtOnce; ++k) {
+    const Group<C> group = k < count ? group_at(k) : Group<C>{};
     if (group.n > 0) sums[k] = sums_at(k, group, &unit[k]);
+    table.norm[k] = sums[k].norm;
+    table.shortest[k] = sums[k].shortest_step;
+    table.longest[k] = sums[k].most_step;
+    table.mean[k] = sums[k].mean_step;
+    table.weight[k] = double(group.weight);
   }
-  sure_roots(penalty, sums, weight, root);
+  sure_roots<C>(penalty, kGroupsAtOnce, table);
   for (int k = 0; k < count; ++k) {
     const Group<C> group = group_at(k);
-    if (group.n > 0) use(k, group, factor_of_root(penalty, group, sums[k], unit[k], root[k]));
+    if (group.n > 0) use(k, group, factor_of_root(penalty, group, sums[k], unit[k], table.root[k]));
   }
 }
 
 template <class C, template <class> class P>
-void segments_tile(const SegmentTile<C>& t) {
-  if (!t.steps) {
-    const P<C> penalty(t.settings);
-    for (std::int64_t k = 0; k < t.groups; ++k) {
-      const Group<C> group = group_of(t, k);
-      scale_group(group, uniform_factor(penalty, t, group));
-    }
-    return;
+void uniform_groups(const SegmentTile<C>& t) {
+  const P<C> penalty(t.settings);
+  for (std::int64_t k = 0; k < t.groups; ++k) {
+    const Group<C> group = group_of(t, k);
+    scale_group(group, uniform_factor(penalty, t, group));
   }
+}
+
+template <class C, template <class> class P>
+void diagonal_groups(const SegmentTile<C>& t) {
   const P<double> penalty(t.settings);
   for (std::int64_t k = 0; k < t.groups; k += kGroupsAtOnce) {
     const int count = static_cast<int>(op::least<std::int64_t>(kGroupsAtOnce, t.groups - k));
@@ -152,7 +167,7 @@ void segments_tile(const SegmentTile<C>& t) {
 }
 
 template <class C, class P>
-void scales_tile(const ScaleTile<C>& t) {
+__attribute__((noinline)) void scales_tile(const ScaleTile<C>& t) {
   const P penalty(t.settings);
   for (std::int64_t k = 0; k < t.groups; ++k) {
     const C weight = t.weights ? t.weights[k] : C(1);

@@ -8,6 +8,7 @@
 #include "lanes.hpp"
 #include "nm.hpp"
 #include "quantize.hpp"
+#include "small_groups.hpp"
 
 #define PROXSTEP_JOIN2(a, b) a##b
 #define PROXSTEP_JOIN(a, b) PROXSTEP_JOIN2(a, b)

@@ -194,6 +194,8 @@ BAD_SETTINGS = [
     ({"penalty": 0.1}, TypeError, "penalty"),
     ({"penalty": ps.L1Ball(1.0)}, TypeError, "L1Ball"),
     ({"metric": "diag"}, ValueError, "'diag'.*diagonal"),
+    ({"metric": None}, ValueError, "metric is None; known are 'diagonal', 'euclidean'"),
+    ({"metric": ["euclidean"]}, ValueError, r"metric is \['euclidean'\]"),
     ({"min_ndim": -1}, ValueError, "min_ndim"),
     ({"max_norm": 0.0}, ValueError, "max_norm"),
     ({"nonfinite": "rise"}, ValueError, "'rise'.*raise"),

@@ -158,8 +158,8 @@ def prox(
 
 def is_euclidean(metric: str) -> bool:
     """Whether the prox takes the scalar learning rate; raises for an unknown metric."""
-    if metric not in _EUCLIDEAN:
-        raise ValueError(f"metric is {metric!r}; {nearest(metric, _EUCLIDEAN)}")
+    if not isinstance(metric, str) or metric not in _EUCLIDEAN:
+        raise ValueError(f"metric is {metric!r}; {nearest(str(metric), _EUCLIDEAN)}")
     return _EUCLIDEAN[metric]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 
 import numpy as np
@@ -233,3 +234,30 @@ def test_weights_are_copied():
     w[:], groups[:] = 100.0, np.nan
     for h, want in zip(penalties, before, strict=True):
         assert_same_bits(ps.prox(x, h), want)
+
+
+LENT = [
+    ps.L1,
+    lambda v: ps.ElasticNet(0.1, v),
+    lambda v: ps.MCP(0.1, v),
+    lambda v: ps.Box(-v, v),
+    lambda v: ps.SparseGroup(v, 0.1, over="rows"),
+    lambda v: ps.Group(ps.L0(v), over="rows"),
+    ps.AdamW,
+    lambda v: ps.AdamW(0.1, betas=(v, 0.9)),
+    lambda v: ps.Lion(0.1, (0.9, v)),
+    lambda v: ps.Momentum(0.1, weight_decay=v),
+]
+
+
+@pytest.mark.parametrize("make", LENT)
+def test_a_number_in_an_array_is_copied(make):
+    lent = np.array(0.7)
+    made = make(lent)
+    before = made.settings() if isinstance(made, Rule) else made.value(np.full((2, 3), 0.6))
+    lent[...] = 0.3
+    again = pickle.loads(pickle.dumps(made))
+    after = again.settings() if isinstance(made, Rule) else again.value(np.full((2, 3), 0.6))
+    assert made == again == make(0.7)
+    assert hash(made) == hash(again)
+    assert after == before

@@ -25,6 +25,24 @@ def number(name: str, value: Any) -> None:
     raise TypeError(f"{name} is {value!r}; a number is needed")
 
 
+def own_number(value: Any) -> Any:
+    """Return the number in an array or tensor without dimensions; else value.
+
+    Others may change such an array in place, which settings that are compiled would not see.
+    """
+    if isinstance(value, np.generic):
+        return value
+    own = value.item() if getattr(value, "ndim", None) == 0 else value
+    return own if type(own) in (int, float) else value  # or it is refused as it came
+
+
+def own_numbers(settings: Any, arrays: Iterable[str] = ()) -> None:
+    """Let a frozen dataclass keep its numbers itself; arrays: fields that are none."""
+    for name, given in list(vars(settings).items()):
+        if type(given) is not float and name not in arrays:
+            object.__setattr__(settings, name, own_number(given))
+
+
 def function(name: str, value: Any, needed: str = "a callable") -> None:
     """Raise unless value can be called; a class that makes what can be is not meant."""
     if isinstance(value, type) or not callable(value):

@@ -9,9 +9,12 @@ import numpy as np
 
 from .. import _core
 from ..arrays import Array, empty_like, frozen_weights
-from ..checks import non_negative
+from ..checks import non_negative, own_numbers
 
 __all__ = ["ElementwisePenalty", "Penalty"]
+
+
+_WEIGHTS = ("weights", "group_weights")
 
 
 class _Compiled:
@@ -23,11 +26,13 @@ class Penalty(_Compiled):
     """What all penalties share; not used by itself.
 
     A penalty is immutable and checked when it is made. Weights are copied, into read-only float64
-    arrays. Penalties of one kind with equal settings and weights are equal.
+    arrays, and so are numbers that come in arrays or tensors. Penalties of one kind with equal
+    settings and weights are equal.
     """
 
     def __post_init__(self) -> None:
-        for name in ("weights", "group_weights"):
+        own_numbers(self, _WEIGHTS)
+        for name in _WEIGHTS:
             if getattr(self, name, None) is not None:
                 object.__setattr__(self, name, frozen_weights(getattr(self, name)))
         object.__setattr__(self, "spec", self._make_spec())

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from .. import _core
 from ..arrays import Array, bfloat16_zeros, dtype_name, refuse_masked, widened
-from ..checks import from_0_below_1, non_negative
+from ..checks import from_0_below_1, non_negative, own_number, own_numbers
 
 __all__ = ["Moments", "Rule", "State", "check_moments", "pair_of_betas"]
 
@@ -28,7 +28,7 @@ def pair_of_betas(given: Any) -> tuple[float, float]:
         raise TypeError(f"betas is {given!r}; a pair of numbers is needed")
     for k, beta in enumerate(betas):
         from_0_below_1(f"betas[{k}]", beta)
-    return betas[0], betas[1]
+    return own_number(betas[0]), own_number(betas[1])
 
 
 @dataclass
@@ -66,6 +66,7 @@ class Rule(_Compiled):
     def __post_init__(self) -> None:
         if not hasattr(self, "name"):
             raise TypeError(f"{type(self).__name__} is no rule of the core, such as SGD")
+        own_numbers(self)
         self._check()
         object.__setattr__(self, "spec", _core.RuleSpec(self.name, self.settings(), self.directed))
 

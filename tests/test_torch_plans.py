@@ -194,3 +194,26 @@ def test_a_graph_is_refused_before_anything_moves(monkeypatch: pytest.MonkeyPatc
     monkeypatch.undo()
     optimizer.step()
     assert not torch.equal(params[0], before[0][0])
+
+
+class Counted(list[Any]):
+    """A list that knows how often it was gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Any:
+        self.times += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("skips", [False, True])
+def test_no_parameter_is_looked_for_among_all_others(skips: bool) -> None:
+    params = [torch.nn.Parameter(torch.ones(2, 2)) for _ in range(200)]
+    optimizer = cases.make("AdamW", params, penalty=ps.L1(0.3), skip_zero_rows=skips)
+    for p in params:
+        p.grad = torch.ones(2, 2)
+    listed = optimizer.param_groups[0]["params"] = Counted(params)
+    optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+    optimizer.step()
+    assert 0 < listed.times < 60

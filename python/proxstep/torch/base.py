@@ -89,8 +89,7 @@ class ProxOptimizer(Checkpointed):
         check_group(self.param_groups, rule)
         for param in group["params"]:
             if skips_rows(param, group):
-                name = name_of(self.param_groups, param)
-                check_rows_precision(name, param, rule, self.whole.precision)
+                check_rows_precision(self.param_groups, param, rule, self.whole.precision)
 
     @torch._disable_dynamo  # type: ignore[untyped-decorator]  # native: nothing to compile
     @torch.no_grad()  # type: ignore[untyped-decorator]

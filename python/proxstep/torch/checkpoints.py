@@ -93,8 +93,8 @@ class Checkpointed(torch.optim.Optimizer):  # type: ignore[misc]  # torch is not
             check_served(settings)
             self._make_rule(settings)  # refuses bad ones
         state: defaultdict[Any, Any] = defaultdict(dict, unmatched_states(given))
-        for param, group, saved in saved_states(groups, given):
-            form, name = self._form(group), name_of(groups, param)
+        for param, name, group, saved in saved_states(groups, given):
+            form = self._form(group)
             state[param] = form.restored(name, param, saved) | form.foreign(param, saved)
         self._leave()
         self.__setstate__({"state": state, "param_groups": groups})

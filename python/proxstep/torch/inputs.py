@@ -26,6 +26,7 @@ __all__ = [
     "check_torch",
     "check_whole",
     "local",
+    "name_at",
     "name_of",
     "penalty_of",
     "rate_of",
@@ -83,9 +84,14 @@ def name_of(groups: Sequence[Mapping[str, Any]], param: torch.Tensor) -> str:
     for index, group in enumerate(groups):
         for k, own in enumerate(group["params"]):
             if own is param:
-                names = group.get("param_names")
-                return repr(names[k]) if names else f"parameter {k} of group {index}"
+                return name_at(group, index, k)
     return "a parameter of another optimizer"
+
+
+def name_at(group: Mapping[str, Any], index: int, k: int) -> str:
+    """Return the name of parameter k of a group, whose place among the groups is index."""
+    names = group.get("param_names")
+    return repr(names[k]) if names else f"parameter {k} of group {index}"
 
 
 def check_group(groups: Sequence[Mapping[str, Any]], rule: Rule) -> None:

@@ -23,7 +23,7 @@ from ..top_k import TopK
 from .gradients import dense_rows, laid_out
 from .inputs import name_of, penalty_of
 from .plan import tell_autograd
-from .step_plan import Member, StepPlan, Terms
+from .step_plan import Groups, Member, StepPlan, Terms
 
 __all__ = ["RowPlan", "check_rows_precision", "skips_rows", "takes_rows"]
 
@@ -40,8 +40,10 @@ def skips_rows(param: Any, group: Any) -> bool:
     return bool(group["skip_zero_rows"]) and penalty_of(group, param) is not None
 
 
-def check_rows_precision(name: str, param: Any, rule: Rule, precision: Precision) -> None:
+def check_rows_precision(groups: Groups, param: Any, rule: Rule, precision: Precision) -> None:
     """Raise where something is kept in 16 bits that rows do not serve.
+
+    groups: know the parameter's name.
 
     Raises
     ------
@@ -52,8 +54,8 @@ def check_rows_precision(name: str, param: Any, rule: Rule, precision: Precision
     keeps = set(rule.moments) - set(rule.starts_at_x)
     if narrow or (precision.moments is not None and keeps and param.dtype != torch.float64):
         raise ValueError(
-            f"{name}: bfloat16 moments, masters and stochastic rounding are not served where rows "
-            "are stepped by themselves, for sparse gradients or skip_zero_rows"
+            f"{name_of(groups, param)}: bfloat16 moments, masters and stochastic rounding are not "
+            "served where rows are stepped by themselves, for sparse gradients or skip_zero_rows"
         )
 
 
@@ -74,8 +76,8 @@ class RowPlan(StepPlan):
     clips: ClassVar[bool] = False  # the norm of its gradients must be asked for
 
     def __init__(self, member: Member, terms: Terms) -> None:
-        name = name_of(terms.groups, member.param)
-        check_rows_precision(name, member.param, terms.rules[member.group], terms.precision)
+        rule = terms.rules[member.group]
+        check_rows_precision(terms.groups, member.param, rule, terms.precision)
         self._warned = False  # of steps that were lost
         self._grad: Any = None
         self._take(member, terms)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from .inputs import name_at
 from .options import PROGRAM
 
 __all__ = ["merged_groups", "saved_states", "unmatched_states"]
@@ -53,13 +54,14 @@ def _merged(own: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
 
 def saved_states(
     groups: Sequence[Mapping[str, Any]], state_dict: Mapping[str, Any]
-) -> Iterator[tuple[Any, Mapping[str, Any], Mapping[str, Any]]]:
-    """Return every parameter that has a saved state, its group, and that state."""
-    for group, saved in zip(groups, state_dict["param_groups"], strict=True):
-        for param, key in zip(group["params"], _keys(group, saved), strict=True):
+) -> Iterator[tuple[Any, str, Mapping[str, Any], Mapping[str, Any]]]:
+    """Return every parameter that has a saved state, its name, its group, and that state."""
+    for index, (group, saved) in enumerate(zip(groups, state_dict["param_groups"], strict=True)):
+        keys = _keys(group, saved)
+        for k, (param, key) in enumerate(zip(group["params"], keys, strict=True)):
             state = state_dict["state"].get(key)
             if state:
-                yield param, group, state
+                yield param, name_at(group, index, k), group, state
 
 
 def unmatched_states(state_dict: Mapping[str, Any]) -> dict[Any, Any]:

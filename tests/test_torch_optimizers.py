@@ -266,3 +266,16 @@ def test_a_compiled_model_trains_as_it_does_uncompiled():
     cases.learn(theirs, plain, 5)
     for a, b in zip(mine.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_the_rate_of_dual_averaging_is_that_of_all_steps_so_far() -> None:
+    began = torch.tensor([[1.0, -0.3, 0.7]])
+    p = torch.nn.Parameter(began.clone())
+    optimizer = cases.make("RDA", [p], lr=0.3, penalty=ps.L1(0.1))
+    for _ in range(5):
+        p.grad = p.detach() - 3
+        optimizer.step()
+    assert bool((p != began).all())
+    optimizer.param_groups[0]["lr"] = 0.0
+    optimizer.step()
+    assert torch.equal(p, began)

@@ -20,7 +20,8 @@ class RDA(Rule):
     """Regularised dual averaging: ``G += g``, ``z = x0 - lr G / sqrt(t)``, ``s = lr sqrt(t)``.
 
     The moments are "sum", G, which starts at 0, and "origin", x0, where x started. The penalty
-    counts once per step, as in the averaged objective.
+    counts once per step, as in the averaged objective. The rate is to stay the same: it scales all
+    of G, and at 0 x is x0 again.
 
     Parameters
     ----------

@@ -147,7 +147,8 @@ class ProxRDA(ProxOptimizer):
 
     G is the sum of all gradients and x0 the parameters before the first step; see `proxstep.RDA`.
     The penalty acts on the average of all gradients, which gives sparser parameters than the other
-    rules at the same strength.
+    rules at the same strength. The rate scales all steps so far, not the last one: a schedule that
+    lowers it leads the parameters back to x0, and one that ends at 0 ends there.
 
     Parameters
     ----------

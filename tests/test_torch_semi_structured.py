@@ -73,6 +73,9 @@ def tied() -> Any:
         (tied(), ["1"], ValueError, "layer 1: the weight is shared with another layer"),
         (dense(), ["7"], ValueError, "the model has no layer '7'"),
         (dense(), ["1"], TypeError, "layer 1 is a ReLU; a Linear is needed"),
+        (pruned(8, 8), "0", TypeError, "layers is '0'; a list of names is needed"),
+        (pruned(8, 8), 0, TypeError, "layers is 0; a list of names is needed"),
+        (pruned(8, 8), [], ValueError, "layers names none"),
         (nn.Linear(6, 2), [""], ValueError, "the weight has 6 inputs; .* needs a multiple of 4"),
         (pruned(8, 8, dtype=torch.float32), None, TypeError, "torch.float32; torch.float16 or"),
         (

@@ -39,8 +39,8 @@ def to_semi_structured(model: Any, layers: Iterable[str] | None = None) -> tuple
     Raises
     ------
     TypeError
-        For what is no module, a name of what is no `torch.nn.Linear`, and a dtype other than
-        float16 and bfloat16.
+        For what is no module, layers that are no list of names, a name of what is no
+        `torch.nn.Linear`, and a dtype other than float16 and bfloat16.
     ValueError
         For an unknown name; a named weight without the pattern, with the first block that has more
         than two nonzeros; a shared weight; a weight that is not in CUDA memory or on a device too
@@ -71,7 +71,8 @@ def to_semi_structured(model: Any, layers: Iterable[str] | None = None) -> tuple
         raise TypeError(f"model is a {type(model).__name__}; a torch.nn.Module is needed")
     chosen = _candidates(model) if layers is None else _named(model, layers)
     if not chosen:
-        raise ValueError("no torch.nn.Linear of the model has a weight with 2:4 sparsity")
+        without = "no torch.nn.Linear of the model has a weight with 2:4 sparsity"
+        raise ValueError(without if layers is None else "layers names none; None stands for all")
     for name, layer in chosen.items():
         _check_place(name, layer.weight)
     converted = {name: _converted(name, layer.weight) for name, layer in chosen.items()}
@@ -94,6 +95,8 @@ def _candidates(model: Any) -> dict[str, Any]:
 
 def _named(model: Any, layers: Iterable[str]) -> dict[str, Any]:
     """Find the layers of these names, which must have the pattern."""
+    if isinstance(layers, str) or not isinstance(layers, Iterable):
+        raise TypeError(f"layers is {layers!r}; a list of names is needed")
     modules = dict(model.named_modules())
     chosen = {}
     for name in layers:

@@ -278,6 +278,28 @@ def test_settings_changed_in_place_are_seen():
     assert torch.equal(p, q)
 
 
+@pytest.mark.parametrize(
+    ("name", "bad", "words"),
+    [
+        ("min_ndim", None, "min_ndim is None; an integer is needed"),
+        ("min_ndim", "2", "min_ndim is '2'; an integer is needed"),
+        ("metric", None, "metric is None; known are"),
+        ("lr", "0.1", "lr is '0.1'; a number is needed"),
+    ],
+)
+@pytest.mark.parametrize("skips", [False, True])
+def test_a_setting_that_goes_bad_later_is_refused_with_its_value(name, bad, words, skips):
+    p = torch.nn.Parameter(torch.ones(2, 3))
+    optimizer = cases.make("AdamW", [p], penalty=ps.L1(0.3), skip_zero_rows=skips)
+    cases.train([p], optimizer, 1)
+    before = p.detach().clone()
+    optimizer.param_groups[0][name] = bad
+    with pytest.raises((TypeError, ValueError), match=words):
+        cases.train([p], optimizer, 1)
+    assert torch.equal(p, before)
+    assert float(optimizer.state[p]["step"]) == 1
+
+
 def test_a_refused_group_is_not_left_behind_whatever_the_error():
     optimizer = cases.make("SGD", cases.tensors()[:1])
     with pytest.raises(OverflowError):

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ..checks import count
 from ..precision import Precision
 from ..rules import Rule
 from .footing import Footing
@@ -75,6 +76,8 @@ class Plans:
                 plan.flush()
 
     def _make(self, state: Mapping[Any, Any], terms: Terms) -> None:
+        for group in terms.groups:
+            count("min_ndim", group["min_ndim"])
         check_selections(terms.groups)
         self.flush(state)  # under the old terms
         dense: dict[tuple[Any, bool], list[Member]] = {}

@@ -191,8 +191,11 @@ def _first_step(problem: Problem, diagonal: Any) -> StepSize:
     tiny = float(np.finfo(np.float64).tiny)
     if problem.design.constant.all():  # there is no gradient that a step could follow
         return StepSize(1.0, 1.0)
-    estimate = problem.first_curvature * norm_estimate(problem.design, np.sqrt(diagonal))
-    bound = problem.curvature * float(np.sum(diagonal * problem.design.scales))
+    scales, root, constant = problem.design.scales, np.sqrt(diagonal), problem.design.constant
+    if constant.any():  # their rounding may be huge beside the other columns
+        scales, root = np.where(constant, 0.0, scales), np.where(constant, 0.0, root)
+    estimate = problem.first_curvature * norm_estimate(problem.design, root)
+    bound = problem.curvature * float(np.sum(diagonal * scales))
     floor = 1.0 / max(bound, tiny) if math.isfinite(problem.curvature) else tiny
     largest = float(np.finfo(np.float32 if problem.eps > 1e-10 else np.float64).max)
     most = 0.25 * largest / max(1.0, float(np.max(diagonal)))

@@ -13,7 +13,7 @@ from ..penalties import Penalty
 from ..problems import LeastSquares, Problem
 from ..problems.by_gram import gram_pays
 from ..solvers.arguments import check, checked_limits
-from ..solvers.dispatch import chosen, solve_quietly
+from ..solvers.dispatch import chosen, shared_parts, solve_quietly
 from ..solvers.reduction import reduction_of, restricted
 from ..solvers.result import ConvergenceWarning, Result
 from ..solvers.strength import with_strength
@@ -161,6 +161,7 @@ def _run(problem: Problem, plan: Plan, points: list[Point]) -> str:
         problem = shorter.problem
         plan = replace(plan, penalty=restricted(plan.penalty, shorter.columns))
     start = problem.start(None)
+    _in_use = shared_parts(problem, with_strength(plan.penalty, float(plan.lambdas[0])))
     for lam in plan.lambdas:
         if plan.budget.stop.is_set():
             return "interrupted"

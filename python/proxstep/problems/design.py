@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -87,6 +88,11 @@ class Design(Products):
     def norms(self) -> dict[bytes, float]:
         """What `norm_estimate` found so far."""
         return {}
+
+    @cached_property
+    def free_parts(self) -> WeakValueDictionary[bytes, Any]:
+        """Directions of free elements, by the elements, as long as a certificate uses them."""
+        return WeakValueDictionary()
 
     @property
     def unscaled(self) -> Design:
@@ -186,7 +192,7 @@ class Design(Products):
         """Return the same matrix, centred by other weights; X is shared."""
         other = copy.copy(self)
         other.weights = weights
-        for name in ("means", "scales", "norms", "constant", "_moments"):
+        for name in ("means", "scales", "norms", "free_parts", "constant", "_moments"):
             vars(other).pop(name, None)
         return other
 

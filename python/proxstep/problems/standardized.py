@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import Any, TypeAlias
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -81,6 +82,11 @@ class StandardizedDesign(Cached):
     def norms(self) -> dict[bytes, float]:
         """What `norm_estimate` found so far."""
         return {}
+
+    @cached_property
+    def free_parts(self) -> WeakValueDictionary[bytes, Any]:
+        """As that of a `Design`."""
+        return WeakValueDictionary()
 
     def from_given(self, x: Array) -> Array:
         """Return ``D x``."""

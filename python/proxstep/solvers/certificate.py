@@ -16,7 +16,8 @@ import numpy as np
 from ..arrays import Array
 from ..problems import Evaluation, Problem
 from .duals import Dual, dual_of
-from .unpenalised import MOST, FreePart, project
+from .free_part import FreePart, free_part
+from .unpenalised import MOST, project
 from .weak import without_weak
 
 
@@ -40,7 +41,7 @@ class DualityGap:
     def __init__(self, problem: Problem, dual: Dual, weaker: Dual | None = None) -> None:
         self.problem, self.dual = problem, dual
         self.without_weak = None if weaker is None else DualityGap(problem, weaker)
-        self.part = FreePart(problem, dual.free) if dual.free.any() else None
+        self.part = free_part(problem, dual.free)
         self.best = problem.least_loss  # penalties with a dual are never negative
         self.value, self.factor = -np.inf, 0.0  # of the last dual point, c r
         self._taken_at: Callable[[], Evaluation | None] = lambda: None
@@ -100,7 +101,7 @@ class Violation:
 def certificate_for(problem: Problem, penalty: Any) -> Certificate:
     """Return the gap if the penalty has a dual (and few free elements), else the violation."""
     duals = _duals(problem, penalty)
-    few = [dual for dual in duals if dual is not None and np.count_nonzero(dual.free) <= MOST]
+    few = _with_few_free(duals)
     return DualityGap(problem, *few) if len(few) == len(duals) else Violation(problem, penalty)
 
 
@@ -109,8 +110,14 @@ def relative_gap(problem: Problem, at: Evaluation, penalty: Any) -> float:
     first, *weaker = _duals(problem, penalty)
     if first is None:
         raise TypeError(f"{penalty!r} has no duality gap")
-    few = [dual for dual in weaker if dual is not None and np.count_nonzero(dual.free) <= MOST]
-    return DualityGap(problem, first, *few).measure(at, at.loss + penalty.value(at.x))
+    return DualityGap(problem, first, *_with_few_free(weaker)).measure(
+        at, at.loss + penalty.value(at.x)
+    )
+
+
+def parts_of(problem: Problem, penalty: Any) -> list[FreePart | None]:
+    """Return what the certificates of like penalties share as long as somebody holds it."""
+    return [free_part(problem, dual.free) for dual in _with_few_free(_duals(problem, penalty))]
 
 
 def _duals(problem: Problem, penalty: Any) -> list[Dual | None]:
@@ -118,3 +125,7 @@ def _duals(problem: Problem, penalty: Any) -> list[Dual | None]:
     relaxed = without_weak(problem, penalty)
     each = [penalty] if relaxed is penalty else [penalty, relaxed]
     return [dual_of(one, problem.shape) for one in each]
+
+
+def _with_few_free(duals: list[Dual | None]) -> list[Dual]:
+    return [d for d in duals if d is not None and np.count_nonzero(d.free) <= MOST]

@@ -13,7 +13,7 @@ from ..problems import Evaluation, Problem
 from ..projections import Projection
 from .adapter import as_penalty
 from .arguments import check, check_fit, check_scale, check_start, checked_limits
-from .certificate import DualityGap, certificate_for
+from .certificate import DualityGap, certificate_for, parts_of
 from .fista import Fista
 from .gram_set import GramSet
 from .metric import fits
@@ -150,6 +150,13 @@ def solve_quietly(
     with np.errstate(over="ignore", invalid="ignore"):
         check_scale(problem)
         return _solve(problem, penalty, limits, start, chosen(problem, penalty, solver))
+
+
+def shared_parts(problem: Problem, penalty: Any) -> list[Any]:
+    """Return what certificates at all strengths share, as long as the caller holds it."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        check_scale(problem)
+        return parts_of(problem.double, penalty)
 
 
 def chosen(problem: Problem, penalty: Any, solver: str) -> str:

@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..arrays import Array
 from ..problems import Evaluation, Problem
+from .free_part import FreePart
 
 #: More free parameters than this are certified by the optimality violation instead.
 MOST = 128
 _BLIND = 1e-6  # share of a gradient that a projection may leave
+_ROUNDING = 64  # units of it, in a sum over the samples
 _ROUNDS = 4  # of Newton's steps, where they leave the domain
-
-
-class FreePart:
-    """The free elements of x and the intercept, as a small linear map into the margins.
-
-    The elements are few and lie on the host, the margins where X lies.
-    """
-
-    def __init__(self, problem: Problem, free: Any) -> None:
-        self.xp = problem.xp
-        rows = np.flatnonzero(free.reshape(free.shape[0], -1).any(axis=1))
-        self.columns = problem.design.columns(self.xp.asarray(rows, self.xp.int64))
-        self.free = free[rows]
-        if problem.fit_intercept:
-            ones = self.xp.ones((self.columns.shape[0], 1), self.columns.dtype)
-            self.columns = self.xp.concat([self.columns, ones], axis=1)
-            self.free = np.concatenate([self.free, np.ones_like(free[:1])])
-        self._index = self.xp.asarray(np.flatnonzero(self.free), self.xp.int64)
-
-    def lift(self, z: Any) -> Array:
-        """Return the change of the margins when the free elements change by z."""
-        full = np.zeros(self.free.shape)
-        full[self.free] = z
-        return self.columns @ self.xp.asarray(full, self.columns.dtype)
-
-    def drop(self, residual: Array) -> Array:
-        """Return the transpose of `lift`, float64, where X lies."""
-        return self._chosen(self.columns.T @ residual)
-
-    def sizes(self, residual: Array) -> Array:
-        """Return the sums of absolute values of which `drop` takes the sums."""
-        return self._chosen(abs(self.columns).T @ abs(residual))
-
-    def _chosen(self, products: Array) -> Array:
-        return self.xp.asarray(products.reshape(-1)[self._index], self.xp.float64)
 
 
 def project(
@@ -77,15 +42,18 @@ def _newton_shift(problem: Problem, residual: Array, part: FreePart) -> Array | 
     """Return ``F''(u) A z`` with A the lift and ``A' F''(u) A z = A' r``, for the residual r.
 
     It is what one Newton step of the free parameters takes off r. None is returned where F'' is
-    blind to a part of ``A' r``.
+    blind to a part of ``A' r``, or no number.
     """
     xp = problem.xp
-    units = np.eye(int(np.count_nonzero(part.free)))
-    bends = [part.drop(problem.hessian_product(residual, part.lift(e))) for e in units]
-    first = part.sizes(residual), part.drop(residual)
-    sizes, wanted, *rows = xp.to_host(xp.stack([*first, *bends]))
-    z = np.linalg.lstsq(rows, wanted, rcond=None)[0]
-    left, size, rounded = (np.linalg.norm(v) for v in (rows @ z - wanted, wanted, sizes))
-    if not left <= _BLIND * size + 64 * problem.eps * rounded:
+    square = xp.sum(residual * problem.weights.undo(residual), dtype=xp.float64)
+    both = xp.to_host(xp.concat([part.drop(residual), square.reshape(-1)]))
+    wanted, rounded = both[:-1], _ROUNDING * problem.eps * np.sqrt(both[-1])  # Cauchy and Schwarz
+    bends = part.bends(problem, residual)
+    if not (np.isfinite(bends).all() and np.isfinite(both).all()):
+        return None
+    units = np.sqrt(np.where(bends.diagonal() > 0, bends.diagonal(), 1.0))
+    z = np.linalg.lstsq(bends / np.outer(units, units), wanted / units, rcond=None)[0] / units
+    left = abs(bends @ z - wanted)
+    if not (left <= _BLIND * units * np.linalg.norm(wanted / units) + rounded).all():
         return None
     return problem.hessian_product(residual, part.lift(z))

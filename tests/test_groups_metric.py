@@ -333,28 +333,6 @@ def test_sparse_group_weights_are_per_element():
 
 @each_penalty
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("shape", [(1, 17), (3, 9), (4, 16), (27, 41), (130, 7), (516, 70)])
-def test_columns_are_the_rows_of_the_transpose(name, p, dtype, shape):
-    """Of spreads and sizes that take every way to a root, and of elements that do not move."""
-    rng = np.random.default_rng(81)
-    s = 10 ** (rng.uniform(-1, 1, shape) * np.geomspace(0.01, 1.5, shape[1]))
-    s[:, rng.random(shape[1]) < 0.1] = 0.3
-    s[rng.random(shape) < 0.002] = 0.0
-    z = rng.standard_normal(shape) * 10 ** rng.uniform(-2, 2, shape[1])
-    z[:, 1] *= 1e-22
-    z[:, 2] = 0.0
-    z, s = z.astype(dtype), s.astype(dtype)
-    w = weights_of(shape, "columns", dtype)
-    columns = ps.prox(z, group(name, p, "columns", w), step=s)
-    turned = [np.ascontiguousarray(a.T) for a in (z, s)]
-    rows = ps.prox(turned[0], group(name, p, "rows", w), step=turned[1]).T
-    error = np.abs(columns - rows).max(axis=0)
-    assert np.all(error <= 64 * np.finfo(dtype).eps * np.abs(z).max(axis=0))
-    assert np.array_equal(columns == 0, rows == 0)
-
-
-@each_penalty
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("diagonal", [False, True])
 def test_groups_of_one_length_have_the_bits_of_ragged_ones(name, p, dtype, diagonal):
     """Small ones are taken many at a time, ragged ones are not."""

@@ -45,24 +45,43 @@ class ColumnRunner : protected SegmentRunner<S> {
     C* z;
     index stride;
   };
+  // Rows of a tile of its columns.
+  struct Block {
+    index row, rows, first, width;
+    C* z;
+  };
 
-  index place(const Stripe& stripe, index row, index j) const {
-    return row * t_.groups.count + stripe.first + j;
-  }
-
-  // body(row, first column of a tile, count, z)
+  // Many rows at a time where they are short: as many as fill a tile, kLaneRows at least.
   template <class Body>
-  static void each_row(const Stripe& stripe, const Body& body) {
-    for (index row = 0; row < stripe.rows; ++row) {
-      tiles(0, stripe.width,
-            [&](index j, index n) { body(row, j, n, stripe.z + row * stripe.stride + j); });
+  static void each_block(const Stripe& stripe, const Body& body) {
+    const index in_tile = kTile / stripe.width / kLaneRows * kLaneRows;
+    const index most = std::max<index>(kLaneRows, in_tile);
+    for (index row = 0; row < stripe.rows; row += most) {
+      const index rows = std::min(most, stripe.rows - row);
+      tiles(0, stripe.width, [&](index j, index n) {
+        body(Block{row, rows, j, n, stripe.z + row * stripe.stride + j});
+      });
     }
   }
+  // body(row, place in the array, count, z) over the pieces of a block: its rows, or all that lie
+  // one behind the other.
   template <class Body>
-  void scale_rows(const Stripe& stripe, const Body& body) const {
-    each_row(stripe, [&](index row, index j, index n, C* z) {
-      body(row, j, n, z);
-      if (!in_place_) finish(place(stripe, row, j), n, z);
+  void each_piece(const Stripe& stripe, const Block& block, const Body& body) const {
+    const bool joined = block.width == t_.groups.count && block.rows * block.width <= kTile;
+    const index rows = joined ? block.rows : 1;
+    for (index i = 0; i < block.rows; i += rows) {
+      const index row = block.row + i;
+      body(row, row * t_.groups.count + stripe.first + block.first, rows * block.width,
+           block.z + i * stripe.stride);
+    }
+  }
+  // body(block), and the store.
+  template <class Body>
+  void scale_blocks(const Stripe& stripe, const Body& body) const {
+    each_block(stripe, [&](const Block& block) {
+      body(block);
+      if (in_place_) return;
+      each_piece(stripe, block, [&](index, index at, index n, C* z) { finish(at, n, z); });
     });
   }
 
@@ -70,16 +89,22 @@ class ColumnRunner : protected SegmentRunner<S> {
   void scale(const Stripe& stripe) const {
     const std::unique_ptr<double[]> sums(new double[stripe.width]());
     const Underflow underflow;
-    each_row(stripe, [&](index row, index j, index n, C* z) {
-      point(place(stripe, row, j), n, z, nullptr);
-      k_.add_squares(n, z, sums.get() + j);
+    each_block(stripe, [&](const Block& b) {
+      each_piece(stripe, b, [&](index, index at, index n, C* z) { point(at, n, z, nullptr); });
+      for (index i = 0; i < b.rows; ++i) {
+        k_.add_squares(b.width, b.z + i * stripe.stride, sums.get() + b.first);
+      }
     });
     for (index j = 0; j < stripe.width; ++j) {
       sums[j] = norm_of(std::sqrt(sums[j]), underflow, stripe.z + j, stripe.rows, stripe.stride);
     }
     k_.scales[t_.groups.kind]({stripe.width, sums.get(), static_cast<C>(t_.step),
                                group_weights(stripe.first), t_.groups.settings});
-    scale_rows(stripe, [&](index, index j, index n, C* z) { k_.multiply(n, z, sums.get() + j); });
+    scale_blocks(stripe, [&](const Block& b) {
+      for (index i = 0; i < b.rows; ++i) {
+        k_.multiply(b.width, b.z + i * stripe.stride, sums.get() + b.first);
+      }
+    });
   }
 
   // A step for each element.
@@ -90,33 +115,26 @@ class ColumnRunner : protected SegmentRunner<S> {
     const index s_stride = t_.steps ? t_.groups.count : width;
     const std::unique_ptr<double[]> sums(new double[2 * width]());
     const auto bounds = room(2 * width), roots = room(width);
+    const auto packed = room(2 * RootTile<C>::kPacked * RootTile<C>::packed_length(rows));
     std::fill_n(bounds.get(), width, op::infinity<C>());
     std::fill_n(bounds.get() + width, width, C(0));
-    const auto sums_at = [&](index j) {
-      return ColumnSums<C>{sums.get() + j, sums.get() + width + j, bounds.get() + j,
-                           bounds.get() + width + j};
+    const auto columns_of = [&](const Block& b) {
+      const ColumnSums<C> to = {sums.get() + b.first, sums.get() + width + b.first,
+                                bounds.get() + b.first, bounds.get() + width + b.first};
+      const C* const block_steps = s + b.row * s_stride + b.first;
+      return ColumnRows<C>{b.width, b.rows, b.z, stripe.stride, block_steps, s_stride, to};
     };
-    for (index row = 0; row < rows; row += kLaneRows) {
-      const index few = std::min<index>(kLaneRows, rows - row);
-      tiles(0, width, [&](index j, index n) {
-        C* const z = stripe.z + row * stripe.stride + j;
-        for (index i = 0; i < few; ++i) {
-          point(place(stripe, row + i, j), n, z + i * stripe.stride,
-                own ? own.get() + (row + i) * width + j : nullptr);
-        }
-        k_.add_columns({n, few, z, stripe.stride, s + row * s_stride + j, s_stride, sums_at(j)});
+    each_block(stripe, [&](const Block& b) {
+      each_piece(stripe, b, [&](index row, index at, index n, C* z) {
+        point(at, n, z, own ? own.get() + row * width + b.first : nullptr);
       });
-    }
-    const auto packed = room(2 * RootTile<C>::kPacked * RootTile<C>::packed_length(rows));
-    k_.roots[t_.groups.kind]({{width, rows, stripe.z, stripe.stride, s, s_stride, sums_at(0)},
-                              group_weights(stripe.first),
-                              t_.groups.settings,
-                              packed.get(),
-                              roots.get()});
-    scale_rows(stripe, [&](index row, index j, index n, C* z) {
-      k_.keep_shares({n, 1, z, stripe.stride, s + row * s_stride + j, s_stride, {}},
-                     roots.get() + j);
+      k_.add_columns(columns_of(b));
     });
+    k_.roots[t_.groups.kind]({columns_of({0, rows, 0, width, stripe.z}),
+                              group_weights(stripe.first), t_.groups.settings, packed.get(),
+                              roots.get()});
+    scale_blocks(stripe,
+                 [&](const Block& b) { k_.keep_shares(columns_of(b), roots.get() + b.first); });
   }
 };
 

@@ -248,6 +248,20 @@ def test_a_transposed_parameter_gets_its_gradient_where_it_belongs():
     assert torch.equal(p.detach(), -p.grad)
 
 
+def test_a_parameter_cut_short_in_its_memory_is_stepped_as_it_is():
+    """The rows in front have the address and the strides of the whole."""
+    p = torch.nn.Parameter(torch.ones(6, 4))
+    optimizer = cases.make("SGD", [p], penalty=ps.L1(0.5), lr=0.25, weight_decay=0.0)
+    p.grad = torch.zeros(6, 4)
+    optimizer.step()
+    whole = p.data
+    p.data = p.data[:3]
+    p.grad = torch.zeros(3, 4)
+    optimizer.step()
+    assert torch.equal(p.data, torch.full((3, 4), 0.75))
+    assert torch.equal(whole[3:], torch.full((3, 4), 0.875))
+
+
 def test_moments_are_known_by_name_and_completed():
     p, q = (torch.nn.Parameter(torch.ones(2, 2)) for _ in range(2))
     one, two = (cases.make("AdamW", [x]) for x in (p, q))

@@ -59,8 +59,9 @@ class Footing:
         return [own.get(key) for own in self._states for key in self._keys]
 
     def _present_addresses(self) -> list[Any]:
-        whole = [*map(torch.Tensor.data_ptr, self._whole), *map(torch.Tensor.stride, self._params)]
-        return whole + [local(tensor).data_ptr() for tensor in self._sharded]
+        whole = [*map(torch.Tensor.data_ptr, self._whole)]
+        forms = [*map(torch.Tensor.numel, self._params), *map(torch.Tensor.stride, self._params)]
+        return whole + forms + [local(tensor).data_ptr() for tensor in self._sharded]
 
 
 def _are(present: list[Any], known: list[Any]) -> bool:

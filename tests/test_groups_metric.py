@@ -279,9 +279,10 @@ def test_neighbours_of_any_length_do_not_matter(rule_name, r, metric, dtype):
         assert_same_bits(got, np.concatenate(alone))
 
 
-@pytest.mark.parametrize("over", ["rows", "columns", 97, (60_000, 1, 33_119)])
+@pytest.mark.parametrize("over", ["rows", "columns", 97, 8, (60_000, 1, 33_119)])
 @pytest.mark.parametrize("metric", ["diagonal", "euclidean"])
-def test_same_bits_for_every_instruction_set_and_thread_count(threads, over, metric):
+@pytest.mark.parametrize("stats", [False, True])
+def test_same_bits_for_every_instruction_set_and_thread_count(threads, over, metric, stats):
     from proxstep import _core
 
     x, g = normal((960, 97), "float32", seed=68), normal((960, 97), "float32", seed=69)
@@ -292,7 +293,7 @@ def test_same_bits_for_every_instruction_set_and_thread_count(threads, over, met
             ps.set_num_threads(number)
             moved = x.copy()
             h = ps.Group(ps.L1(2.9), over=over)
-            info = ps.step(moved, g, r, h, r.init(x), metric=metric, stats=True)
+            info = ps.step(moved, g, r, h, r.init(x), metric=metric, stats=stats)
             results.append((moved, info))
     _core.set_isa(before)
     for moved, info in results[1:]:

@@ -46,22 +46,21 @@ void look(std::chrono::microseconds time, const Is& is, const Rest& rest) {
 
 class Job {
  public:
-  Job(std::int64_t n, std::int64_t chunk, const ChunkBody& body)
-      : n_(n), chunk_(chunk), chunks_((n + chunk - 1) / chunk), body_(&body) {}
+  Job(std::int64_t n, std::int64_t chunk, const ChunkBody& body, std::size_t threads)
+      : n_(n), chunk_(chunk), chunks_((n + chunk - 1) / chunk), body_(&body), parts_(threads) {
+    for (std::size_t k = 0; k < threads; ++k) {
+      parts_[k].next = first_of(k);
+      parts_[k].end = first_of(k + 1);
+    }
+  }
 
-  // Takes chunks until none is left. A late thread finds none and never touches the body.
+  // Takes chunks of a part of its own, which lie one behind the other, then of the other parts,
+  // until none is left. A late thread finds none and never touches the body.
   void work() {
-    for (std::int64_t k; (k = next_.fetch_add(1)) < chunks_;) {
-      try {
-        (*body_)(k* chunk_, std::min(n_, (k + 1) * chunk_), k);
-      } catch (...) {
-        std::lock_guard<std::mutex> lock(mutex_);
-        if (!error_) error_ = std::current_exception();
-      }
-      if (done_.fetch_add(1) + 1 == chunks_) {
-        std::lock_guard<std::mutex> lock(mutex_);
-        finished_.notify_all();
-      }
+    const std::size_t own = workers_.fetch_add(1);
+    for (std::size_t turn = 0; turn < parts_.size(); ++turn) {
+      Part& part = parts_[(own + turn) % parts_.size()];
+      for (std::int64_t k; (k = part.next.fetch_add(1)) < part.end;) run(k);
     }
   }
 
@@ -75,9 +74,33 @@ class Job {
   }
 
  private:
+  struct alignas(64) Part {
+    std::atomic<std::int64_t> next;
+    std::int64_t end;
+  };
+
+  std::int64_t first_of(std::size_t part) const {
+    return chunks_ * static_cast<std::int64_t>(part) / static_cast<std::int64_t>(parts_.size());
+  }
+
+  void run(std::int64_t k) {
+    try {
+      (*body_)(k* chunk_, std::min(n_, (k + 1) * chunk_), k);
+    } catch (...) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (!error_) error_ = std::current_exception();
+    }
+    if (done_.fetch_add(1) + 1 == chunks_) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      finished_.notify_all();
+    }
+  }
+
   std::int64_t n_, chunk_, chunks_;
   const ChunkBody* body_;
-  std::atomic<std::int64_t> next_{0}, done_{0};
+  std::vector<Part> parts_;
+  std::atomic<std::size_t> workers_{0};
+  std::atomic<std::int64_t> done_{0};
   std::mutex mutex_;
   std::condition_variable finished_;
   std::exception_ptr error_;
@@ -186,10 +209,10 @@ void stay_serial() { inside_pool = true; }
 bool runs_serially(std::int64_t chunks) { return chunks <= 1 || inside_pool || num_threads() <= 1; }
 
 void run_on_pool(std::int64_t n, std::int64_t chunk, const ChunkBody& body) {
-  const auto job = std::make_shared<Job>(n, chunk, body);
   const std::int64_t chunks = (n + chunk - 1) / chunk;
-  const auto helpers = std::min<std::int64_t>(num_threads(), chunks) - 1;
-  pool().submit(job, static_cast<int>(helpers));
+  const auto threads = static_cast<int>(std::min<std::int64_t>(num_threads(), chunks));
+  const auto job = std::make_shared<Job>(n, chunk, body, threads);
+  pool().submit(job, threads - 1);
   const bool was_inside = inside_pool;
   inside_pool = true;  // the caller's own chunks nest serially too
   job->work();

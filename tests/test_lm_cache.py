@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,16 @@ def test_a_damaged_file_is_written_anew(damage: Any, tmp_path: Path) -> None:
     assert file.path.read_bytes() == good
 
 
+def test_a_file_cut_short_while_it_is_read_is_told(tmp_path: Path) -> None:
+    file, _ = write(tmp_path)
+    os.truncate(file.path, 2 * 70)
+    assert np.asarray(file[60:70], np.int32).dtype == np.int32
+    with pytest.raises(OSError, match=r"tokens-.*\.bin was cut short: it has no token 70$"):
+        draw_batch(file[65:90], np.random.default_rng(1), 1, 24)
+    with pytest.raises(ValueError, match="its tokens are always a copy"):
+        file.__array__(copy=False)
+
+
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -106,7 +117,7 @@ def test_more_than_65536_tokens_take_four_bytes(tmp_path: Path) -> None:
 
     file = cached_tokens(SOME, Wide(), tmp_path, print)
     assert file.path.stat().st_size == 4 * len(TEXT)
-    assert file[np.arange(9)].tolist() == [code + 69_000 for code in TEXT[:9].encode()]
+    assert np.asarray(file[:9]).tolist() == [code + 69_000 for code in TEXT[:9].encode()]
 
 
 MEASURED = """

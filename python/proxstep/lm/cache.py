@@ -1,4 +1,4 @@
-"""A file of tokens for texts larger than memory: written once, verified, read in place.
+"""A file of tokens for texts larger than memory: written once, verified, read by parts.
 
 The tokens are written first; replacing the JSON beside them, which names their text, their
 tokenizer and their CRC-32, is the moment from which they count.
@@ -28,10 +28,10 @@ CHUNK = 1 << 22  # bytes
 
 @dataclass(frozen=True)
 class TokenFile:
-    """Part of a file of tokens that is read like an array of integers.
+    """Part of a file of tokens: a slice of it is another part, ``np.asarray`` reads it.
 
-    The file is mapped for the time of one read, so that the pages of earlier reads do not count
-    as memory of the process.
+    It is read rather than mapped: the kernel may map pages a thousand at a time, and all of them
+    count as memory of the process.
 
     Examples
     --------
@@ -39,8 +39,8 @@ class TokenFile:
     >>> path = Path(tempfile.mkdtemp()) / "tokens"
     >>> _ = path.write_bytes(np.arange(9, dtype="<u2").tobytes())
     >>> part = TokenFile(path, "<u2", 0, 9)[4:]
-    >>> part.size, part[np.array([0, 2])].tolist(), part[1:3].size
-    (5, [4, 6], 2)
+    >>> part.size, np.asarray(part[1:3]).tolist()
+    (5, [5, 6])
     """
 
     path: Path
@@ -53,13 +53,20 @@ class TokenFile:
         """Number of tokens."""
         return self.stop - self.start
 
-    def __getitem__(self, index: Any) -> Any:
-        """Return an array of the tokens at an index array, or the part that a slice names."""
-        if isinstance(index, slice):
-            start, stop, _ = index.indices(self.size)
-            return replace(self, start=self.start + start, stop=self.start + max(start, stop))
-        shape, offset = (self.size,), self.start * np.dtype(self.kind).itemsize
-        return np.array(np.memmap(self.path, self.kind, "r", offset, shape)[index])
+    def __getitem__(self, index: slice) -> TokenFile:
+        """Return the part that a slice without a step names."""
+        start, stop, _ = index.indices(self.size)
+        return replace(self, start=self.start + start, stop=self.start + max(start, stop))
+
+    def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> Any:
+        """Return the tokens of the part, read now."""
+        if copy is False:
+            raise ValueError(f"{self.path} is read: its tokens are always a copy")
+        kind = np.dtype(self.kind)
+        tokens = np.fromfile(self.path, kind, self.size, offset=self.start * kind.itemsize)
+        if tokens.size < self.size:
+            raise OSError(f"{self.path} was cut short: it has no token {self.start + tokens.size}")
+        return tokens if dtype is None else tokens.astype(dtype, copy=False)
 
 
 @dataclass(frozen=True)

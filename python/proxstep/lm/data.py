@@ -14,14 +14,14 @@ from .tokenizer import Tokenizer
 
 
 class Tokens(Protocol):
-    """An array of integers, or what can be read like one: a `TokenFile`."""
+    """An array of integers, or what slices are made into arrays of like one's: a `TokenFile`."""
 
     @property
     def size(self) -> int:
         """Number of tokens."""
 
-    def __getitem__(self, index: Any, /) -> Any:
-        """Return the tokens at an index, or a slice."""
+    def __getitem__(self, index: slice, /) -> Any:
+        """Return the part that a slice names; ``np.asarray`` makes it an array."""
 
 
 def read_text(files: Sequence[str | Path]) -> str:
@@ -111,8 +111,7 @@ def draw_batch(tokens: Tokens, rng: np.random.Generator, batch: int, context: in
     >>> x.shape, bool((y == x + 1).all())
     ((2, 3), True)
     """
-    starts = rng.integers(tokens.size - context, size=(batch, 1))
-    return _pairs(tokens[starts + np.arange(context + 1)])
+    return _pairs(tokens, rng.integers(tokens.size - context, size=batch).tolist(), context)
 
 
 def windows(tokens: Tokens, context: int, batch: int) -> Iterator[tuple[Any, Any]]:
@@ -127,10 +126,11 @@ def windows(tokens: Tokens, context: int, batch: int) -> Iterator[tuple[Any, Any
     """
     count = (tokens.size - 1) // context
     for first in range(0, count, batch):
-        starts = np.arange(first, min(first + batch, count))[:, None] * context
-        yield _pairs(tokens[starts + np.arange(context + 1)])
+        numbers = range(first, min(first + batch, count))
+        yield _pairs(tokens, [number * context for number in numbers], context)
 
 
-def _pairs(rows: Any) -> tuple[Any, Any]:
-    """Part rows of context + 1 tokens into inputs and targets, as int64 arrays."""
+def _pairs(tokens: Tokens, starts: Sequence[int], context: int) -> tuple[Any, Any]:
+    """Return the inputs and the targets that begin at some places, as int64 arrays."""
+    rows = np.stack([np.asarray(tokens[start : start + context + 1]) for start in starts])
     return rows[:, :-1].astype(np.int64, order="C"), rows[:, 1:].astype(np.int64, order="C")

@@ -43,8 +43,8 @@ def bytes_a_token(tokenizer: Tokenizer, tokens: Tokens) -> float | None:
     if lengths is None or tokens.size == 0:
         return None
     ends = [*range(0, tokens.size, COUNTED), tokens.size]
-    places = (np.arange(*pair) for pair in pairwise(ends))
-    return float(sum(lengths[tokens[place]].sum() for place in places) / tokens.size)
+    parts = (np.asarray(tokens[start:stop]) for start, stop in pairwise(ends))
+    return float(sum(lengths[part].sum() for part in parts) / tokens.size)
 
 
 def bits_per_byte(loss: float | None, bytes_each: float | None) -> float | None:

@@ -270,3 +270,21 @@ def test_random_numbers_of_the_caller_stay() -> None:
     torch.manual_seed(5)
     pt.compact(model, torch.ones(1, 4).double())
     assert torch.equal(torch.rand(3), want)
+
+
+@pytest.mark.parametrize(
+    "example", [torch.full((2, 4), torch.nan), torch.ones(0, 4)], ids=["NaN", "empty"]
+)
+def test_an_example_on_which_nothing_can_be_compared_is_refused(example: Any) -> None:
+    with pytest.raises(ValueError, match=r"the 1 outputs on example_input hold no number, or NaN"):
+        pt.compact(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)), example)
+
+
+def test_outputs_that_are_nan_in_parts_are_compared() -> None:
+    model = models.randomise(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)))
+    models.kill_rows(model[0], [1])
+    example = torch.ones(2, 4)
+    example[1, 0] = torch.nan
+    smaller, _ = pt.compact(model, example)
+    assert smaller[0].out_features == 2
+    torch.testing.assert_close(smaller(example), model(example), equal_nan=True)

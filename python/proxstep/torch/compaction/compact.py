@@ -19,7 +19,7 @@ from .removal import shrink
 from .stays import staying
 from .summary import CompactionSummary
 from .tracing import pieces
-from .verification import CompactionError, compare, evaluation, outputs
+from .verification import CompactionError, check_comparable, compare, evaluation, outputs
 
 
 def compact(
@@ -64,7 +64,8 @@ def compact(
     TypeError
         For what is no module, and a tolerance that is no number.
     ValueError
-        For a negative tolerance, and for a parameter with NaN or infinity, or without elements yet.
+        For a negative tolerance, for a parameter with NaN or infinity, or without elements yet,
+        and for an example whose outputs are empty or NaN throughout.
     CompactionError
         If the outputs differ by more than the tolerance, or the smaller model fails.
 
@@ -130,6 +131,7 @@ def compact(
         recording = Recording(smaller)
         with recording.listening():
             before = outputs(smaller, call)
+        check_comparable(before)
         changes = _shrink(smaller, recording)
         compare(before, _outputs_after(smaller, call), tolerance)
         stays = tuple(staying(smaller, recording))

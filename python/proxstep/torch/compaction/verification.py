@@ -61,6 +61,15 @@ def outputs(model: Any, call: Call) -> list[Any]:
         return [tensor.clone() for tensor in tensors(model(*args, **kwargs))]
 
 
+def check_comparable(before: list[Any]) -> None:
+    """Raise ValueError unless some output holds a number, which the smaller model must repeat."""
+    if not any(bool((~output.isnan()).any()) for output in before):
+        raise ValueError(
+            f"the {len(before)} outputs on example_input hold no number, or NaN throughout; give "
+            "an example whose outputs can be compared"
+        )
+
+
 def compare(before: list[Any], after: list[Any], tolerance: float | None) -> None:
     """Raise unless the outputs agree to a tolerance, by default that of their dtype's rounding."""
     for k, (want, got) in enumerate(zip(before, after, strict=True)):

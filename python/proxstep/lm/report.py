@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from . import extras
 from .generate import Sampling, generate
@@ -99,7 +100,7 @@ class Report:
 
     def _sample(self) -> str:
         tokenizer, model = self.setup.about.tokenizer, self.trainer.replicas.models[0]
-        prompt: Any = self.setup.corpus.train[:1]
+        prompt = np.asarray(self.setup.corpus.train[:1])
         return tokenizer.decode(generate(model, prompt, 300, Sampling(seed=0)))
 
 
